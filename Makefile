@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vnicsim. `make help` lists the targets.
+#
+# The datapath is built once for each world it runs in (models/plat/*): the world is chosen by the
+# include path, never by a macro.
+#
+# FLAVOUR picks compiler and options, and a build folder of its own:
+#   make FLAVOUR=asan test
+
+FLAVOUR ?= default
+CC      := gcc
+OPT     := -O3
+SAN     :=
+ifeq ($(FLAVOUR),default)
+B := build
+else
+B := build/$(FLAVOUR)
+endif
+ifeq ($(FLAVOUR),O0)
+OPT := -O0
+endif
+ifeq ($(FLAVOUR),clang)
+CC := clang
+endif
+ifeq ($(FLAVOUR),asan)
+OPT := -O1
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ifeq ($(FLAVOUR),tsan)
+OPT := -O1
+SAN := -fsanitize=thread -Wno-tsan
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
+        -Wvla -Wwrite-strings
+# Results must not depend on the compiler: no fused multiply-add, no machine-dependent code.
+CFLAGS = -std=gnu11 $(OPT) -g $(WARN) $(SAN) -ffp-contract=off -MMD -MP $(EXTRA_CFLAGS)
+
+# Asked when first needed, so that `make deps` runs on a machine without pkg-config.
+PKGS     := glib-2.0 jansson libpcap
+PKG_INC   = $(eval PKG_INC := $$(shell pkg-config --cflags $(PKGS)))$(PKG_INC)
+PKG_LIB   = $(eval PKG_LIB := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIB)
+
+SIM      := $(wildcard sim/*.c)
+DATAPATH := $(wildcard models/datapath/*.c)
+MODELS   := $(filter-out models/main.c,$(wildcard models/*.c)) \
+            $(wildcard models/host/*.c models/nic/*.c models/guest/*.c models/traffic/*.c \
+                       models/plat/sim/*.c)
+
+INC       = -I. -Imodels/plat -Imodels/datapath
+INC_sim   = -Imodels/plat/sim $(INC) $(PKG_INC)
+INC_real  = -Imodels/plat/real $(INC)
+INC_test  = -Imodels/plat/test $(INC)
+
+SIM_OBJ  := $(SIM:%.c=$(B)/sim/%.o) $(MODELS:%.c=$(B)/sim/%.o) $(DATAPATH:%.c=$(B)/sim/%.o)
+REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(B)/real/models/plat/real/plat_real.o
+TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
+
+# Tests: a program each, in the world that it needs.
+TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/real_*.c))
+TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_plat_test.c \
+                tests/test_policy*.c tests/test_endpoint.c tests/fuzz_*.c))
+TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
+BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
+TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)
+BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
+
+.PHONY: all deps test test-programs bench demo traces check-style seam memcheck reproduce docs \
+        large clean help
+.DEFAULT_GOAL := all
+.SECONDARY:
+
+all: $(B)/vnicsim                        ## build the simulator: build/vnicsim
+
+$(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
+	$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
+
+$(B)/libvnicsim.a: $(SIM_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/libreal.a: $(REAL_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/libtest.a: $(TEST_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/sim/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(INC_sim) -c -o $@ $<
+$(B)/real/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(INC_real) -c -o $@ $<
+$(B)/test/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(INC_test) -c -o $@ $<
+
+$(TESTS_sim:%=$(B)/tests/%) $(BENCH_BIN): $(B)/tests/%: $(B)/sim/tests/%.o $(B)/libvnicsim.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
+$(TESTS_test:%=$(B)/tests/%): $(B)/tests/%: $(B)/test/tests/%.o $(B)/libtest.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ -lcmocka
+$(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread
+
+test-programs: $(TEST_BIN)
+
+deps:                                    ## install what is missing (apt, not interactive)
+	@sh tests/deps.sh
+
+test: deps                               ## build, run every test; last line counts them
+	@$(MAKE) --no-print-directory all test-programs seam-objects
+	@B=$(B) tests/run.sh
+
+seam-objects: $(B)/libreal.a $(B)/libtest.a $(B)/libvnicsim.a
+.PHONY: seam-objects
+seam: seam-objects                       ## check what the datapath's objects refer to
+	tests/check-seam.sh $(B)/real/models/datapath $(B)/test/models/datapath $(B)/sim/models/datapath
+
+memcheck: all test-programs              ## every test under valgrind
+	@B=$(B) VALGRIND=1 tests/run.sh
+
+reproduce:                               ## same results from gcc -O3, -O0, clang, and without FMA
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory FLAVOUR=O0 all
+	@$(MAKE) --no-print-directory FLAVOUR=clang all
+	tests/reproduce.sh build/vnicsim build/O0/vnicsim build/clang/vnicsim
+
+bench: deps                              ## speed: wheel against heap, packets a second
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@B=$(B) tests/bench.sh
+
+demo: deps                               ## the main job: policies on a real capture, with plots
+	@$(MAKE) --no-print-directory all
+	@tests/demo.sh $(B)/vnicsim
+
+traces:                                  ## take a large capture for benchmarks (root): build/traces
+	traces/make-traces.sh --large build/traces
+
+docs: all                                ## write the scenario reference from the key tables
+	$(B)/vnicsim list keys --markdown > docs/scenario-reference.md
+
+check-style: deps                        ## formatting, static analysis, headers, the seam
+	@$(MAKE) --no-print-directory seam-objects
+	@B=$(B) tests/check-style.sh
+
+clean:                                   ## remove build/
+	rm -rf build
+
+help:                                    ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+-include $(wildcard $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+                    $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
+                    $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)

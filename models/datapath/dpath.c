@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dpath.c - bursts and commits of a guest's host side, and what policies share: see dpath.h. */
+#include "dpath.h"
+
+#include "frame.h"
+#include "policy.h"
+
+static void burst_begin(struct dpath_burst *b)
+{
+	b->frames = 0;
+	b->work = 0;
+	b->blocked = false;
+}
+
+static void burst_stamp(struct dpath_burst *b, struct plat *pl, enum frame_stage stage)
+{
+	for (unsigned i = 0; i < b->frames; i++)
+		plat_stamp(pl, b->frame[i], stage);
+}
+
+/* Publish a queue's used elements; interrupt the guest if it wants to know. */
+static void publish_used(struct dpath *dp, struct virtq_dev *vq, struct plat *pl,
+			 struct plat_line *line)
+{
+	if (!virtq_dev_pending(vq))
+		return;
+	virtq_dev_publish(vq);
+	if (virtq_dev_should_notify(vq, pl)) {
+		dp->interrupts++;
+		plat_kick(pl, line, 0);
+	} else {
+		dp->interrupts_suppressed++;
+	}
+}
+
+/* ---- receive ----------------------------------------------------------------------------------
+ */
+
+/* Frames that came in by a shared device queue, with one copy each as their fallback. */
+static void rx_shared(struct dpath *dp)
+{
+	struct dpath_burst *b = &dp->rxb;
+	struct pktq_entry *e;
+
+	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
+		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
+		dpath_to_guest(dp, dp->rx_pl, b, e->frame, SITE_HYPERVISOR_TO_GUEST, e->reason,
+			       hbuf_pieces(e->pool, e->buf));
+		b->work++;
+	}
+}
+
+void dpath_rx_burst(struct dpath *dp)
+{
+	struct plat_rx rx[DPATH_BURST];
+	struct dpath_burst *b = &dp->rxb;
+
+	burst_begin(b);
+	if (dp->shared && !dp->rx_policy->vmm_rx) {
+		pktq_awake(dp->shared);
+		rx_shared(dp);
+	}
+	if (!dp->own_queue)
+		return;
+	if (!dp->poll)
+		plat_dev_rx_irq(dp->rx_pl, dp->port, false);
+	if (dp->rx_policy->vmm_rx)
+		pktq_reclaim(&dp->to_vmm);
+	unsigned n = plat_dev_reap_rx(dp->rx_pl, dp->port, rx, DPATH_BURST - b->work);
+	b->work += n;
+	if (n)
+		dp->rx_policy->rx(dp, rx, n);
+	dp->rx_policy->rx_post(dp);
+}
+
+/* Nothing left to do: enable what wakes the worker, and look again. */
+static bool rx_sleep(struct dpath *dp)
+{
+	struct plat *pl = dp->rx_pl;
+
+	if (dp->own_queue && !dp->poll && plat_dev_rx_irq(pl, dp->port, true))
+		return true;
+	if (dp->shared && !dp->rx_policy->vmm_rx && pktq_sleep(dp->shared, pl))
+		return true;
+	/* Guest buffers run low in the device: hear of new ones. */
+	if (dp->rx_hungry && !dp->poll && virtq_dev_notify_on(&dp->rxq, pl))
+		return true;
+	return false;
+}
+
+bool dpath_rx_commit(struct dpath *dp)
+{
+	struct dpath_burst *b = &dp->rxb;
+	struct plat *pl = dp->rx_pl;
+
+	if (dp->own_queue)
+		plat_dev_flush_rx(pl, dp->port);
+	burst_stamp(b, pl, STAGE_HOST);
+	if (dp->rx_policy->vmm_rx) {
+		if (pktq_publish(&dp->to_vmm, pl))
+			plat_kick(pl, dp->vmm_line, 0);
+	} else {
+		publish_used(dp, &dp->rxq, pl, dp->rx_intr);
+		if (dp->shared)
+			pktq_consumed(dp->shared, pl);
+	}
+	if (b->work && (dp->poll || b->work == DPATH_BURST))
+		return true;
+	return rx_sleep(dp);
+}
+
+void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason)
+{
+	struct plat_seg seg[DPATH_SEGS];
+	struct hbuf_pool *p = &dp->rx_pool;
+
+	while (p->top && plat_dev_rx_room(dp->rx_pl, dp->port) >= p->per) {
+		uint32_t buf = hbuf_get(p);
+		unsigned n = hbuf_segs(p, buf, p->bytes, seg);
+		dp->rx_reason[buf] = reason;
+		p->lent[buf] = 1;
+		plat_dev_post_rx(dp->rx_pl, dp->port, DPATH_HBUF | buf, seg, n);
+	}
+}
+
+void dpath_write_header(const struct piece *at, uint16_t num_buffers)
+{
+	struct virtq_net_hdr h = {.num_buffers = num_buffers};
+	const uint8_t *from = (const uint8_t *)&h;
+	uint32_t left = sizeof(h), part = at->len < left ? at->len : left;
+
+	__builtin_memcpy(at->p, from, part);
+	while ((left -= part)) {
+		from += part;
+		at++;
+		part = at->len < left ? at->len : left;
+		__builtin_memcpy(at->p, from, part);
+	}
+}
+
+bool dpath_pieces(struct virtq_dev *vq, struct plat *pl, const struct virtq_seg *seg, unsigned nseg,
+		  uint32_t skip, uint32_t len, enum plat_access access, struct piece *piece)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < nseg && len; i++) {
+		uint64_t at = seg[i].addr.a;
+		uint32_t left = seg[i].len;
+		if (skip >= left) {
+			skip -= left;
+			continue;
+		}
+		at += skip;
+		left -= skip;
+		skip = 0;
+		if (left > len)
+			left = len;
+		len -= left;
+		while (left) {
+			uint32_t part = left;
+			uint8_t *p = plat_map(pl, (gpa_t){at}, &part, access);
+			if (!p || n == DPATH_PIECES) {
+				virtq_dev_fail(vq, VIRTQ_ERR_ADDR_RANGE);
+				return false;
+			}
+			piece[n++] = (struct piece){p, part};
+			at += part;
+			left -= part;
+		}
+	}
+	return true;
+}
+
+/*
+ * Chains for `need` bytes: one, or with mrg_rxbuf as many as it takes. Returns how many were
+ * popped; 0 with *why set if it cannot be done (nothing stays popped).
+ */
+#define MAX_MERGE 64u
+static unsigned take_chains(struct dpath *dp, struct plat *pl, uint32_t need, uint16_t *head,
+			    uint32_t *bytes, struct virtq_seg *seg, unsigned *nseg,
+			    enum drop_reason *why)
+{
+	struct virtq_dev *vq = &dp->rxq;
+	struct virtq_chain c;
+	unsigned n = 0;
+	uint64_t have = 0;
+
+	*nseg = 0;
+	if (!virtq_dev_left(vq))
+		virtq_dev_avail(vq);
+	while (have < need && n < (dp->mrg_rxbuf ? MAX_MERGE : 1)) {
+		if (!virtq_dev_pop(vq, pl, &c, seg + *nseg, DPATH_SEGS - *nseg))
+			break;
+		/* A receive chain is what the device may write; readable parts have no meaning. */
+		for (unsigned i = 0; i < c.nin; i++)
+			seg[*nseg + i] = seg[*nseg + c.nout + i];
+		head[n] = c.head;
+		bytes[n] = c.in_bytes;
+		have += c.in_bytes;
+		*nseg += c.nin;
+		n++;
+	}
+	if (have >= need)
+		return n;
+	*why = vq->stopped                      ? DROP_GUEST_QUEUE_STOPPED
+	       : dp->mrg_rxbuf && n < MAX_MERGE ? DROP_GUEST_RING_EMPTY
+	       : n                              ? DROP_SHORT_BUFFER
+						: DROP_GUEST_RING_EMPTY;
+	if (*why == DROP_SHORT_BUFFER)
+		for (unsigned i = 0; i < n; i++) /* of no use for any frame like this one */
+			virtq_dev_push(vq, pl, head[i], 0, NULL);
+	else
+		virtq_dev_unpop(vq, n);
+	return 0;
+}
+
+void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
+		    enum copy_site site, enum copy_reason reason, const struct piece *src)
+{
+	struct virtq_seg seg[DPATH_SEGS];
+	struct piece piece[DPATH_PIECES], header[2];
+	uint16_t head[MAX_MERGE];
+	uint32_t bytes[MAX_MERGE], need = f->len + VIRTQ_NET_HDR_BYTES;
+	enum drop_reason why;
+	unsigned nseg, n = take_chains(dp, pl, need, head, bytes, seg, &nseg, &why);
+
+	if (!n) {
+		plat_drop(pl, f, why);
+		return;
+	}
+	if (!dpath_pieces(&dp->rxq, pl, seg, nseg, 0, VIRTQ_NET_HDR_BYTES, PLAT_WRITE, header) ||
+	    !dpath_pieces(&dp->rxq, pl, seg, nseg, VIRTQ_NET_HDR_BYTES, f->len, PLAT_WRITE,
+			  piece)) {
+		plat_drop(pl, f, DROP_GUEST_QUEUE_STOPPED);
+		return;
+	}
+	dpath_write_header(header, (uint16_t)n);
+	pieces_copy(pl, f, site, reason, piece, src, f->len);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t part = need < bytes[i] ? need : bytes[i];
+		virtq_dev_push(&dp->rxq, pl, head[i], part, i ? NULL : f);
+		need -= part;
+	}
+	dpath_handed_on(b, f);
+}
+
+/* ---- the device emulator's part of receive
+ * ------------------------------------------------------- */
+
+void dpath_vmm_burst(struct dpath *dp)
+{
+	struct dpath_burst *b = &dp->vmmb;
+
+	burst_begin(b);
+	pktq_awake(&dp->to_vmm);
+	if (dp->shared)
+		pktq_awake(dp->shared);
+	plat_charge(dp->vmm_pl, PLAT_W_POLL, 1);
+	b->work = dp->rx_policy->vmm_rx(dp, DPATH_BURST);
+	if (b->work) {
+		dp->vmm_entries[0]++;
+		plat_charge(dp->vmm_pl, PLAT_W_VMM_ENTRY, 1);
+	}
+}
+
+bool dpath_vmm_commit(struct dpath *dp)
+{
+	struct dpath_burst *b = &dp->vmmb;
+	struct plat *pl = dp->vmm_pl;
+
+	burst_stamp(b, pl, STAGE_VMM);
+	publish_used(dp, &dp->rxq, pl, dp->rx_intr);
+	pktq_consumed(&dp->to_vmm, pl);
+	if (dp->shared)
+		pktq_consumed(dp->shared, pl);
+	if (b->work && (dp->poll || b->work == DPATH_BURST))
+		return true;
+	return pktq_sleep(&dp->to_vmm, pl) || (dp->shared && pktq_sleep(dp->shared, pl));
+}
+
+/* ---- transmit
+ * ------------------------------------------------------------------------------------- */
+
+void dpath_tx_refuse(struct dpath *dp, struct virtq_chain *c, enum drop_reason why)
+{
+	virtq_dev_push(&dp->txq, dp->tx_pl, c->head, 0, NULL);
+	if (c->frame)
+		plat_drop(dp->tx_pl, c->frame, why);
+}
+
+/* False: the device has no room for it now. */
+static bool tx_one(struct dpath *dp, struct virtq_chain *c)
+{
+	struct plat *pl = dp->tx_pl;
+
+	if (c->oversize) {
+		dpath_tx_refuse(dp, c, DROP_OVERSIZE);
+		return true;
+	}
+	if (c->out_bytes <= VIRTQ_NET_HDR_BYTES) {
+		virtq_dev_fail(&dp->txq, VIRTQ_ERR_HEADER);
+		dpath_tx_refuse(dp, c, DROP_GUEST_QUEUE_STOPPED);
+		return true;
+	}
+	/* Without a frame beside it (a hostile guest) there is nothing to measure or to send. */
+	if (!c->frame || dpath_tx_len(c) != c->frame->len || c->frame->len > dp->max_frame) {
+		dpath_tx_refuse(dp, c, DROP_OVERSIZE);
+		return true;
+	}
+	plat_stamp(pl, c->frame, dp->tx_policy->tx_in_vmm ? STAGE_VMM_WAIT : STAGE_HOST_WAIT);
+	return dp->tx_policy->tx(dp, c);
+}
+
+void dpath_tx_burst(struct dpath *dp)
+{
+	struct virtq_seg seg[DPATH_SEGS];
+	struct virtq_chain c;
+	uint64_t cookie[DPATH_BURST];
+	struct dpath_burst *b = &dp->txb;
+	struct plat *pl = dp->tx_pl;
+	unsigned done, taken = 0;
+
+	burst_begin(b);
+	if (!dp->poll)
+		plat_dev_tx_irq(pl, dp->port, false);
+	done = plat_dev_reap_tx(pl, dp->port, cookie, DPATH_BURST);
+	for (unsigned i = 0; i < done; i++)
+		dp->tx_policy->tx_done(dp, cookie[i]);
+	plat_charge(pl, PLAT_W_POLL, 1);
+	virtq_dev_avail(&dp->txq);
+	while (taken < DPATH_BURST && virtq_dev_pop(&dp->txq, pl, &c, seg, DPATH_SEGS)) {
+		if (taken == 0 && dp->tx_policy->tx_in_vmm) {
+			dp->vmm_entries[1]++;
+			plat_charge(pl, PLAT_W_VMM_ENTRY, 1);
+		}
+		if (!tx_one(dp, &c)) {
+			virtq_dev_unpop(&dp->txq, 1);
+			b->blocked = true;
+			break;
+		}
+		taken++;
+	}
+	b->work = taken > done ? taken : done;
+}
+
+static bool tx_sleep(struct dpath *dp)
+{
+	struct plat *pl = dp->tx_pl;
+
+	/* Blocked, the guest's next kick changes nothing: only the device's progress does. */
+	if ((dp->txb.blocked || (dp->tx_policy->tx_wants_done && dp->tx_out)) &&
+	    plat_dev_tx_irq(pl, dp->port, true))
+		return true;
+	return !dp->txb.blocked && virtq_dev_notify_on(&dp->txq, pl);
+}
+
+bool dpath_tx_commit(struct dpath *dp)
+{
+	struct dpath_burst *b = &dp->txb;
+	struct plat *pl = dp->tx_pl;
+
+	plat_dev_flush_tx(pl, dp->port);
+	burst_stamp(b, pl, dp->tx_policy->tx_in_vmm ? STAGE_VMM : STAGE_HOST);
+	publish_used(dp, &dp->txq, pl, dp->tx_intr);
+	if (dp->poll)
+		return b->work > 0;
+	if (b->work == DPATH_BURST || tx_sleep(dp)) {
+		virtq_dev_notify_off(&dp->txq);
+		return true;
+	}
+	return false;
+}
+
+bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site site,
+		     enum copy_reason reason)
+{
+	struct plat_seg seg[DPATH_SEGS];
+	struct piece piece[DPATH_PIECES];
+	struct hbuf_pool *p = &dp->tx_pool;
+	struct plat *pl = dp->tx_pl;
+	uint32_t len = dpath_tx_len(c), buf;
+	unsigned n;
+
+	if (plat_dev_tx_room(pl, dp->port) < p->per || !p->top)
+		return false;
+	if (!dpath_pieces(&dp->txq, pl, c->seg, c->nout, VIRTQ_NET_HDR_BYTES, len, PLAT_READ,
+			  piece)) {
+		dpath_tx_refuse(dp, c, DROP_GUEST_QUEUE_STOPPED);
+		return true;
+	}
+	buf = hbuf_get(p);
+	pieces_copy(pl, c->frame, site, reason, hbuf_pieces(p, buf), piece, len);
+	n = hbuf_segs(p, buf, len, seg);
+	plat_dev_send(pl, dp->port, DPATH_HBUF | buf, c->frame, seg, n);
+	virtq_dev_push(&dp->txq, pl, c->head, 0, NULL);
+	dpath_handed_on(&dp->txb, c->frame);
+	return true;
+}
+
+void dpath_quiesce(struct dpath *dp)
+{
+	if (!dp->rx_slot)
+		return;
+	for (uint32_t i = 0; i < dp->rxq.size; i++)
+		if (dp->rx_slot[i].nseg) {
+			plat_dma_unmap(dp->rx_pl, dp->port, &dp->rx_seg[i * dp->max_segs],
+				       dp->rx_slot[i].nseg);
+			dp->rx_slot[i].nseg = 0;
+		}
+	for (uint32_t i = 0; i < dp->txq.size; i++)
+		if (dp->tx_nseg[i]) {
+			plat_dma_unmap(dp->tx_pl, dp->port, &dp->tx_seg[i * dp->max_segs],
+				       dp->tx_nseg[i]);
+			dp->tx_nseg[i] = 0;
+		}
+}

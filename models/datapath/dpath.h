@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dpath.h - the host's side of one guest's network device, both directions.
+ *
+ * How it works. Three workers serve a guest; each is a pair of functions.
+ *
+ *   rx    device queue -> policy -> guest's receive queue (or the queue to the device emulator)
+ *   tx    guest's send queue -> policy -> device queue
+ *   vmm   queue from rx -> guest's receive queue; only if the policy goes through the emulator
+ *
+ * dpath_*_burst() takes at most DPATH_BURST frames: it reads shared state, works on private state,
+ * moves bytes into buffers that it holds. dpath_*_commit() makes the results visible, decides on
+ * notifications, and says whether there is more to do; if not, it has enabled what will wake it,
+ * and looked again. A real program calls one after the other; the simulator lets time pass in
+ * between.
+ *
+ * Always holds: the receive queue's used ring has one writer (vmm if the policy has one, else rx);
+ * each frame that enters leaves by exactly one of: guest's queue, device, plat_drop().
+ */
+#ifndef DATAPATH_DPATH_H
+#define DATAPATH_DPATH_H
+
+#include "hbuf.h"
+#include "pktq.h"
+#include "virtq_dev.h"
+
+#define DPATH_BURST  64u
+#define DPATH_SEGS   80u /* segments of a chain: a 64 KiB frame in 2 KiB buffers, and a header */
+#define DPATH_PIECES (DPATH_SEGS + 20u)
+
+struct policy;
+
+/* A guest's receive buffer that was posted to the device. */
+struct dpath_rx_slot {
+	struct piece header[2]; /* where the virtio-net header goes */
+	uint32_t bytes;         /* of the chain, header included */
+	uint16_t head;
+	uint16_t nseg; /* 0: not with the device */
+};
+
+/* A worker's burst, until its commit. */
+struct dpath_burst {
+	struct frame *frame[DPATH_BURST]; /* handed on, to be stamped when that is visible */
+	unsigned frames;
+	unsigned work; /* units taken from its source */
+	bool blocked;  /* tx: no room in the device */
+};
+
+struct dpath {
+	const struct policy *rx_policy, *tx_policy;
+	struct plat *rx_pl, *tx_pl, *vmm_pl; /* who does the work of each worker */
+	struct plat_port *port;
+	bool own_queue; /* the port receives for this guest; else frames come by `shared` only */
+	struct virtq_dev rxq, txq;
+	struct plat_line *rx_intr, *tx_intr; /* to the guest */
+	struct plat_line *vmm_line;          /* wakes the vmm worker */
+	bool poll; /* workers poll the device and the guest: neither is asked to notify */
+	bool mrg_rxbuf;
+	uint32_t max_frame; /* longest that the device may deliver */
+
+	struct hbuf_pool rx_pool, tx_pool, vmm_pool;
+	enum copy_reason *rx_reason; /* by buffer of rx_pool: why it was posted */
+	struct pktq to_vmm;          /* from rx */
+	struct pktq *shared;         /* frames from a shared device queue; NULL if there is none */
+
+	struct dpath_rx_slot *rx_slot; /* posted guest buffers, by chain head */
+	uint32_t max_segs;             /* of one frame in guest memory, at most DPATH_SEGS */
+	struct plat_seg *rx_seg;       /* max_segs for each */
+	struct plat_seg *tx_seg;       /* by chain head, max_segs each */
+	uint16_t *tx_nseg;             /* 0: not with the device */
+	uint32_t rx_posted;            /* guest buffers with the device */
+	bool rx_hungry;  /* they run low and the guest has no more: hear of new ones */
+	uint32_t tx_out; /* guest chains with the device */
+
+	struct dpath_burst rxb, txb, vmmb;
+
+	/* counters */
+	uint64_t interrupts, interrupts_suppressed; /* raised in the guest */
+	uint64_t vmm_entries[2];                    /* receive, transmit */
+	uint64_t kicks_seen;
+};
+
+/* Who writes the receive queue. */
+static inline struct plat *dpath_rxq_pl(const struct dpath *dp)
+{
+	return dp->vmm_pl ? dp->vmm_pl : dp->rx_pl;
+}
+
+void dpath_rx_burst(struct dpath *dp);
+bool dpath_rx_commit(struct dpath *dp);
+void dpath_tx_burst(struct dpath *dp);
+bool dpath_tx_commit(struct dpath *dp);
+void dpath_vmm_burst(struct dpath *dp);
+bool dpath_vmm_commit(struct dpath *dp);
+
+/* The device is gone: ends the mappings of all that it still has. */
+void dpath_quiesce(struct dpath *dp);
+
+/* ---- for policies --------------------------------------------------------------------------- */
+
+/* Post hypervisor buffers as long as there are buffers and room; `reason` is why not the guest's.
+ */
+void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason);
+
+/*
+ * Put one frame of f->len bytes at src[] into the guest's receive queue: over as many chains as it
+ * takes with mrg_rxbuf, else into one. Drops the frame, with the reason, if it does not fit.
+ */
+void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
+		    enum copy_site site, enum copy_reason reason, const struct piece *src);
+
+/* The virtio-net header in front of a received frame. */
+void dpath_write_header(const struct piece *at, uint16_t num_buffers);
+
+/*
+ * Guest memory of a chain's segments as pieces, `skip` bytes in, `len` bytes long. False: some of
+ * it is not in memory; the queue has been stopped for it.
+ */
+bool dpath_pieces(struct virtq_dev *vq, struct plat *pl, const struct virtq_seg *seg, unsigned nseg,
+		  uint32_t skip, uint32_t len, enum plat_access access, struct piece *piece);
+
+/* A chain that does not make a frame: back to the guest unsent. */
+void dpath_tx_refuse(struct dpath *dp, struct virtq_chain *c, enum drop_reason why);
+
+/*
+ * Send a chain through a hypervisor buffer of tx_pool, by one copy at `site`; the chain goes back
+ * to the guest at once. False: no room or no buffer.
+ */
+bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site site,
+		     enum copy_reason reason);
+
+/* Cookies tell hypervisor buffers from guest chains. */
+#define DPATH_HBUF ((uint64_t)1 << 32)
+
+/* Bytes of the frame in a transmit chain: what follows the virtio-net header. */
+static inline uint32_t dpath_tx_len(const struct virtq_chain *c)
+{
+	return c->out_bytes - VIRTQ_NET_HDR_BYTES;
+}
+
+/* The frame is on its way in this burst: it is stamped at the commit. */
+static inline void dpath_handed_on(struct dpath_burst *b, struct frame *f)
+{
+	b->frame[b->frames++] = f;
+}
+
+#endif

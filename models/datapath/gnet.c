@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* gnet.c - a guest's driver, kernel and process: see gnet.h. */
+#include "gnet.h"
+
+/* ---- process memory ----------------------------------------------------------------------------
+ */
+
+/* Pieces of the process's buffer [gva, gva+len). */
+static unsigned user_pieces(struct plat *pl, gva_t gva, uint32_t len, enum plat_access access,
+			    struct piece *piece)
+{
+	unsigned n = 0;
+
+	while (len && n < DPATH_PIECES) {
+		uint32_t part = len;
+		uint8_t *p = plat_map_user(pl, gva, &part, access);
+		if (!p)
+			break;
+		piece[n++] = (struct piece){p, part};
+		gva.a += part;
+		len -= part;
+	}
+	return n;
+}
+
+/* The process looks at what it received: [gva, gva+len). */
+static void look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len)
+{
+	struct piece piece[DPATH_PIECES];
+	unsigned n = user_pieces(g->rx_pl, gva, len, PLAT_READ, piece);
+	uint8_t *to = g->linear;
+
+	if (n == 1) {
+		endpoint_receive(&g->rx_end, f, piece[0].p, len);
+		return;
+	}
+	for (unsigned i = 0; i < n; to += piece[i].len, i++)
+		__builtin_memcpy(to, piece[i].p, piece[i].len);
+	endpoint_receive(&g->rx_end, f, g->linear, (uint32_t)(to - g->linear));
+}
+
+/* The process's pages as guest-physical segments behind seg[0]: what the kernel posts for it. */
+static unsigned user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq_seg *seg,
+			  unsigned max)
+{
+	unsigned n = 1;
+
+	plat_charge(pl, PLAT_W_GUEST_POST, 1);
+	while (len && n < max) {
+		uint32_t part = len;
+		gpa_t gpa;
+		if (!plat_translate(pl, gva, &gpa, &part))
+			break;
+		if (n > 1 && seg[n - 1].addr.a + seg[n - 1].len == gpa.a)
+			seg[n - 1].len += part;
+		else
+			seg[n++] = (struct virtq_seg){gpa, part};
+		gva.a += part;
+		len -= part;
+	}
+	return n;
+}
+
+/* Pieces of a kernel buffer's segments. */
+static unsigned kernel_pieces(struct plat *pl, const struct virtq_seg *seg, unsigned nseg,
+			      uint32_t skip, uint32_t len, enum plat_access access,
+			      struct piece *piece)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < nseg && len; i++) {
+		uint32_t part = seg[i].len - skip;
+		if (part > len)
+			part = len;
+		piece[n].len = part;
+		piece[n].p = plat_map(pl, (gpa_t){seg[i].addr.a + skip}, &piece[n].len, access);
+		n++; /* kernel buffers do not cross pages */
+		len -= part;
+		skip = 0;
+	}
+	return n;
+}
+
+/* ---- receive
+ * --------------------------------------------------------------------------------------- */
+
+static void rx_give(struct gnet *g, uint32_t buf)
+{
+	g->rx_free[g->rx_top++] = buf;
+}
+
+static void refill(struct gnet *g)
+{
+	struct virtq_seg seg[DPATH_SEGS];
+
+	while (g->rx_top && virtq_drv_room(&g->rxq) >= g->rx_need) {
+		uint32_t buf = g->rx_free[g->rx_top - 1];
+		const struct virtq_seg *in = &g->rx_seg[buf * g->rx_per];
+		unsigned n = g->rx_per;
+		if (g->process) {
+			seg[0] = *in;
+			in = seg;
+			n = user_segs(g->rx_pl, g->rx_gva[buf], g->max_frame, seg, DPATH_SEGS);
+		}
+		if (!virtq_drv_add(&g->rxq, g->rx_pl, in, 0, n, buf, NULL))
+			break;
+		g->rx_top--;
+	}
+}
+
+/* How many buffers the header in front of a frame says that it fills. */
+static uint32_t merged(struct gnet *g, uint32_t buf)
+{
+	uint32_t len = VIRTQ_NET_HDR_BYTES;
+	const struct virtq_net_hdr *h;
+
+	if (!g->mrg_rxbuf)
+		return 1;
+	h = plat_map(g->rx_pl, g->rx_seg[buf * g->rx_per].addr, &len, PLAT_READ);
+	return h->num_buffers;
+}
+
+static void socket_put(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers,
+		       uint32_t len)
+{
+	if (g->sock_tail - g->sock_head > g->sock_mask || g->sock_buffers + buffers > g->sock_max) {
+		for (; buffers--; first = g->rx_link[first])
+			rx_give(g, first);
+		plat_drop(g->rx_pl, f, DROP_SOCKET_FULL);
+		return;
+	}
+	g->sock[g->sock_tail++ & g->sock_mask] =
+		(struct gnet_sock){.frame = f, .first = first, .buffers = buffers, .len = len};
+	g->sock_buffers += buffers;
+	dpath_handed_on(&g->rxb, f);
+}
+
+/* One frame: its first buffer is `buf`; takes the others. */
+static void rx_frame(struct gnet *g, struct frame *f, uint32_t buf, uint32_t len)
+{
+	struct plat *pl = g->rx_pl;
+	uint32_t buffers, last = buf, part;
+	uint64_t next;
+
+	len -= VIRTQ_NET_HDR_BYTES;
+	plat_stamp(pl, f, STAGE_GUEST_WAIT);
+	if (g->process) {
+		plat_charge(pl, PLAT_W_GUEST_POST, 1);
+		plat_stamp(pl, f, STAGE_GUEST_KERNEL);
+		look(g, f, g->rx_gva[buf], len);
+		rx_give(g, buf);
+		plat_deliver(pl, f);
+		return;
+	}
+	plat_charge(pl, PLAT_W_GUEST_RX, 1);
+	buffers = merged(g, buf);
+	for (uint32_t i = 1; i < buffers; i++) {
+		if (!virtq_drv_get(&g->rxq, pl, &next, &part, NULL))
+			break;
+		g->rx_link[last] = (uint32_t)next;
+		last = (uint32_t)next;
+		len += part;
+	}
+	socket_put(g, f, buf, buffers, len);
+}
+
+void gnet_rx_burst(struct gnet *g)
+{
+	struct dpath_burst *b = &g->rxb;
+	uint64_t buf;
+	uint32_t len;
+	struct frame *f;
+
+	b->frames = 0;
+	b->work = 0;
+	virtq_drv_intr_off(&g->rxq);
+	plat_charge(g->rx_pl, PLAT_W_POLL, 1);
+	virtq_drv_used(&g->rxq);
+	while (b->work < DPATH_BURST && virtq_drv_get(&g->rxq, g->rx_pl, &buf, &len, &f)) {
+		b->work++;
+		if (f && len > VIRTQ_NET_HDR_BYTES) {
+			rx_frame(g, f, (uint32_t)buf, len);
+		} else { /* the device gave it back unused */
+			g->bad_length++;
+			rx_give(g, (uint32_t)buf);
+		}
+	}
+	refill(g);
+}
+
+bool gnet_rx_commit(struct gnet *g)
+{
+	struct dpath_burst *b = &g->rxb;
+
+	for (unsigned i = 0; i < b->frames; i++)
+		plat_stamp(g->rx_pl, b->frame[i], STAGE_GUEST_KERNEL);
+	if (virtq_drv_pending(&g->rxq)) {
+		virtq_drv_publish(&g->rxq);
+		if (virtq_drv_should_kick(&g->rxq, g->rx_pl))
+			plat_kick(g->rx_pl, g->rx_kick, 0);
+	}
+	if (g->read_asleep && g->sock_head != g->sock_tail) {
+		g->read_asleep = false;
+		plat_kick(g->rx_pl, g->read_line, 0);
+	}
+	if (g->poll)
+		return b->work > 0;
+	return b->work == DPATH_BURST || virtq_drv_intr_on(&g->rxq, g->rx_pl);
+}
+
+/* The pieces of a frame on the socket, its virtio-net header left out. */
+static void sock_pieces(struct gnet *g, const struct gnet_sock *s, struct piece *piece)
+{
+	uint32_t buf = s->first, left = s->len, skip = VIRTQ_NET_HDR_BYTES;
+
+	for (uint32_t i = 0; i < s->buffers; i++, buf = g->rx_link[buf]) {
+		unsigned n = kernel_pieces(g->rx_pl, &g->rx_seg[buf * g->rx_per], g->rx_per, skip,
+					   left, PLAT_READ, piece);
+		for (; n; n--, piece++)
+			left -= piece->len;
+		skip = 0;
+	}
+}
+
+void gnet_read_burst(struct gnet *g)
+{
+	struct dpath_burst *b = &g->readb;
+	struct piece from[DPATH_PIECES], to[DPATH_PIECES];
+	struct plat *pl = g->rx_pl;
+
+	for (b->work = 0; b->work < DPATH_BURST && g->sock_head != g->sock_tail; b->work++) {
+		struct gnet_sock s = g->sock[g->sock_head++ & g->sock_mask];
+		plat_stamp(pl, s.frame, STAGE_PROCESS_WAIT);
+		plat_charge(pl, PLAT_W_SYSCALL, 1);
+		user_pieces(pl, g->read_gva, s.len, PLAT_WRITE, to);
+		sock_pieces(g, &s, from);
+		pieces_copy(pl, s.frame, SITE_GUEST_KERNEL_TO_PROCESS, REASON_POLICY, to, from,
+			    s.len);
+		plat_stamp(pl, s.frame, STAGE_PROCESS);
+		look(g, s.frame, g->read_gva, s.len);
+		g->sock_buffers -= s.buffers;
+		for (uint32_t i = s.buffers, buf = s.first; i--; buf = g->rx_link[buf])
+			rx_give(g, buf);
+		plat_deliver(pl, s.frame);
+	}
+}
+
+bool gnet_read_commit(struct gnet *g)
+{
+	g->read_asleep = g->sock_head == g->sock_tail;
+	return !g->read_asleep;
+}
+
+/* ---- transmit
+ * ---------------------------------------------------------------------------------------- */
+
+bool gnet_tx_room(struct gnet *g)
+{
+	uint64_t slot;
+
+	if (g->tx_top < g->tx_n / 2 || virtq_drv_room(&g->txq) < g->tx_need) {
+		plat_charge(g->tx_pl, PLAT_W_POLL, 1);
+		virtq_drv_used(&g->txq);
+		while (virtq_drv_get(&g->txq, g->tx_pl, &slot, NULL, NULL))
+			g->tx_free[g->tx_top++] = (uint32_t)slot;
+	}
+	return g->tx_top && virtq_drv_room(&g->txq) >= g->tx_need;
+}
+
+/* What the process does to have something to send; no copy of the datapath's. */
+static void make(struct gnet *g, const struct frame *f, gva_t gva)
+{
+	struct piece piece[DPATH_PIECES];
+	unsigned n = user_pieces(g->tx_pl, gva, f->len, PLAT_WRITE, piece);
+	const uint8_t *from = f->bytes;
+
+	for (unsigned i = 0; i < n; from += piece[i].len, i++)
+		__builtin_memcpy(piece[i].p, from, piece[i].len);
+}
+
+/* The system call: one copy into the slot's kernel buffers. Returns how many pieces they are. */
+static unsigned write_out(struct gnet *g, struct frame *f, const struct virtq_seg *kernel,
+			  struct virtq_seg *seg)
+{
+	struct piece from[DPATH_PIECES], to[DPATH_PIECES];
+	struct plat *pl = g->tx_pl;
+	uint32_t left = f->len + VIRTQ_NET_HDR_BYTES;
+	unsigned n = 0;
+
+	plat_charge(pl, PLAT_W_SYSCALL, 1);
+	user_pieces(pl, g->write_gva, f->len, PLAT_READ, from);
+	kernel_pieces(pl, kernel, g->tx_per, VIRTQ_NET_HDR_BYTES, f->len, PLAT_WRITE, to);
+	pieces_copy(pl, f, SITE_PROCESS_TO_GUEST_KERNEL, REASON_POLICY, to, from, f->len);
+	plat_charge(pl, PLAT_W_GUEST_TX, 1);
+	for (; left; n++) {
+		seg[n] = kernel[n];
+		if (seg[n].len > left)
+			seg[n].len = left;
+		left -= seg[n].len;
+	}
+	return n;
+}
+
+bool gnet_send(struct gnet *g, struct frame *f)
+{
+	struct virtq_seg seg[DPATH_SEGS];
+	uint32_t slot = g->tx_free[g->tx_top - 1];
+	const struct virtq_seg *kernel = &g->tx_seg[slot * g->tx_per];
+	struct plat *pl = g->tx_pl;
+	unsigned n;
+
+	plat_stamp(pl, f, STAGE_SEND_WAIT);
+	make(g, f, g->process ? g->tx_gva[slot] : g->write_gva);
+	if (g->process) {
+		seg[0] = kernel[0];
+		n = user_segs(pl, g->tx_gva[slot], f->len, seg, DPATH_SEGS);
+	} else {
+		n = write_out(g, f, kernel, seg);
+	}
+	if (!virtq_drv_add(&g->txq, pl, seg, n, 0, slot, f))
+		return false;
+	g->tx_top--;
+	f->handed = plat_now(pl);
+	dpath_handed_on(&g->txb, f);
+	return true;
+}
+
+bool gnet_tx_commit(struct gnet *g, bool full)
+{
+	struct dpath_burst *b = &g->txb;
+
+	for (unsigned i = 0; i < b->frames; i++)
+		plat_stamp(g->tx_pl, b->frame[i], STAGE_GUEST);
+	b->frames = 0;
+	if (virtq_drv_pending(&g->txq)) {
+		virtq_drv_publish(&g->txq);
+		if (virtq_drv_should_kick(&g->txq, g->tx_pl))
+			plat_kick(g->tx_pl, g->tx_kick, 0);
+	}
+	if (!full) {
+		virtq_drv_intr_off(&g->txq);
+		return false;
+	}
+	return virtq_drv_intr_on(&g->txq, g->tx_pl);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ledger.h - the words and the books: where payload was copied and why, what became of each frame.
+ *
+ * Each list below is written once; enum values, and the names that results use, come from it.
+ * A struct ledger is the book of one guest and one direction. Frames carry their own running
+ * entries (frame.h); they are booked when the frame's fate is known, so that copies spent on a
+ * frame that is dropped later are booked as wasted.
+ *
+ * Invariant, checked at the end of every run: offered = delivered + sum(dropped) + resident, in
+ * frames and in bytes.
+ */
+#ifndef DATAPATH_LEDGER_H
+#define DATAPATH_LEDGER_H
+
+#include <stdint.h>
+
+/* Between which buffers a CPU moved payload. */
+#define COPY_SITES(X)                                                                              \
+	X(HYPERVISOR_TO_VMM, hypervisor_to_vmm)                                                    \
+	X(VMM_TO_GUEST, vmm_to_guest)                                                              \
+	X(HYPERVISOR_TO_GUEST, hypervisor_to_guest)                                                \
+	X(GUEST_TO_VMM, guest_to_vmm)                                                              \
+	X(VMM_TO_HYPERVISOR, vmm_to_hypervisor)                                                    \
+	X(GUEST_TO_HYPERVISOR, guest_to_hypervisor)                                                \
+	X(GUEST_TO_GUEST, guest_to_guest)                                                          \
+	X(GUEST_KERNEL_TO_PROCESS, guest_kernel_to_process)                                        \
+	X(PROCESS_TO_GUEST_KERNEL, process_to_guest_kernel)
+
+enum copy_site {
+#define X(id, name) SITE_##id,
+	COPY_SITES(X)
+#undef X
+		SITE_N
+};
+
+/* The two sites in the guest; all others are the host's. */
+#define SITES_GUEST (1u << SITE_GUEST_KERNEL_TO_PROCESS | 1u << SITE_PROCESS_TO_GUEST_KERNEL)
+
+/* Why: the policy asked for it, or what forced a fallback. */
+#define COPY_REASONS(X)                                                                            \
+	X(POLICY, policy)                                                                          \
+	X(NO_CAPABILITY, no_capability)         /* the device cannot be pointed at guest memory */ \
+	X(SHARED_QUEUE, shared_queue)           /* the receive queue is not this guest's alone */  \
+	X(MULTICAST, multicast)                 /* one frame for several guests */                 \
+	X(TOO_MANY_SEGMENTS, too_many_segments) /* more pieces than the device takes */            \
+	X(NO_GATHER, no_gather)                 /* the device sends from one segment only */       \
+	X(MAP_FAILED, map_failed)               /* the IOMMU mapping was refused */                \
+	X(SHORT_BUFFER, short_buffer)           /* the posted buffer is too small for the frame */
+
+enum copy_reason {
+#define X(id, name) REASON_##id,
+	COPY_REASONS(X)
+#undef X
+		REASON_N
+};
+
+/* Why a frame was not delivered. */
+#define DROP_REASONS(X)                                                                            \
+	X(NIC_RING_FULL, nic_ring_full)       /* every receive descriptor holds an unread frame */ \
+	X(NO_DESCRIPTOR, no_descriptor)       /* none posted: the host or guest has no buffer */   \
+	X(NIC_FIFO_FULL, nic_fifo_full)       /* the NIC's packet buffer is full: bus too slow */  \
+	X(OVERSIZE, oversize)                 /* longer than the NIC's mtu */                      \
+	X(DMA_FAULT, dma_fault)               /* the IOMMU refused the NIC's access */             \
+	X(VMM_QUEUE_FULL, vmm_queue_full)     /* queue between host kernel and device emulator */  \
+	X(POOL_EMPTY, pool_empty)             /* no hypervisor or VMM buffer left */               \
+	X(GUEST_RING_EMPTY, guest_ring_empty) /* the guest has no receive buffer available */      \
+	X(GUEST_QUEUE_STOPPED, guest_queue_stopped) /* the guest broke its virtqueue */            \
+	X(SHORT_BUFFER, short_buffer)               /* the guest's buffer is too small */          \
+	X(SOCKET_FULL, socket_full)                 /* the process does not read fast enough */    \
+	X(SEND_FULL, send_full)                     /* when_full = drop and no room to send */
+
+enum drop_reason {
+#define X(id, name) DROP_##id,
+	DROP_REASONS(X)
+#undef X
+		DROP_N
+};
+
+/*
+ * Where a frame's time goes, in order of passage. A stage that a frame does not pass has no time.
+ * Receive: wire_wait wire nic host_wait host vmm_wait vmm guest_wait guest_kernel process_wait
+ * process. Transmit: send_wait guest host_wait host nic wire_wait wire.
+ */
+#define FRAME_STAGES(X)                                                                            \
+	X(SEND_WAIT, send_wait)   /* intended send until the process begins it */                  \
+	X(GUEST, guest)           /* process and guest kernel until the device can see it */       \
+	X(WIRE_WAIT, wire_wait)   /* for the link */                                               \
+	X(WIRE, wire)             /* first to last bit, preamble, gap and FCS included */          \
+	X(NIC, nic)               /* in the NIC and on the bus, until written back or fetched */   \
+	X(HOST_WAIT, host_wait)   /* until a host core takes it */                                 \
+	X(HOST, host)             /* hypervisor, until it hands the frame on */                    \
+	X(VMM_WAIT, vmm_wait)     /* until the device emulator takes it */                         \
+	X(VMM, vmm)               /* device emulator */                                            \
+	X(GUEST_WAIT, guest_wait) /* published until the guest kernel takes it */                  \
+	X(GUEST_KERNEL, guest_kernel) /* guest kernel, until it is there for the process */        \
+	X(PROCESS_WAIT, process_wait) /* until the process asks for it */                          \
+	X(PROCESS, process)           /* process: system call and copy, until it can be read */
+
+enum frame_stage {
+#define X(id, name) STAGE_##id,
+	FRAME_STAGES(X)
+#undef X
+		STAGE_N
+};
+
+struct ledger {
+	/* fates */
+	uint64_t offered, offered_bytes;
+	uint64_t delivered, delivered_bytes;
+	uint64_t drops[DROP_N], drop_bytes[DROP_N];
+	/* CPU copies of delivered frames */
+	uint64_t copies[SITE_N], copy_bytes[SITE_N];
+	uint64_t wasted_copies, wasted_copy_bytes; /* of dropped frames */
+	uint64_t header_copies;
+	uint64_t fallbacks[REASON_N]; /* frames, by reason; REASON_POLICY stays 0 */
+	/* data moved by devices (descriptors are counted apart, by the NIC) */
+	uint64_t dma_transfers, dma_segments, dma_bytes;
+	/* must stay 0: the receiver's bytes are not the sender's; frames of a flow out of order */
+	uint64_t corrupt, reordered;
+};
+
+extern const char *const ledger_site_names[SITE_N + 1]; /* NULL-ended, as are the others */
+extern const char *const ledger_reason_names[REASON_N + 1];
+extern const char *const ledger_drop_names[DROP_N + 1];
+extern const char *const ledger_stage_names[STAGE_N + 1];
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nicdesc.h - descriptors and registers of the modelled NIC, as its driver and the device see them.
+ *
+ * 16-byte descriptors of the Intel 82599 kind (datasheet 331520, 7.1.6 and 7.2.3), little-endian,
+ * in the driver's memory. The device fetches a descriptor, moves data, and writes status back over
+ * it.
+ *
+ * Receive deviates in one point: the 82599 takes the buffer size from a register; here each
+ * descriptor has its own length and a bit that says that the buffer goes on in the next descriptor,
+ * so that scattered guest pages can be posted. A frame larger than one buffer goes on in the next.
+ *
+ * Positions (head, tail) count up for ever; the slot is position modulo size, a power of two. Tail
+ * is advanced by the driver, head by the device.
+ */
+#ifndef DATAPATH_NICDESC_H
+#define DATAPATH_NICDESC_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NIC_DESC_BYTES 16
+
+/* Receive, as posted. */
+struct nic_rx_read {
+	uint64_t addr;
+	uint32_t flags; /* lies where the status will be: bit 0, DD, stays clear */
+	uint32_t len;
+};
+#define NIC_RX_MORE (1u << 4) /* flags: the buffer goes on in the next descriptor */
+
+/* Receive, written back over it. */
+struct nic_rx_done {
+	uint64_t filter; /* for whom the filters found it to be: a mark, as flow director writes */
+	uint32_t status;
+	uint16_t len; /* bytes written through this descriptor */
+	uint16_t vlan;
+};
+#define NIC_RX_DD    (1u << 0)  /* descriptor done */
+#define NIC_RX_EOP   (1u << 1)  /* end of packet */
+#define NIC_RX_ERROR (1u << 31) /* the frame was not (all) written */
+
+/* Send: advanced data descriptor. DD comes back in olinfo_status of those with RS. */
+struct nic_tx_desc {
+	uint64_t addr;
+	uint32_t cmd_type_len; /* DTALEN 15:0, EOP 24, RS 27 */
+	uint32_t olinfo_status;
+};
+#define NIC_TX_LEN(cmd) ((cmd)&0xffffu)
+#define NIC_TX_EOP      (1u << 24)
+#define NIC_TX_RS       (1u << 27)
+#define NIC_TX_DD       (1u << 0)
+
+static_assert(sizeof(struct nic_rx_read) == NIC_DESC_BYTES, "82599 7.1.6.1");
+static_assert(sizeof(struct nic_rx_done) == NIC_DESC_BYTES, "82599 7.1.6.2");
+static_assert(sizeof(struct nic_tx_desc) == NIC_DESC_BYTES, "82599 7.2.3.2.4");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little-endian");
+
+/* Registers of one queue pair. Driver writes tails and masks, device clears a mask as it raises. */
+struct nic_regs {
+	uint32_t rx_tail, tx_tail;
+	bool rx_irq, tx_irq;
+};
+
+struct frame;
+
+/* A ring as both sides reach it: page by page, since its memory may be scattered. */
+struct nic_ring {
+	uint32_t size; /* descriptors, a power of two */
+	uint8_t **page;
+	struct frame **tag; /* beside each slot: whose frame it carries */
+};
+
+static inline void *nic_ring_desc(const struct nic_ring *r, uint32_t position)
+{
+	uint32_t byte = (position & (r->size - 1)) * NIC_DESC_BYTES;
+	return r->page[byte >> 12] + (byte & 4095);
+}
+
+static inline struct frame **nic_ring_tag(const struct nic_ring *r, uint32_t position)
+{
+	return &r->tag[position & (r->size - 1)];
+}
+
+#endif

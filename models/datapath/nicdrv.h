@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nicdrv.h - the driver of the modelled NIC: one queue pair.
+ *
+ * The same object code drives the NIC from the host and, with a virtual function of its own, from a
+ * guest: it knows rings and registers, and gets addresses that are mapped for DMA already.
+ *
+ * Posting and sending write descriptors privately; flush publishes the tail. One actor receives and
+ * one sends; they share nothing but the registers' two halves.
+ *
+ * Always holds: reaped <= device's head <= flushed tail <= tail <= reaped + size.
+ */
+#ifndef DATAPATH_NICDRV_H
+#define DATAPATH_NICDRV_H
+
+#include "nicdesc.h"
+
+struct plat;
+struct plat_line;
+struct plat_rx;
+struct plat_seg;
+
+/* Driver-private, beside each descriptor. */
+struct nicdrv_slot {
+	uint64_t cookie;
+	uint32_t ndesc; /* at a buffer's or frame's first descriptor: how many it has */
+};
+
+struct nicdrv_half {
+	struct nic_ring ring;
+	struct nicdrv_slot *slot; /* ring.size of them */
+	uint32_t tail;            /* next to fill */
+	uint32_t reaped;          /* next to look at */
+	struct plat_line *bell;   /* wakes the device; NULL: it looks at the register itself */
+};
+
+struct nicdrv {
+	struct nicdrv_half rx, tx;
+	struct nic_regs *regs;
+};
+
+/* All memory is the caller's: slot arrays of ring.size each, zeroed. */
+void nicdrv_init(struct nicdrv *d, const struct nic_ring *rx, struct nicdrv_slot *rx_slot,
+		 const struct nic_ring *tx, struct nicdrv_slot *tx_slot, struct nic_regs *regs);
+
+static inline uint32_t nicdrv_room(const struct nicdrv_half *h)
+{
+	return h->ring.size - (h->tail - h->reaped);
+}
+
+/* The contracts are those of plat_dev_*. */
+void nicdrv_post_rx(struct nicdrv *d, struct plat *pl, uint64_t cookie, const struct plat_seg *seg,
+		    unsigned n);
+unsigned nicdrv_reap_rx(struct nicdrv *d, struct plat *pl, struct plat_rx *rx, unsigned max);
+void nicdrv_send(struct nicdrv *d, struct plat *pl, uint64_t cookie, struct frame *frame,
+		 const struct plat_seg *seg, unsigned n);
+unsigned nicdrv_reap_tx(struct nicdrv *d, struct plat *pl, uint64_t *cookie, unsigned max);
+void nicdrv_flush_rx(struct nicdrv *d, struct plat *pl);
+void nicdrv_flush_tx(struct nicdrv *d, struct plat *pl);
+bool nicdrv_rx_irq(struct nicdrv *d, struct plat *pl, bool on);
+bool nicdrv_tx_irq(struct nicdrv *d, struct plat *pl, bool on);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy_zero_copy.c - no copy: the device reads and writes the guest's own buffers.
+ *
+ * Receive. The guest's posted chains are mapped for DMA and given to the device, frame bytes 12 in,
+ * behind the place of the virtio-net header, which the CPU writes when the frame is there. That
+ * needs a device that takes guest memory and a receive queue of the guest's own, since the buffer
+ * is chosen before the frame is known. One chain takes one frame: a chain too short for the longest
+ * frame stays with the guest.
+ *
+ * Transmit. For each request the device is asked what it can; then the chain is mapped and sent as
+ * a gather list, and goes back to the guest when the device has read it.
+ *
+ * Fallbacks, each counted under its reason, cost one copy through a hypervisor buffer:
+ * no_capability, shared_queue, short_buffer (receive); no_capability, no_gather, too_many_segments,
+ * map_failed (transmit).
+ *
+ * Always holds: a chain with the device is mapped, and only then; every mapping ends when the
+ * device is done with it.
+ */
+#include "policy.h"
+
+#include "frame.h"
+
+enum zero_copy_post {
+	POSTED,
+	NO_ROOM,     /* in the device's ring */
+	NO_CHAIN,    /* the guest has none, or broke its queue */
+	SHORT_CHAIN, /* its next chain does not hold the longest frame */
+};
+
+/* DMA segments that the first len bytes of n guest segments can become at most: one a page. */
+static unsigned segs_bound(const struct virtq_seg *seg, unsigned n, uint32_t len)
+{
+	unsigned bound = 0;
+
+	for (unsigned i = 0; i < n && len; i++) {
+		uint32_t part = seg[i].len < len ? seg[i].len : len;
+		bound += (unsigned)(((seg[i].addr.a & (PAGE_BYTES - 1)) + part + PAGE_BYTES - 1) >>
+				    PAGE_SHIFT);
+		len -= part;
+	}
+	return bound;
+}
+
+/* Give the guest's next receive chain to the device. */
+static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
+{
+	struct virtq_seg seg[DPATH_SEGS], *in;
+	struct virtq_chain c;
+	struct plat *pl = dp->rx_pl;
+	struct dpath_rx_slot *slot;
+	struct plat_seg *dma;
+	unsigned n = 0, bound;
+	uint32_t skip = VIRTQ_NET_HDR_BYTES, left = dp->max_frame;
+
+	if (!virtq_dev_pop(&dp->rxq, pl, &c, seg, DPATH_SEGS))
+		return NO_CHAIN;
+	if (c.oversize || c.in_bytes < dp->max_frame + VIRTQ_NET_HDR_BYTES) {
+		virtq_dev_unpop(&dp->rxq, 1);
+		return SHORT_CHAIN;
+	}
+	in = seg + c.nout;
+	bound = segs_bound(in, c.nin, left + skip);
+	if (bound > dp->max_segs || plat_dev_rx_room(pl, dp->port) < bound) {
+		virtq_dev_unpop(&dp->rxq, 1);
+		return bound > dp->max_segs ? SHORT_CHAIN : NO_ROOM;
+	}
+	slot = &dp->rx_slot[c.head];
+	dma = &dp->rx_seg[c.head * dp->max_segs];
+	if (!dpath_pieces(&dp->rxq, pl, in, c.nin, 0, VIRTQ_NET_HDR_BYTES, PLAT_WRITE,
+			  slot->header))
+		goto refused;
+	for (unsigned i = 0; i < c.nin && left; i++) {
+		uint32_t part = skip < in[i].len ? skip : in[i].len, len = in[i].len - part;
+		skip -= part;
+		len = len < left ? len : left;
+		left -= len;
+		if (len && !plat_dma_map(pl, dp->port, (gpa_t){in[i].addr.a + part}, len,
+					 PLAT_FROM_DEVICE, dma, dp->max_segs, &n)) {
+			plat_dma_unmap(pl, dp->port, dma, n);
+			virtq_dev_fail(&dp->rxq, VIRTQ_ERR_ADDR_RANGE);
+			goto refused;
+		}
+	}
+	slot->head = c.head;
+	slot->nseg = (uint16_t)n;
+	plat_dev_post_rx(pl, dp->port, c.head, dma, n);
+	dp->rx_posted++;
+	return POSTED;
+refused:
+	virtq_dev_push(&dp->rxq, pl, c.head, 0, NULL);
+	return NO_CHAIN;
+}
+
+static void zero_copy_rx_post(struct dpath *dp)
+{
+	struct plat_devinfo dev = plat_dev_info(dp->rx_pl, dp->port);
+	enum zero_copy_post got = POSTED;
+
+	if (!(dev.caps & PLAT_CAP_ZERO_COPY)) {
+		dpath_post_hbufs(dp, REASON_NO_CAPABILITY);
+		return;
+	}
+	if (!(dev.caps & PLAT_CAP_OWN_QUEUE)) {
+		dpath_post_hbufs(dp, REASON_SHARED_QUEUE);
+		return;
+	}
+	virtq_dev_avail(&dp->rxq);
+	while (got == POSTED)
+		got = zero_copy_post_one(dp);
+	if (got == SHORT_CHAIN)
+		dpath_post_hbufs(dp, REASON_SHORT_BUFFER);
+	dp->rx_hungry = got == NO_CHAIN && dp->rx_posted < dp->rxq.size / 2;
+}
+
+static void zero_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
+{
+	struct plat *pl = dp->rx_pl;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *f = rx[i].frame;
+		if (f)
+			plat_stamp(pl, f, STAGE_HOST_WAIT);
+		if (rx[i].cookie & DPATH_HBUF) {
+			uint32_t buf = (uint32_t)rx[i].cookie;
+			if (f)
+				dpath_to_guest(dp, pl, &dp->rxb, f, SITE_HYPERVISOR_TO_GUEST,
+					       dp->rx_reason[buf], hbuf_pieces(&dp->rx_pool, buf));
+			hbuf_put(&dp->rx_pool, buf);
+			continue;
+		}
+		struct dpath_rx_slot *slot = &dp->rx_slot[rx[i].cookie];
+		plat_dma_unmap(pl, dp->port, &dp->rx_seg[slot->head * dp->max_segs], slot->nseg);
+		slot->nseg = 0;
+		dp->rx_posted--;
+		if (f) {
+			dpath_write_header(slot->header, 1);
+			dpath_handed_on(&dp->rxb, f);
+		}
+		virtq_dev_push(&dp->rxq, pl, slot->head, f ? rx[i].len + VIRTQ_NET_HDR_BYTES : 0,
+			       f);
+	}
+}
+
+/* REASON_POLICY, with the chain mapped as n segments; or why it has to be copied. */
+static enum copy_reason zero_copy_map(struct dpath *dp, const struct virtq_chain *c,
+				      struct plat_seg *seg, unsigned *n)
+{
+	struct plat *pl = dp->tx_pl;
+	struct plat_devinfo dev = plat_dev_info(pl, dp->port);
+	unsigned max = dev.max_segs < dp->max_segs ? dev.max_segs : dp->max_segs;
+	uint32_t skip = VIRTQ_NET_HDR_BYTES;
+	enum copy_reason why = REASON_POLICY;
+
+	*n = 0;
+	if (!(dev.caps & PLAT_CAP_ZERO_COPY))
+		return REASON_NO_CAPABILITY;
+	if (!(dev.caps & PLAT_CAP_GATHER))
+		max = 1;
+	for (unsigned i = 0; i < c->nout && why == REASON_POLICY; i++) {
+		uint32_t part = skip < c->seg[i].len ? skip : c->seg[i].len;
+		gpa_t at = {c->seg[i].addr.a + part};
+		skip -= part;
+		if (part < c->seg[i].len && !plat_dma_map(pl, dp->port, at, c->seg[i].len - part,
+							  PLAT_TO_DEVICE, seg, max, n)) {
+			uint32_t one = 1;
+			why = !plat_map(pl, at, &one, PLAT_READ) ? REASON_MAP_FAILED
+			      : !(dev.caps & PLAT_CAP_GATHER)    ? REASON_NO_GATHER
+								 : REASON_TOO_MANY_SEGMENTS;
+		}
+	}
+	if (why != REASON_POLICY) {
+		plat_dma_unmap(pl, dp->port, seg, *n);
+		*n = 0;
+	}
+	return why;
+}
+
+static bool zero_copy_tx(struct dpath *dp, struct virtq_chain *c)
+{
+	struct plat_seg *seg = &dp->tx_seg[c->head * dp->max_segs];
+	unsigned n, need = segs_bound(c->seg, c->nout, c->out_bytes);
+	unsigned max = plat_dev_info(dp->tx_pl, dp->port).max_segs;
+	enum copy_reason why;
+
+	if (plat_dev_tx_room(dp->tx_pl, dp->port) < (need < max ? need : max))
+		return false;
+	why = zero_copy_map(dp, c, seg, &n);
+	if (why != REASON_POLICY)
+		return dpath_tx_copied(dp, c, SITE_GUEST_TO_HYPERVISOR, why);
+	dp->tx_nseg[c->head] = (uint16_t)n;
+	dp->tx_out++;
+	plat_dev_send(dp->tx_pl, dp->port, c->head, c->frame, seg, n);
+	dpath_handed_on(&dp->txb, c->frame);
+	return true;
+}
+
+static void zero_copy_tx_done(struct dpath *dp, uint64_t cookie)
+{
+	if (cookie & DPATH_HBUF) {
+		hbuf_put(&dp->tx_pool, (uint32_t)cookie);
+		return;
+	}
+	plat_dma_unmap(dp->tx_pl, dp->port, &dp->tx_seg[cookie * dp->max_segs],
+		       dp->tx_nseg[cookie]);
+	dp->tx_nseg[cookie] = 0;
+	dp->tx_out--;
+	virtq_dev_push(&dp->txq, dp->tx_pl, (uint16_t)cookie, 0, NULL);
+}
+
+const struct policy policy_zero_copy = {
+	.name = "zero-copy",
+	.help = "no host copy: the device reads and writes guest memory",
+	.rx_post = zero_copy_rx_post,
+	.rx = zero_copy_rx,
+	.tx = zero_copy_tx,
+	.tx_done = zero_copy_tx_done,
+	.tx_wants_done = true,
+};

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cost.c - the cost table's keys, their defaults and where each number comes from.
+ *
+ * The defaults are those of one machine generation (about 2020, 2.5 GHz). They are constants on
+ * purpose: caches, NUMA and contention are not modelled here. A study that depends on one of them
+ * should sweep it.
+ */
+#include "cost.h"
+
+#define CYCLES(name_, def_, help_)                                                                 \
+	{                                                                                          \
+		.name = name_, .kind = KEY_COUNT, .def = def_, .max = 100000000, .help = help_     \
+	}
+
+const struct key_decl cost_keys[] = {
+	{"copy_base", KEY_TIME, .def = "20ns", .max = 1000000000, /* 1 ms */
+	 .help = "start of a copy; 20-60 ns measured for calls in datapaths"},
+	{"copy_byte", KEY_TIME, .def = "100ps", .max = 1000000,
+	 .help = "each byte of a copy; last-level cache 80-120 ps, memory 120-250, L2 20-50"},
+	CYCLES("poll", "25", "look at one ring; a cached load and a branch, rule of thumb"),
+	CYCLES("dev_rx", "60", "reap and repost a receive descriptor; poll-mode drivers 60-100"),
+	CYCLES("dev_tx", "60", "write and clean a send descriptor; poll-mode drivers 60-100"),
+	CYCLES("doorbell", "100", "posted write to a device register; rule of thumb"),
+	CYCLES("vq_pop", "80",
+	       "device side, one chain; with vq_push the 167 cycles a 64 B packet "
+	       "measured for a merged receive in DPDK vhost"),
+	CYCLES("vq_desc", "15", "each further descriptor; a cached load and checks"),
+	CYCLES("vq_push", "85", "device side, one used element and header; see vq_pop"),
+	CYCLES("drv_add", "80", "driver side, expose a chain; mirror of vq_pop"),
+	CYCLES("drv_get", "60", "driver side, take a used element; mirror of vq_push"),
+	CYCLES("dma_map", "588", "write one IOMMU entry; rIOMMU (ASPLOS 2015), page-table part"),
+	CYCLES("dma_unmap", "438", "clear one IOMMU entry; rIOMMU (ASPLOS 2015)"),
+	CYCLES("iotlb_inv", "2130", "invalidate and wait; rIOMMU (ASPLOS 2015), about 2130"),
+	CYCLES("syscall", "250", "enter and leave a kernel; 100 ns, half of a measured tap read"),
+	CYCLES("wake", "3000", "wake a thread and switch to it; 1.2 us, rule of thumb"),
+	CYCLES("host_stack", "300", "a frame through tap; rest of a measured 64 B tap read"),
+	CYCLES("host_irq", "1500", "take a device interrupt; rule of thumb"),
+	CYCLES("inject", "1000", "raise a guest interrupt; rule of thumb"),
+	CYCLES("vm_exit", "1700", "exit and entry; 1344-1376 on AMD 2020, 2000 on Nehalem"),
+	CYCLES("vmm_entry", "2500", "host kernel to device emulator and back; rule of thumb"),
+	CYCLES("guest_irq", "1500", "guest's interrupt entry to softirq; rule of thumb"),
+	CYCLES("guest_rx", "700", "guest kernel, a received frame; rule of thumb"),
+	CYCLES("guest_tx", "600", "guest kernel, a sent frame; rule of thumb"),
+	CYCLES("guest_post", "120", "translate and post a process buffer; rule of thumb"),
+	{NULL},
+};
+
+void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz)
+{
+	static const char *const names[PLAT_W_N] = {
+#define X(id, name) #name,
+		PLAT_WORKS(X)
+#undef X
+	};
+	*c = (struct cost){0};
+	for (unsigned w = 0; w < PLAT_W_N; w++)
+		if (w != PLAT_W_COPY)
+			c->work_ps[w] = (cfg_u64(cost, names[w]) * SIM_S + clock_hz / 2) / clock_hz;
+	c->copy_base_ps = cfg_time(cost, "copy_base");
+	c->copy_byte_fs = cfg_time(cost, "copy_byte") * 1000;
+	c->poll_ps = c->work_ps[PLAT_W_POLL] ? c->work_ps[PLAT_W_POLL] : 1;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cpu.c - taking turns: see cpu.h. */
+#include "cpu.h"
+
+#include <glib.h>
+
+static void cpu_event(struct event *ev);
+
+void cpu_init(struct cpu *c, struct evq *q, const struct cost *cost, bool poll, const char *name)
+{
+	*c = (struct cpu){.q = q, .poll = poll, .clk = {.cost = cost}};
+	event_init(&c->ev, cpu_event);
+	g_strlcpy(c->name, name, sizeof(c->name));
+}
+
+void worker_init(struct worker *w, struct cpu *c, void (*burst)(struct worker *),
+		 bool (*commit)(struct worker *))
+{
+	*w = (struct worker){.cpu = c, .burst = burst, .commit = commit};
+}
+
+static void cpu_enqueue(struct cpu *c, struct worker *w)
+{
+	w->queued = true;
+	w->next = NULL;
+	if (c->last)
+		c->last->next = w;
+	else
+		c->first = w;
+	c->last = w;
+}
+
+static void cpu_charge(struct cpu *c, enum plat_work what, uint64_t ps)
+{
+	c->clk.now += ps;
+	c->clk.busy[what] += ps;
+}
+
+/* The turn of the polling loop that first sees what becomes visible now. */
+static sim_time cpu_poll_turn(const struct cpu *c, sim_time now)
+{
+	sim_time turn = c->clk.cost->poll_ps, since = now - c->idle_at;
+	return now + (since % turn ? turn - since % turn : 0);
+}
+
+static void cpu_pay(struct cpu *c)
+{
+	for (unsigned w = 0; w < PLAT_W_N; w++) {
+		if (c->owed[w])
+			cpu_charge(c, w, c->owed[w] * c->clk.cost->work_ps[w]);
+		c->owed[w] = 0;
+	}
+	c->owes = false;
+}
+
+void cpu_wake(struct worker *w, uint32_t costs)
+{
+	struct cpu *c = w->cpu;
+	sim_time now = evq_now(c->q);
+
+	if (w == c->current)
+		w->again = true;
+	else if (!w->queued)
+		cpu_enqueue(c, w);
+	for (; costs && !c->poll; costs &= costs - 1) {
+		c->owed[__builtin_ctz(costs)]++;
+		c->owes = true;
+	}
+	if (c->current || c->waking)
+		return;
+	/* Idle. Its clock may still be ahead: the last commit's charges are not over. */
+	c->waking = true;
+	c->wakes++;
+	if (c->clk.now < now)
+		c->clk.now = c->poll ? cpu_poll_turn(c, now) : now;
+	if (c->owes)
+		cpu_pay(c);
+	evq_schedule(c->q, &c->ev, c->clk.now);
+}
+
+void cpu_reset(struct cpu *c)
+{
+	c->clk.now = evq_now(c->q);
+	for (unsigned w = 0; w < PLAT_W_N; w++)
+		c->clk.busy[w] = 0;
+}
+
+static void cpu_commit(struct cpu *c)
+{
+	struct worker *w = c->current;
+	bool more;
+
+	more = w->commit(w);
+	c->current = NULL;
+	if ((more || w->again) && !w->queued)
+		cpu_enqueue(c, w);
+}
+
+static void cpu_event(struct event *ev)
+{
+	struct cpu *c = (struct cpu *)((char *)ev - offsetof(struct cpu, ev));
+	struct worker *w;
+
+	SIM_ASSERT(c->q, c->clk.now == evq_now(c->q));
+	if (c->current)
+		cpu_commit(c);
+	if (c->owes)
+		cpu_pay(c);
+	if (!c->first) {
+		c->waking = false;
+		c->sleeps++;
+		c->idle_at = c->clk.now;
+		return;
+	}
+	if (c->clk.now > evq_now(c->q)) { /* the burst must see what is there when it starts */
+		c->waking = true;
+		evq_schedule(c->q, &c->ev, c->clk.now);
+		return;
+	}
+	c->waking = false;
+	w = c->first;
+	c->first = w->next;
+	if (!c->first)
+		c->last = NULL;
+	w->queued = false;
+	w->again = false;
+	c->current = w;
+	w->burst(w);
+	evq_schedule(c->q, &c->ev, c->clk.now);
+}
+
+uint64_t cpu_busy_ps(const struct cpu *c, sim_time now)
+{
+	uint64_t sum = 0;
+	for (unsigned w = 0; w < PLAT_W_N; w++)
+		sum += c->clk.busy[w];
+	return c->clk.now > now ? sum - (c->clk.now - now) : sum;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cpu.h - something that executes: a host core or a vCPU, and the workers that take turns on it.
+ *
+ * How it works. A worker's turn is two events. The *burst* runs at the event's time: it reads
+ * shared state as it stands then and works ahead on private state; what it does is charged to the
+ * CPU's local clock. The *commit* runs when that clock has become the time: it publishes, kicks,
+ * enables notifications, looks again. If the commit finds work the worker goes to the end of the
+ * run queue; otherwise it sleeps until somebody wakes it. What the commit charges delays the next
+ * burst.
+ *
+ * Interrupts taken by a busy CPU are charged before its next burst.
+ *
+ * A polling CPU has no sleep: between bursts it turns its loop, and what becomes visible is found
+ * at the next turn. The turns themselves are not events; they are computed when something happens.
+ *
+ * Always holds: clk.now >= the time of the event that is running; a worker is on at most one of
+ * {current, run queue}; a wake-up while a worker is running makes it run again.
+ */
+#ifndef HOST_CPU_H
+#define HOST_CPU_H
+
+#include "../../sim/event.h"
+#include "cost.h"
+#include "plat.h"
+
+struct worker;
+
+struct cpu {
+	struct plat_clock clk;
+	struct event ev;
+	struct evq *q;
+	struct worker *first, *last; /* run queue */
+	struct worker *current;      /* its burst is done, its commit is due */
+	bool poll;
+	bool waking;             /* idle no more: ev is the first burst */
+	sim_time idle_at;        /* polling: when the loop began to turn without finding anything */
+	uint32_t owed[PLAT_W_N]; /* news taken while busy, to be charged */
+	bool owes;
+	uint64_t sleeps, wakes; /* times it went idle; times it was found idle by a wake-up */
+	char name[24];
+};
+
+struct worker {
+	struct worker *next;
+	struct cpu *cpu;
+	void (*burst)(struct worker *w);
+	bool (*commit)(struct worker *w); /* true: there is more to do */
+	bool queued, again;
+};
+
+void cpu_init(struct cpu *c, struct evq *q, const struct cost *cost, bool poll, const char *name);
+void worker_init(struct worker *w, struct cpu *c, void (*burst)(struct worker *),
+		 bool (*commit)(struct worker *));
+
+/*
+ * Something for w to see became visible now. `costs` is what taking the news costs the CPU: a set
+ * of CPU_COST() bits. A polling CPU does not pay: it looks anyway.
+ */
+#define CPU_COST(work) (1u << PLAT_W_##work)
+void cpu_wake(struct worker *w, uint32_t costs);
+
+/* As at time zero: what was charged so far was not part of the run. Only while idle. */
+void cpu_reset(struct cpu *c);
+
+static inline bool cpu_idle(const struct cpu *c)
+{
+	return !c->current && !c->waking;
+}
+
+/* Picoseconds of work charged so far and done by `now`. */
+uint64_t cpu_busy_ps(const struct cpu *c, sim_time now);
+
+#endif

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * iommu.c - domains, IOTLB and walk caches, deferred invalidation, fault records. See iommu.h.
+ *
+ * All caches are one kind: sets x ways, least recently used, keyed by domain, page number and
+ * level:
+ *
+ *   bit 63  valid    bits 53:38  domain    bits 37:2  iova >> page shift    bits 1:0  level
+ *
+ * A domain remembers which page sizes it ever used, so that a look-up probes once per size in use:
+ * once, nearly always. Recency is a counter per cache, not time, so that two uses at one time keep
+ * their order.
+ */
+#include "iommu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define IOMMU_REQUESTERS 65536u
+#define IOMMU_DOMAINS    65536u
+
+struct line {
+	uint64_t used; /* tick of the last use */
+	uint64_t hpa;  /* of the page's first byte */
+	sim_time gone; /* when the page was unmapped; SIM_NEVER while it is mapped */
+	uint32_t perm;
+};
+
+struct cache {
+	uint64_t *key; /* 0: empty */
+	struct line *line;
+	uint32_t set_mask;
+	uint32_t ways;
+	uint64_t tick;
+};
+
+struct iommu_domain {
+	struct pt pt;
+	struct mem *mem;
+	uint32_t id;
+	uint8_t sizes; /* bit l: pages of level l were mapped */
+	bool queued;   /* an unmap of it awaits the flush */
+};
+
+struct unmap_note {
+	struct iommu_domain *domain;
+	sim_time time;
+};
+
+struct iommu {
+	struct mem *mem;
+	struct iommu_config config;
+	struct cache tlb;
+	struct cache upper[3]; /* [l]: entries of level l + 1, each covers 2^(21 + 9 l) bytes */
+	struct iommu_stats stats;
+	struct iommu_domain **requester;
+	struct iommu_domain **domain; /* by id */
+	struct unmap_note *queue;
+	uint32_t queued;
+	uint32_t fault_first, fault_count;
+	bool fault_overflow;
+	struct iommu_fault fault[IOMMU_FAULTS];
+};
+
+/* ---- caches ---- */
+
+static unsigned level_shift(unsigned level)
+{
+	return 12 + 9 * level;
+}
+
+static inline uint64_t cache_key(const struct iommu_domain *d, uint64_t iova, unsigned level)
+{
+	return (uint64_t)1 << 63 | (uint64_t)d->id << 38 | iova >> level_shift(level) << 2 | level;
+}
+
+static inline uint32_t cache_set(const struct cache *c, uint64_t key)
+{
+	uint32_t page = (uint32_t)(key >> 2);
+	uint32_t domain = (uint32_t)(key >> 38) & 0xffff;
+
+	return ((page + domain * 0x9e3779b1u) & c->set_mask) * c->ways;
+}
+
+static inline struct line *cache_find(const struct cache *c, uint64_t key)
+{
+	uint32_t first = cache_set(c, key);
+
+	for (uint32_t i = first; i < first + c->ways; i++)
+		if (c->key[i] == key)
+			return &c->line[i];
+	return NULL;
+}
+
+static inline struct line *cache_use(struct cache *c, uint64_t key)
+{
+	struct line *l = cache_find(c, key);
+
+	if (l)
+		l->used = ++c->tick;
+	return l;
+}
+
+static struct line *cache_insert(struct cache *c, uint64_t key)
+{
+	uint32_t first = cache_set(c, key);
+	uint32_t victim = first;
+
+	for (uint32_t i = first; i < first + c->ways; i++) {
+		if (!c->key[i]) {
+			victim = i;
+			break;
+		}
+		if (c->line[i].used < c->line[victim].used)
+			victim = i;
+	}
+	c->key[victim] = key;
+	c->line[victim].used = ++c->tick;
+	return &c->line[victim];
+}
+
+static void cache_drop(struct cache *c, uint64_t key)
+{
+	struct line *l = cache_find(c, key);
+
+	if (l)
+		c->key[l - c->line] = 0;
+}
+
+static void cache_drop_domain(struct cache *c, uint32_t id)
+{
+	uint32_t n = c->key ? (c->set_mask + 1) * c->ways : 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (((c->key[i] >> 38) & 0xffff) == id)
+			c->key[i] = 0;
+}
+
+static bool cache_init(struct cache *c, uint32_t sets, uint32_t ways)
+{
+	*c = (struct cache){.set_mask = sets - 1, .ways = ways};
+	c->key = calloc((size_t)sets * ways, sizeof(*c->key));
+	c->line = calloc((size_t)sets * ways, sizeof(*c->line));
+	return c->key && c->line;
+}
+
+static void cache_fini(struct cache *c)
+{
+	free(c->key);
+	free(c->line);
+}
+
+/* ---- life ---- */
+
+static bool iommu_init(struct iommu *io, uint32_t sets)
+{
+	const struct iommu_config *c = &io->config;
+	bool ok = cache_init(&io->tlb, sets, c->ways);
+
+	for (unsigned l = 0; l < 3 && c->walk_entries; l++)
+		ok = cache_init(&io->upper[l], 1, c->walk_entries) && ok;
+	io->requester = calloc(IOMMU_REQUESTERS, sizeof(struct iommu_domain *));
+	io->domain = calloc(IOMMU_DOMAINS, sizeof(struct iommu_domain *));
+	io->queue = calloc(c->flush_batch, sizeof(*io->queue));
+	return ok && io->requester && io->domain && io->queue;
+}
+
+struct iommu *iommu_new(struct mem *mem, const struct iommu_config *config)
+{
+	struct iommu *io = calloc(1, sizeof(*io));
+	uint32_t sets;
+
+	if (!io)
+		return NULL;
+	io->mem = mem;
+	io->config = *config;
+	io->config.entries = config->entries ? config->entries : 64;
+	io->config.ways = config->ways ? config->ways : 4;
+	io->config.flush_batch = config->flush_batch ? config->flush_batch : 256;
+	io->config.page_bytes = config->page_bytes ? config->page_bytes : PT_4K;
+	sets = io->config.entries / io->config.ways;
+	if (!sets || sets & (sets - 1) || sets * io->config.ways != io->config.entries ||
+	    !iommu_init(io, sets)) {
+		iommu_free(io);
+		return NULL;
+	}
+	return io;
+}
+
+static bool table_alloc(void *ctx, uint64_t *table)
+{
+	struct iommu_domain *d = ctx;
+	hpa_t hpa;
+
+	if (mem_alloc(d->mem, MEM_TABLE, d->id, &hpa) != MEM_OK)
+		return false;
+	*table = hpa.a;
+	return true;
+}
+
+static void table_free(void *ctx, uint64_t table)
+{
+	struct iommu_domain *d = ctx;
+
+	mem_put(d->mem, (hpa_t){table}, 1);
+}
+
+static const struct pt_ops table_ops = {.alloc = table_alloc, .free = table_free};
+
+struct iommu_domain *iommu_domain_new(struct iommu *io)
+{
+	struct iommu_domain *d;
+	uint32_t id = 1;
+
+	while (id < IOMMU_DOMAINS && io->domain[id])
+		id++;
+	if (id == IOMMU_DOMAINS)
+		return NULL;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->id = id;
+	d->mem = io->mem;
+	if (pt_init(&d->pt, &table_ops, d, io->mem->base, io->mem->bytes) != PT_OK) {
+		free(d);
+		return NULL;
+	}
+	io->domain[id] = d;
+	return d;
+}
+
+void iommu_attach(struct iommu *io, uint16_t requester, struct iommu_domain *domain)
+{
+	io->requester[requester] = domain;
+}
+
+struct iommu_domain *iommu_domain_of(const struct iommu *io, uint16_t requester)
+{
+	return io->requester[requester];
+}
+
+/* ---- map and unmap ---- */
+
+static enum iommu_status status_of(enum pt_status s)
+{
+	static const enum iommu_status of[] = {
+		[PT_OK] = IOMMU_OK,
+		[PT_NOT_PRESENT] = IOMMU_NOT_PRESENT,
+		[PT_DENIED] = IOMMU_DENIED,
+		[PT_MAPPED] = IOMMU_MAPPED,
+		[PT_MISALIGNED] = IOMMU_MISALIGNED,
+		[PT_NO_MEMORY] = IOMMU_NO_MEMORY,
+		[PT_RANGE] = IOMMU_BEYOND,
+	};
+
+	return of[s];
+}
+
+/* Level of the largest page that starts here and is no longer than `bytes`. */
+static unsigned fitting_level(const struct iommu *io, uint64_t iova, uint64_t hpa, uint64_t bytes)
+{
+	for (unsigned level = 2; level; level--) {
+		uint64_t page = (uint64_t)1 << level_shift(level);
+
+		if (page <= io->config.page_bytes && page <= bytes && !((iova | hpa) & (page - 1)))
+			return level;
+	}
+	return 0;
+}
+
+/* Removes `pages` pages from the table only. */
+static void unmap_pages(struct iommu_domain *d, uint64_t iova, uint64_t pages)
+{
+	struct pt_hit hit;
+
+	for (; pages && pt_unmap(&d->pt, iova, &hit) == PT_OK; pages--)
+		iova += hit.page_bytes;
+}
+
+enum iommu_status iommu_map(struct iommu *io, struct iommu_domain *d, iova_t iova, hpa_t hpa,
+			    uint64_t bytes, unsigned perm)
+{
+	uint64_t done = 0, pages = 0;
+
+	if (io->config.mode == IOMMU_OFF)
+		return IOMMU_OK;
+	if (!bytes || (iova.a | hpa.a | bytes) & (PAGE_BYTES - 1))
+		return IOMMU_MISALIGNED;
+	while (done < bytes) {
+		unsigned level = fitting_level(io, iova.a + done, hpa.a + done, bytes - done);
+		uint64_t page = (uint64_t)1 << level_shift(level);
+		enum pt_status s = pt_map(&d->pt, iova.a + done, hpa.a + done, page, perm);
+
+		if (s != PT_OK) {
+			unmap_pages(d, iova.a, pages);
+			return status_of(s);
+		}
+		d->sizes |= (uint8_t)(1u << level);
+		done += page;
+		pages++;
+	}
+	io->stats.maps++;
+	io->stats.map_pages += pages;
+	return IOMMU_OK;
+}
+
+/* Are these whole mapped pages? *pages: how many. */
+static enum iommu_status range_check(const struct iommu_domain *d, uint64_t iova, uint64_t bytes,
+				     uint64_t *pages)
+{
+	struct pt_hit hit;
+
+	*pages = 0;
+	for (uint64_t done = 0; done < bytes; done += hit.page_bytes) {
+		if (pt_find(&d->pt, iova + done, &hit) != PT_OK)
+			return IOMMU_NOT_PRESENT;
+		if ((iova + done) & (hit.page_bytes - 1) || hit.page_bytes > bytes - done)
+			return IOMMU_MISALIGNED;
+		++*pages;
+	}
+	return IOMMU_OK;
+}
+
+static unsigned level_of(uint64_t page_bytes)
+{
+	return page_bytes == PT_4K ? 0 : page_bytes == PT_2M ? 1 : 2;
+}
+
+/* Tells the IOTLB about a page that left the table: at once, or only by its time. */
+static void page_gone(struct iommu *io, const struct iommu_domain *d, uint64_t iova,
+		      uint64_t page_bytes, sim_time now)
+{
+	uint64_t key = cache_key(d, iova, level_of(page_bytes));
+	struct line *l;
+
+	if (io->config.mode == IOMMU_DEFERRED) {
+		l = cache_find(&io->tlb, key);
+		if (l && l->gone == SIM_NEVER)
+			l->gone = now;
+		return;
+	}
+	cache_drop(&io->tlb, key);
+	for (unsigned u = 0; u < 3 && io->config.walk_entries; u++)
+		cache_drop(&io->upper[u], cache_key(d, iova, u + 1));
+}
+
+static void queue_unmap(struct iommu *io, struct iommu_domain *d, sim_time now)
+{
+	io->queue[io->queued++] = (struct unmap_note){.domain = d, .time = now};
+	d->queued = true;
+	if (io->queued == io->config.flush_batch)
+		iommu_flush(io, now);
+}
+
+enum iommu_status iommu_unmap(struct iommu *io, struct iommu_domain *d, iova_t iova, uint64_t bytes,
+			      sim_time now)
+{
+	enum iommu_status s;
+	struct pt_hit hit;
+	uint64_t pages;
+
+	if (io->config.mode == IOMMU_OFF)
+		return IOMMU_OK;
+	if (!bytes || (iova.a | bytes) & (PAGE_BYTES - 1))
+		return IOMMU_MISALIGNED;
+	s = range_check(d, iova.a, bytes, &pages);
+	if (s != IOMMU_OK)
+		return s;
+	for (uint64_t done = 0; done < bytes; done += hit.page_bytes) {
+		pt_unmap(&d->pt, iova.a + done, &hit);
+		page_gone(io, d, iova.a + done, hit.page_bytes, now);
+	}
+	io->stats.unmaps++;
+	io->stats.unmap_pages += pages;
+	if (io->config.mode == IOMMU_DEFERRED)
+		queue_unmap(io, d, now);
+	else
+		io->stats.invalidations++;
+	return IOMMU_OK;
+}
+
+static void span_add(struct iommu_span *s, sim_time t)
+{
+	s->count++;
+	s->sum += t;
+	if (t > s->max)
+		s->max = t;
+}
+
+static void invalidate_domain(struct iommu *io, struct iommu_domain *d)
+{
+	cache_drop_domain(&io->tlb, d->id);
+	for (unsigned u = 0; u < 3; u++)
+		cache_drop_domain(&io->upper[u], d->id);
+	d->queued = false;
+	io->stats.invalidations++;
+}
+
+void iommu_flush(struct iommu *io, sim_time now)
+{
+	for (uint32_t i = 0; i < io->queued; i++) {
+		const struct unmap_note *n = &io->queue[i];
+
+		span_add(&io->stats.window, now > n->time ? now - n->time : 0);
+		if (n->domain->queued)
+			invalidate_domain(io, n->domain);
+	}
+	io->stats.flushes += io->queued > 0;
+	io->queued = 0;
+}
+
+uint32_t iommu_pending(const struct iommu *io, sim_time *oldest)
+{
+	*oldest = io->queued ? io->queue[0].time : SIM_NEVER;
+	return io->queued;
+}
+
+/* ---- translation ---- */
+
+static enum iommu_status fault(struct iommu *io, uint16_t requester, iova_t iova, unsigned access,
+			       sim_time now, enum iommu_status reason)
+{
+	uint32_t at = (io->fault_first + io->fault_count) % IOMMU_FAULTS;
+
+	io->stats.faults++;
+	if (io->fault_count == IOMMU_FAULTS) {
+		io->fault_overflow = true;
+		return reason;
+	}
+	io->fault[at] = (struct iommu_fault){.time = now,
+					     .iova = iova,
+					     .requester = requester,
+					     .access = (uint8_t)access,
+					     .reason = (uint8_t)reason};
+	io->fault_count++;
+	return reason;
+}
+
+/* Entries that a walk of `levels` must read from memory, given the upper-level caches. */
+static uint32_t walk_reads(struct iommu *io, const struct iommu_domain *d, uint64_t iova,
+			   uint32_t levels, bool fill)
+{
+	uint32_t reads = levels;
+
+	if (!io->config.walk_entries)
+		return levels;
+	/* The entry of level u + 1 is the (3 - u)-th that a full walk reads. */
+	for (unsigned u = 0; u < 3 && reads == levels; u++)
+		if (3 - u < levels && cache_use(&io->upper[u], cache_key(d, iova, u + 1)))
+			reads = levels - (3 - u);
+	for (unsigned u = 0; u < 3 && fill; u++)
+		if (3 - u < levels && !cache_find(&io->upper[u], cache_key(d, iova, u + 1)))
+			cache_insert(&io->upper[u], cache_key(d, iova, u + 1));
+	return reads;
+}
+
+/* The page's new IOTLB entry; NULL if there is no such page. */
+static __attribute__((noinline)) struct line *tlb_miss(struct iommu *io, struct iommu_domain *d,
+						       uint64_t iova, struct iommu_hit *hit,
+						       unsigned *level)
+{
+	struct pt_hit walk;
+	bool present = pt_walk(&d->pt, iova, 0, &walk) == PT_OK;
+	struct line *l;
+
+	hit->reads = walk_reads(io, d, iova, walk.levels, present);
+	io->stats.misses++;
+	io->stats.page_walks++;
+	io->stats.walk_reads += hit->reads;
+	if (!present)
+		return NULL;
+	*level = level_of(walk.page_bytes);
+	l = cache_insert(&io->tlb, cache_key(d, iova, *level));
+	l->hpa = walk.pa & ~(walk.page_bytes - 1);
+	l->perm = walk.perm;
+	l->gone = SIM_NEVER;
+	return l;
+}
+
+static inline struct line *tlb_find(struct iommu *io, const struct iommu_domain *d, uint64_t iova,
+				    unsigned *level)
+{
+	for (unsigned l = 0; d->sizes >> l; l++) {
+		struct line *line;
+
+		if (!(d->sizes >> l & 1))
+			continue;
+		line = cache_use(&io->tlb, cache_key(d, iova, l));
+		if (line) {
+			*level = l;
+			return line;
+		}
+	}
+	return NULL;
+}
+
+static enum iommu_status translate_off(struct iommu *io, uint16_t requester, iova_t iova,
+				       uint64_t len, unsigned access, sim_time now,
+				       struct iommu_hit *hit)
+{
+	uint64_t end = iova.a + len;
+
+	*hit = (struct iommu_hit){.hpa = {iova.a}, .len = len, .hit = true};
+	if (end < iova.a || end > io->mem->bytes || iova.a >= io->mem->bytes)
+		return fault(io, requester, iova, access, now, IOMMU_BEYOND);
+	return IOMMU_OK;
+}
+
+static void stale_use(struct iommu *io, const struct line *l, sim_time now, struct iommu_hit *hit)
+{
+	hit->stale = true;
+	span_add(&io->stats.stale_use, now - l->gone);
+}
+
+enum iommu_status iommu_translate_in(struct iommu *io, struct iommu_domain *d, uint16_t requester,
+				     iova_t iova, uint64_t len, unsigned access, sim_time now,
+				     struct iommu_hit *hit)
+{
+	unsigned level = 0;
+	uint64_t offset, rest;
+	struct line *l;
+
+	if (io->config.mode == IOMMU_OFF)
+		return translate_off(io, requester, iova, len, access, now, hit);
+	*hit = (struct iommu_hit){.reads = 0};
+	if (!d)
+		return fault(io, requester, iova, access, now, IOMMU_NO_DOMAIN);
+	if (iova.a >> PT_VA_BITS)
+		return fault(io, requester, iova, access, now, IOMMU_BEYOND);
+	l = tlb_find(io, d, iova.a, &level);
+	if (l) {
+		io->stats.hits++;
+		hit->hit = true;
+	} else {
+		l = tlb_miss(io, d, iova.a, hit, &level);
+		if (!l)
+			return fault(io, requester, iova, access, now, IOMMU_NOT_PRESENT);
+	}
+	if ((l->perm & access) != access)
+		return fault(io, requester, iova, access, now, IOMMU_DENIED);
+	if (__builtin_expect(l->gone <= now, 0))
+		stale_use(io, l, now, hit);
+	offset = iova.a & (((uint64_t)1 << level_shift(level)) - 1);
+	rest = ((uint64_t)1 << level_shift(level)) - offset;
+	hit->hpa.a = l->hpa + offset;
+	hit->len = len < rest ? len : rest;
+	return IOMMU_OK;
+}
+
+enum iommu_status iommu_translate(struct iommu *io, uint16_t requester, iova_t iova, uint64_t len,
+				  unsigned access, sim_time now, struct iommu_hit *hit)
+{
+	return iommu_translate_in(io, io->requester[requester], requester, iova, len, access, now,
+				  hit);
+}
+
+enum iommu_status iommu_peek(const struct iommu *io, const struct iommu_domain *d, iova_t iova,
+			     unsigned access, struct iommu_hit *hit)
+{
+	enum iommu_status s;
+	struct pt_hit walk;
+
+	*hit = (struct iommu_hit){.hpa = {iova.a}};
+	if (io->config.mode == IOMMU_OFF)
+		return iova.a < io->mem->bytes ? IOMMU_OK : IOMMU_BEYOND;
+	if (!d)
+		return IOMMU_NO_DOMAIN;
+	s = status_of(pt_walk(&d->pt, iova.a, access, &walk));
+	hit->reads = walk.levels;
+	if (s == IOMMU_OK) {
+		hit->hpa.a = walk.pa;
+		hit->len = walk.page_bytes - (iova.a & (walk.page_bytes - 1));
+	}
+	return s;
+}
+
+/* ---- results and end ---- */
+
+const struct iommu_stats *iommu_stats(const struct iommu *io)
+{
+	return &io->stats;
+}
+
+bool iommu_fault_take(struct iommu *io, struct iommu_fault *out)
+{
+	if (!io->fault_count)
+		return false;
+	*out = io->fault[io->fault_first];
+	io->fault_first = (io->fault_first + 1) % IOMMU_FAULTS;
+	io->fault_count--;
+	return true;
+}
+
+bool iommu_fault_overflow(struct iommu *io)
+{
+	bool lost = io->fault_overflow;
+
+	io->fault_overflow = false;
+	return lost;
+}
+
+static void domain_release(struct iommu *io, struct iommu_domain *d)
+{
+	pt_fini(&d->pt);
+	io->domain[d->id] = NULL;
+	free(d);
+}
+
+void iommu_domain_free(struct iommu *io, struct iommu_domain *d, sim_time now)
+{
+	iommu_flush(io, now);
+	invalidate_domain(io, d);
+	for (uint32_t r = 0; r < IOMMU_REQUESTERS; r++)
+		if (io->requester[r] == d)
+			io->requester[r] = NULL;
+	domain_release(io, d);
+}
+
+void iommu_free(struct iommu *io)
+{
+	if (!io)
+		return;
+	for (uint32_t id = 0; io->domain && id < IOMMU_DOMAINS; id++)
+		if (io->domain[id])
+			domain_release(io, io->domain[id]);
+	cache_fini(&io->tlb);
+	for (unsigned u = 0; u < 3; u++)
+		cache_fini(&io->upper[u]);
+	free(io->requester);
+	free(io->domain);
+	free(io->queue);
+	free(io);
+}

@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine.c - a machine from a scenario, and its run: see machine.h. */
+#include "machine.h"
+
+#include <string.h>
+
+#include "../sim/sim_error.h"
+#include "options.h"
+
+/* ---- memory of the models
+ * ------------------------------------------------------------------------ */
+
+void *machine_array(struct machine *m, size_t n, size_t size)
+{
+	void *p = g_malloc0_n(n ? n : 1, size);
+	g_ptr_array_add(m->arrays, p);
+	return p;
+}
+
+struct cpu *machine_core(struct machine *m)
+{
+	return &m->core[m->next_core++ % m->cores];
+}
+
+/* Machine memory that the host itself needs: an I/O address for it is its machine address. */
+static hpa_t host_run(struct machine *m, struct plat_dma *dma, enum mem_owner owner,
+		      uint32_t frames)
+{
+	hpa_t hpa = {0};
+
+	if (mem_alloc_run(m->mem, owner, 0, frames, 1, &hpa) != MEM_OK)
+		g_error("machine memory is full");
+	if (dma->mode != IOMMU_OFF)
+		iommu_map(dma->io, dma->domain, (iova_t){hpa.a}, hpa, frames * (uint64_t)PAGE_BYTES,
+			  IOMMU_READ | IOMMU_WRITE);
+	return hpa;
+}
+
+static hpa_t host_page(struct machine *m, struct plat_dma *dma)
+{
+	hpa_t hpa = {0};
+
+	if (mem_alloc(m->mem, MEM_HYP, 0, &hpa) != MEM_OK)
+		g_error("machine memory is full");
+	if (dma->mode != IOMMU_OFF)
+		iommu_map(dma->io, dma->domain, (iova_t){hpa.a}, hpa, PAGE_BYTES,
+			  IOMMU_READ | IOMMU_WRITE);
+	return hpa;
+}
+
+void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma, uint32_t n,
+		   uint32_t bytes)
+{
+	bool half = bytes <= PAGE_BYTES / 2; /* two to a page */
+	hpa_t page = {0};
+
+	*p = (struct hbuf_pool){.n = n, .per = half ? 1 : (bytes + PAGE_BYTES - 1) / PAGE_BYTES};
+	p->bytes = half ? PAGE_BYTES / 2 : p->per * PAGE_BYTES;
+	p->piece = machine_array(m, n * p->per, sizeof(*p->piece));
+	p->dma = machine_array(m, n * p->per, sizeof(*p->dma));
+	p->stack = machine_array(m, n, sizeof(*p->stack));
+	p->lent = machine_array(m, n, sizeof(*p->lent));
+	for (uint32_t i = 0; i < n * p->per; i++) {
+		if (!half || !(i & 1))
+			page = host_page(m, dma);
+		else
+			page.a += PAGE_BYTES / 2;
+		p->piece[i] =
+			(struct piece){mem_ptr(m->mem, page), half ? PAGE_BYTES / 2 : PAGE_BYTES};
+		p->dma[i] = page.a;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		p->stack[p->top++] = n - 1 - i;
+}
+
+static struct nic_ring host_ring(struct machine *m, struct plat_dma *dma, uint32_t size)
+{
+	uint32_t pages = (size * NIC_DESC_BYTES + PAGE_BYTES - 1) / PAGE_BYTES;
+	struct nic_ring r = {.size = size};
+	hpa_t hpa = host_run(m, dma, MEM_HOST, pages);
+
+	r.page = machine_array(m, pages, sizeof(*r.page));
+	r.tag = machine_array(m, size, sizeof(*r.tag));
+	for (uint32_t i = 0; i < pages; i++)
+		r.page[i] = mem_ptr(m->mem, (hpa_t){hpa.a + (uint64_t)i * PAGE_BYTES});
+	return r;
+}
+
+void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struct plat_port *port)
+{
+	const struct nic_config *c = &hn->nic.cfg;
+	struct nic_ring rx = host_ring(m, &hn->dma, c->rx_ring);
+	struct nic_ring tx = host_ring(m, &hn->dma, c->tx_ring);
+
+	nicdrv_init(&port->drv, &rx, machine_array(m, rx.size, sizeof(struct nicdrv_slot)), &tx,
+		    machine_array(m, tx.size, sizeof(struct nicdrv_slot)), NULL);
+	port->dma = &hn->dma;
+	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
+			  (c->gather ? PLAT_CAP_GATHER : 0) | (queue ? PLAT_CAP_OWN_QUEUE : 0);
+	port->info.max_segs = c->max_segs < c->tx_ring ? c->max_segs : c->tx_ring;
+	nic_queue_bind(&hn->nic, queue, &rx, &tx, &port->drv);
+	hn->nic.queue[queue].requester = (uint16_t)(0x100 + (hn - m->nic));
+}
+
+/* ---- NICs
+ * -------------------------------------------------------------------------------------------- */
+
+static const struct guest *first_behind(const struct host_nic *hn)
+{
+	const struct machine *m = hn->m;
+	unsigned i = 0;
+
+	while (m->guest[i].nic != hn)
+		i++;
+	return &m->guest[i];
+}
+
+/* A frame from the wire: in whose book? */
+static struct book *wire_book(void *ctx, const struct source *s, const struct tframe *t)
+{
+	const struct host_nic *hn = ctx;
+	struct machine *m = hn->m;
+	unsigned to = t->to == TRAFFIC_ALL ? first_behind(hn)->index : (unsigned)t->to;
+
+	(void)s;
+	if (t->at < m->warmup)
+		return &m->warm;
+	return &m->guest[to].rx;
+}
+
+/* A frame for everybody gets a record for each further guest behind the NIC. */
+static void wire_made(void *ctx, struct frame *f)
+{
+	const struct host_nic *hn = ctx;
+	struct machine *m = hn->m;
+	struct frame *last = f;
+
+	if (f->to != TRAFFIC_ALL)
+		return;
+	f->to = (int16_t)first_behind(hn)->index;
+	for (unsigned i = (unsigned)f->to + 1; i < m->guests; i++) {
+		struct guest *g = &m->guest[i];
+		if (g->nic != hn)
+			continue;
+		last->peer = world_frame(&m->world, f->first < m->warmup ? &m->warm : &g->rx,
+					 f->len, f->first);
+		last = last->peer;
+		last->num = f->num;
+		last->hash = f->hash;
+		last->traffic = f->traffic;
+		last->to = (int16_t)i;
+	}
+}
+
+static bool wire_peek(void *ctx, sim_time *at)
+{
+	struct host_nic *hn = ctx;
+
+	if (sender_peek(&hn->wire, evq_now(&hn->m->q), at))
+		return true;
+	machine_sender_done(hn->m, &hn->wire);
+	return false;
+}
+
+static struct frame *wire_take(void *ctx)
+{
+	struct host_nic *hn = ctx;
+	return sender_take(&hn->wire);
+}
+
+/* A frame's last bit has left: the other end of the wire looks at it. */
+static void wire_sink(void *ctx, struct frame *f, const uint8_t *bytes)
+{
+	struct host_nic *hn = ctx;
+	struct machine *m = hn->m;
+	struct guest *g = ((struct source *)f->source)->owner;
+
+	endpoint_receive(&g->tx_end, f, bytes, f->len);
+	world_deliver(&m->world, f);
+}
+
+static void demux_run(struct worker *w)
+{
+	demux_burst(
+		&((struct host_nic *)((char *)w - offsetof(struct host_nic, demux_worker)))->demux);
+}
+
+static bool demux_done(struct worker *w)
+{
+	return demux_commit(
+		&((struct host_nic *)((char *)w - offsetof(struct host_nic, demux_worker)))->demux);
+}
+
+static void demux_news(void *ctx, bool interrupt)
+{
+	struct host_nic *hn = ctx;
+
+	if (interrupt || hn->m->poll)
+		cpu_wake(&hn->demux_worker, CPU_COST(HOST_IRQ));
+}
+
+static void demux_wake(struct plat_line *line)
+{
+	cpu_wake(&((struct host_nic *)line->ctx)->demux_worker, CPU_COST(WAKE));
+}
+
+/* Queue 0: for guests that have none of their own, and for frames to several guests. */
+static void build_shared(struct machine *m, struct host_nic *hn)
+{
+	struct cpu *core = machine_core(m);
+	struct demux *d = &hn->demux;
+
+	machine_queue(m, hn, 0, &hn->shared_port);
+	hn->demux_pl = (struct plat){.clk = &core->clk, .mem = m->mem, .world = &m->world};
+	*d = (struct demux){.pl = &hn->demux_pl,
+			    .port = &hn->shared_port,
+			    .targets = m->guests,
+			    .max_frames = DPATH_BURST * hn->guests,
+			    .poll = m->poll};
+	machine_hbufs(m, &d->pool, &hn->dma, hn->nic.cfg.rx_ring + 1024, hn->nic.cfg.mtu + 18);
+	d->target = machine_array(m, m->guests, sizeof(*d->target));
+	d->touched = machine_array(m, m->guests, sizeof(*d->touched));
+	d->frame = machine_array(m, d->max_frames, sizeof(*d->frame));
+	worker_init(&hn->demux_worker, core, demux_run, demux_done);
+	plat_line_init(&hn->demux_line, &m->q, PLAT_W_N, demux_wake, hn);
+	hn->nic.queue[0].rx_notify = demux_news;
+	hn->nic.queue[0].rx_ctx = hn;
+	hn->has_shared = true;
+}
+
+static bool has_match(const struct scenario *sc)
+{
+	for (size_t i = 0; i < scenario_count(sc, "traffic"); i++)
+		if (cfg_has(scenario_at(sc, "traffic", i), "match"))
+			return true;
+	return false;
+}
+
+static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *cfg, GError **error)
+{
+	const struct cfg *io = scenario_find(m->sc, "iommu");
+	struct nic_config c;
+	uint32_t frame, need;
+
+	nic_config_read(&c, cfg);
+	hn->m = m;
+	hn->cfg = cfg;
+	frame = c.lro || c.tso ? 65550 : c.mtu + 18;
+	need = frame / PAGE_BYTES + 3;
+	if (c.rx_ring < need || c.tx_ring < need)
+		return cfg_error(cfg, c.rx_ring < need ? "rx_ring" : "tx_ring", error,
+				 "a frame of %uB can take %u descriptors; use %u or more", frame,
+				 need,
+				 need > 32   ? 64
+				 : need > 16 ? 32
+				 : need > 8  ? 16
+					     : 8);
+	for (size_t i = 0; i < m->guests; i++) {
+		const struct cfg *ref = cfg_ref(scenario_at(m->sc, "guest", i), "nic");
+		if (ref == cfg || (!ref && hn == m->nic)) {
+			m->guest[i].nic = hn;
+			hn->guests++;
+		}
+	}
+	hn->rx_queues = c.queues;
+	c.queues = hn->guests + 1; /* each guest has one to send by */
+	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu, &c, m->traffics, m->guests);
+	hn->domain = iommu_domain_new(m->iommu);
+	iommu_attach(m->iommu, (uint16_t)(0x100 + (hn - m->nic)), hn->domain);
+	plat_dma_init(&hn->dma, &m->q, m->mem, m->iommu, hn->domain,
+		      (enum iommu_mode)cfg_choice(io, "mode"),
+		      hn->guests * (c.rx_ring + c.tx_ring) + 64, cfg_time(io, "flush_timeout"));
+	sender_init(&hn->wire, &m->world, m->traffics);
+	hn->wire.book = wire_book;
+	hn->wire.made = wire_made;
+	hn->wire.ctx = hn;
+	hn->nic.source = (struct nic_source){wire_peek, wire_take, hn};
+	hn->nic.sink = wire_sink;
+	hn->nic.sink_ctx = hn;
+	if (hn->guests && (hn->guests >= hn->rx_queues || (hn->guests > 1 && has_match(m->sc))))
+		build_shared(m, hn);
+	return true;
+}
+
+/* ---- traffic
+ * ------------------------------------------------------------------------------------------- */
+
+static bool traffic_failed(const struct cfg *c, GError *from, GError **error)
+{
+	int code = from->code == TRAFFIC_ERROR_CONFIG || from->code == TRAFFIC_ERROR_FILTER
+			   ? SIM_EXIT_USAGE
+			   : SIM_EXIT_INPUT;
+	const char *key = cfg_has(c, "trace") ? "trace" : NULL;
+
+	if (from->code == TRAFFIC_ERROR_FILTER)
+		key = "filter";
+	cfg_error(c, key, error, "%s", from->message);
+	if (error && *error)
+		(*error)->code = code;
+	g_error_free(from);
+	return false;
+}
+
+/* The NIC by whose wire a traffic comes: all its receivers must be behind one. */
+static struct host_nic *wire_of(struct machine *m, const struct cfg *c, const struct traffic_cfg *t,
+				GError **error)
+{
+	struct host_nic *hn = NULL;
+
+	for (unsigned i = 0; i < m->guests; i++) {
+		bool receives = t->match;
+		for (uint32_t k = 0; k < t->to.n; k++)
+			receives |= t->to.end[k] == (int)i;
+		if (!receives)
+			continue;
+		if (hn && hn != m->guest[i].nic) {
+			cfg_error(
+				c, "to", error,
+				"its receivers are behind different NICs; make it one [traffic] a "
+				"NIC");
+			return NULL;
+		}
+		hn = m->guest[i].nic;
+	}
+	return hn;
+}
+
+static void add_sender(struct machine *m, struct sender *s, int end, unsigned traffic,
+		       const struct traffic_cfg *t, const struct cfg *c)
+{
+	struct traffic *tr = m->traffic[traffic];
+
+	if (traffic_sends(tr, end))
+		sender_add(s, traffic_cursor(tr, end), (uint16_t)traffic, traffic_until(tr),
+			   t->timing == TRAFFIC_BACK_TO_BACK, cfg_choice(c, "when_full") == 1);
+}
+
+static bool build_traffic(struct machine *m, unsigned i, GError **error)
+{
+	const struct cfg *c = scenario_at(m->sc, "traffic", i);
+	g_autofree int *ends = NULL;
+	struct traffic_cfg t;
+	struct host_nic *hn = NULL;
+	GError *failed = NULL;
+
+	if (!options_traffic(m->sc, c, m->endpoint, m->guests, &t, &ends, error))
+		return false;
+	m->traffic[i] = traffic_open(&t, &failed);
+	if (!m->traffic[i])
+		return traffic_failed(c, failed, error);
+	if (traffic_sends(m->traffic[i], TRAFFIC_WIRE)) {
+		hn = wire_of(m, c, &t, error);
+		if (!hn)
+			return false;
+		if (!t.match)
+			nic_rule(&hn->nic, i);
+		add_sender(m, &hn->wire, TRAFFIC_WIRE, i, &t, c);
+	}
+	for (unsigned g = 0; g < m->guests; g++)
+		add_sender(m, &m->guest[g].sender, (int)g, i, &t, c);
+	if (t.trace)
+		m->offered_total += traffic_info(m->traffic[i])->offered * (t.loop ? t.loop : 1);
+	else
+		m->offered_total += t.packets;
+	return true;
+}
+
+/* ---- the window of time metrics
+ * --------------------------------------------------------------------------- */
+
+static void cpu_count(struct cpu_counts *c, const struct cpu *cpu, sim_time now, bool stop)
+{
+	uint64_t busy = cpu_busy_ps(cpu, now);
+
+	if (stop) {
+		c->at_stop.busy_ps = busy;
+		memcpy(c->at_stop.work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
+	} else {
+		c->at_start.busy_ps = busy;
+		memcpy(c->at_start.work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
+	}
+}
+
+static void nic_count(const struct host_nic *hn, struct nic_counts *c)
+{
+	*c = (struct nic_counts){.rx_wire = hn->nic.rx_wire.busy_ps,
+				 .tx_wire = hn->nic.tx_wire.busy_ps,
+				 .rx_bus = hn->nic.rx_bus_busy,
+				 .tx_bus = hn->nic.tx_bus_busy};
+	for (unsigned i = 0; i < hn->nic.cfg.queues; i++)
+		c->interrupts += hn->nic.queue[i].interrupts;
+}
+
+static void snapshot(struct machine *m, bool stop)
+{
+	sim_time now = evq_now(&m->q);
+
+	for (unsigned i = 0; i < m->cores; i++)
+		cpu_count(&m->core_counts[i], &m->core[i], now, stop);
+	for (unsigned i = 0; i < m->guests; i++) {
+		struct guest *g = &m->guest[i];
+		guest_counts(g, stop ? &g->at_stop : &g->at_start);
+		for (unsigned v = 0; v < g->vcpus; v++)
+			cpu_count(&g->vcpu_counts[v], &g->vcpu[v], now, stop);
+	}
+	for (unsigned i = 0; i < m->nics; i++)
+		nic_count(&m->nic[i], stop ? &m->nic[i].at_stop : &m->nic[i].at_start);
+}
+
+static void warm_event(struct event *ev)
+{
+	struct machine *m = (struct machine *)((char *)ev - offsetof(struct machine, warm_event));
+
+	m->window_start = evq_now(&m->q);
+	snapshot(m, false);
+}
+
+static void stop_event(struct event *ev)
+{
+	struct machine *m = (struct machine *)((char *)ev - offsetof(struct machine, stop_event));
+
+	m->window_stop = evq_now(&m->q);
+	m->stopped = true;
+	snapshot(m, true);
+	evq_schedule(&m->q, &m->deadline, m->window_stop + m->drain);
+}
+
+static void deadline_event(struct event *ev)
+{
+	((struct machine *)((char *)ev - offsetof(struct machine, deadline)))->deadline_passed =
+		true;
+}
+
+static void limit_event(struct event *ev)
+{
+	((struct machine *)((char *)ev - offsetof(struct machine, limit)))->limit_passed = true;
+}
+
+void machine_sender_done(struct machine *m, const struct sender *s)
+{
+	sim_time now = evq_now(&m->q);
+
+	if (s->stop > m->window_stop)
+		m->window_stop = s->stop;
+	if (--m->senders_left)
+		return;
+	evq_schedule(&m->q, &m->stop_event, m->window_stop > now ? m->window_stop : now);
+}
+
+/* ---- life
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t memory_needed(const struct machine *m)
+{
+	uint64_t bytes = 256ull << 20;
+
+	for (size_t i = 0; i < m->guests; i++)
+		bytes += 2 * cfg_u64(scenario_at(m->sc, "guest", i), "memory") + (32ull << 20);
+	return (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
+}
+
+static bool build_host(struct machine *m, GError **error)
+{
+	static const uint64_t page[] = {PT_4K, PT_2M, PT_1G};
+	const struct cfg *host = scenario_find(m->sc, "host"), *io = scenario_find(m->sc, "iommu");
+	const struct cfg *sce = scenario_find(m->sc, "scenario");
+	uint64_t bytes = cfg_u64(host, "memory");
+	struct iommu_config ic = {.mode = (enum iommu_mode)cfg_choice(io, "mode"),
+				  .entries = (uint32_t)cfg_u64(io, "iotlb_entries"),
+				  .ways = (uint32_t)cfg_u64(io, "iotlb_ways"),
+				  .flush_batch = (uint32_t)cfg_u64(io, "flush_batch"),
+				  .page_bytes = page[cfg_choice(io, "page_size")]};
+
+	m->mem = mem_new(bytes ? bytes : memory_needed(m), cfg_bool(host, "scatter"),
+			 cfg_u64(sce, "seed"));
+	if (!m->mem)
+		return cfg_error(host, "memory", error,
+				 "this much address space cannot be reserved here; use less memory "
+				 "or fewer guests");
+	if (cfg_bool(sce, "checked") && !mem_check_enable(m->mem))
+		return cfg_error(sce, "checked", error, "no address space for it");
+	world_init(&m->world, &m->q, m->mem);
+	m->world.release = sender_release;
+	m->iommu = iommu_new(m->mem, &ic);
+	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
+	m->poll = cfg_choice(host, "datapath") == 1;
+	m->cores = (unsigned)cfg_u64(host, "cores");
+	m->core = machine_array(m, m->cores, sizeof(*m->core));
+	m->core_counts = machine_array(m, m->cores, sizeof(*m->core_counts));
+	for (unsigned i = 0; i < m->cores; i++) {
+		char name[24];
+		g_snprintf(name, sizeof(name), "host.core%u", i);
+		cpu_init(&m->core[i], &m->q, &m->cost, m->poll, name);
+	}
+	return true;
+}
+
+/* Addresses of the guests; two must not share one. */
+static bool build_addresses(struct machine *m, GError **error)
+{
+	m->endpoint = machine_array(m, m->guests, sizeof(*m->endpoint));
+	for (unsigned i = 0; i < m->guests; i++) {
+		struct guest *g = &m->guest[i];
+		uint8_t mac[6] = {0x52, 0x54, 0, 0, (uint8_t)((i + 1) >> 8), (uint8_t)(i + 1)};
+		g->m = m;
+		g->index = i;
+		g->cfg = scenario_at(m->sc, "guest", i);
+		if (cfg_has(g->cfg, "mac"))
+			options_mac(cfg_str(g->cfg, "mac"), mac);
+		if (cfg_has(g->cfg, "ip"))
+			options_ip(cfg_str(g->cfg, "ip"), g->ip);
+		memcpy(g->mac, mac, 6);
+		m->endpoint[i].name = cfg_name(g->cfg);
+		memcpy(m->endpoint[i].mac, mac, 6);
+		memcpy(m->endpoint[i].ip, g->ip, 4);
+		for (unsigned k = 0; k < i; k++)
+			if (!memcmp(m->guest[k].mac, mac, 6))
+				return cfg_error(g->cfg, "mac", error,
+						 "%s has this address already",
+						 cfg_name(m->guest[k].cfg));
+	}
+	return true;
+}
+
+static bool build(struct machine *m, GError **error)
+{
+	const struct cfg *sce = scenario_find(m->sc, "scenario");
+
+	m->warmup = cfg_time(sce, "warmup");
+	m->drain = cfg_time(sce, "drain");
+	m->max_time = cfg_has(sce, "max_time") ? cfg_time(sce, "max_time") : SIM_NEVER;
+	m->guest = machine_array(m, m->guests, sizeof(*m->guest));
+	m->nic = machine_array(m, m->nics, sizeof(*m->nic));
+	m->traffic = machine_array(m, m->traffics, sizeof(*m->traffic));
+	if (!build_host(m, error) || !build_addresses(m, error))
+		return false;
+	for (unsigned i = 0; i < m->guests; i++)
+		guest_sender(m, &m->guest[i]);
+	for (unsigned i = 0; i < m->nics; i++)
+		if (!build_nic(m, &m->nic[i], scenario_at(m->sc, "nic", i), error))
+			return false;
+	for (unsigned i = 0; i < m->traffics; i++)
+		if (!build_traffic(m, i, error))
+			return false;
+	for (unsigned i = 0; i < m->guests; i++)
+		if (!guest_build(&m->guest[i], error))
+			return false;
+	return true;
+}
+
+struct machine *machine_new(const struct scenario *sc, GError **error)
+{
+	struct machine *m = g_new0(struct machine, 1);
+
+	m->sc = sc;
+	m->arrays = g_ptr_array_new_with_free_func(g_free);
+	evq_init(&m->q);
+	book_init(&m->warm);
+	event_init(&m->warm_event, warm_event);
+	event_init(&m->stop_event, stop_event);
+	event_init(&m->deadline, deadline_event);
+	event_init(&m->limit, limit_event);
+	m->guests = (unsigned)scenario_count(sc, "guest");
+	m->nics = (unsigned)scenario_count(sc, "nic");
+	m->traffics = (unsigned)scenario_count(sc, "traffic");
+	if (options_check(sc, error) && build(m, error))
+		return m;
+	machine_free(m);
+	return NULL;
+}
+
+static void start(struct machine *m)
+{
+	m->senders_left = m->nics + m->guests;
+	if (m->warmup)
+		evq_schedule(&m->q, &m->warm_event, m->warmup);
+	if (m->max_time != SIM_NEVER)
+		evq_schedule(&m->q, &m->limit, m->max_time);
+	for (unsigned i = 0; i < m->guests; i++)
+		guest_start(&m->guest[i]);
+	for (unsigned i = 0; i < m->nics; i++) {
+		if (m->nic[i].has_shared) {
+			demux_burst(&m->nic[i].demux);
+			demux_commit(&m->nic[i].demux);
+			cpu_reset(m->nic[i].demux_worker.cpu);
+		}
+		nic_start(&m->nic[i].nic);
+	}
+}
+
+static bool misdirected(const struct sender *s, const struct machine *m, GError **error)
+{
+	if (!s->misdirected)
+		return false;
+	cfg_error(scenario_at(m->sc, "traffic", s->misdirected->traffic), "match", error,
+		  "frame %" G_GUINT64_FORMAT " goes from guest to guest, and there is no switch "
+		  "between guests yet; leave one of them out, or filter such frames",
+		  s->misdirected_num);
+	return true;
+}
+
+static bool source_error(struct machine *m, GError **error)
+{
+	for (unsigned i = 0; i < m->nics + m->guests; i++) {
+		const struct sender *s =
+			i < m->nics ? &m->nic[i].wire : &m->guest[i - m->nics].sender;
+		if (misdirected(s, m, error))
+			return true;
+		for (uint32_t k = 0; k < s->sources; k++) {
+			const GError *e = cursor_error(s->source[k].cursor);
+			if (e) {
+				traffic_failed(scenario_at(m->sc, "traffic", s->source[k].traffic),
+					       g_error_copy(e), error);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
+{
+	uint64_t steps = 0;
+
+	start(m);
+	while (!m->deadline_passed && !m->limit_passed) {
+		if (m->stopped && !m->world.live)
+			break;
+		if (!evq_step(&m->q))
+			break;
+		if (++steps % 4096)
+			continue;
+		if (ctl->interrupted && *ctl->interrupted) {
+			m->interrupted = true;
+			break;
+		}
+		run_progress(ctl, evq_now(&m->q), 0, m->world.done, m->offered_total);
+	}
+	if (!m->stopped) { /* cut short: the window ends here */
+		evq_cancel(&m->q, &m->stop_event);
+		m->window_stop = evq_now(&m->q);
+		snapshot(m, true);
+	}
+	return !source_error(m, error);
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	for (unsigned i = 0; m->guest && i < m->guests; i++)
+		guest_fini(&m->guest[i]);
+	for (unsigned i = 0; m->nic && i < m->nics; i++) {
+		if (!m->nic[i].m)
+			continue;
+		nic_fini(&m->nic[i].nic);
+		plat_dma_fini(&m->nic[i].dma);
+		sender_fini(&m->nic[i].wire);
+	}
+	for (unsigned i = 0; m->traffic && i < m->traffics; i++)
+		traffic_free(m->traffic[i]);
+	world_fini(&m->world);
+	iommu_free(m->iommu);
+	mem_free(m->mem);
+	book_fini(&m->warm);
+	g_ptr_array_free(m->arrays, TRUE);
+	g_free(m);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine.h - one simulated host with its NICs, guests and traffic: everything of one run.
+ *
+ * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
+ * machine_guest.c builds and drives one guest, machine_result.c says what came of it.
+ *
+ * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
+ * two machines in one process do not notice each other.
+ */
+#ifndef MODELS_MACHINE_H
+#define MODELS_MACHINE_H
+
+#include <glib.h>
+
+#include "../sim/cli.h"
+#include "datapath/demux.h"
+#include "datapath/gnet.h"
+#include "datapath/policy.h"
+#include "host/cpu.h"
+#include "nic/nic.h"
+#include "plat.h"
+#include "plat/sim/plat_dma.h"
+#include "traffic/sender.h"
+
+#define GUEST_VCPUS 2
+
+struct machine;
+struct host_nic;
+
+/* Time metrics of a guest, as they stand: subtracted at both ends of the window. */
+struct guest_counts {
+	uint64_t exits[2], vmm_entries[2], interrupts[2], interrupts_suppressed[2];
+	uint64_t kicks[2], kicks_suppressed[2];
+};
+
+/* What a CPU did, at both ends of the window. */
+struct cpu_counts {
+	struct {
+		uint64_t busy_ps, work_ps[PLAT_W_N];
+	} at_start, at_stop;
+};
+
+struct guest {
+	struct machine *m;
+	const struct cfg *cfg;
+	struct host_nic *nic;
+	unsigned index, vcpus;
+	uint8_t mac[6], ip[4];
+	bool process;
+
+	struct gmem *gm;
+	struct gproc *proc;
+	struct cpu vcpu[GUEST_VCPUS];
+	struct cpu_counts vcpu_counts[GUEST_VCPUS];
+	struct plat grx_pl, gtx_pl, hrx_pl, htx_pl, hvmm_pl;
+	struct plat_port port;
+	struct gnet net;
+	struct dpath dp;
+	struct worker grx, gread, gtx, hrx, htx, hvmm;
+	struct plat_line rx_kick, tx_kick, read_line, rx_intr, tx_intr, vmm_line, shared_line;
+	struct pktq shared;
+
+	struct book rx, tx;
+	struct endpoint tx_end;
+	struct sender sender;
+	bool sender_done;
+	struct event app; /* the process's next intended send */
+	bool tx_full;     /* it waits for room instead */
+
+	uint64_t exits[2]; /* by direction: interrupts and halts, kicks */
+	struct guest_counts at_start, at_stop;
+};
+
+struct host_nic {
+	struct machine *m;
+	const struct cfg *cfg;
+	struct nic nic;
+	struct iommu_domain *domain;
+	struct plat_dma dma;
+	struct sender wire;
+	unsigned guests;      /* behind it */
+	unsigned queues_used; /* queue 0 not counted */
+	unsigned rx_queues;   /* that filters may choose, queue 0 included */
+	/* queue 0: for guests without a queue, and for frames to several */
+	bool has_shared;
+	struct plat_port shared_port;
+	struct demux demux;
+	struct worker demux_worker;
+	struct plat_line demux_line; /* a guest gave buffers back */
+	struct plat demux_pl;
+	struct nic_counts {
+		sim_time rx_wire, tx_wire, rx_bus, tx_bus;
+		uint64_t interrupts;
+	} at_start, at_stop;
+};
+
+struct machine {
+	const struct scenario *sc;
+	struct evq q;
+	struct world world;
+	struct mem *mem;
+	struct iommu *iommu;
+	struct cost cost;
+	struct cpu *core;
+	struct cpu_counts *core_counts; /* by core */
+	unsigned cores, next_core;
+	bool poll;
+	struct host_nic *nic;
+	unsigned nics;
+	struct guest *guest;
+	unsigned guests;
+	struct traffic **traffic;
+	unsigned traffics;
+	struct traffic_endpoint *endpoint;
+	struct book warm;  /* frames first stamped before `warmup` */
+	GPtrArray *arrays; /* memory of all models, freed with the machine */
+
+	sim_time warmup, drain, max_time;
+	struct event warm_event, stop_event, deadline, limit;
+	sim_time window_start, window_stop;
+	bool stopped; /* window_stop is known and past */
+	bool deadline_passed, limit_passed, interrupted;
+	unsigned senders_left;
+	uint64_t offered_total; /* frames there will be, if known: for progress */
+};
+
+/* NULL and an error: the scenario or a capture is wrong. `sc` outlives the machine. */
+struct machine *machine_new(const struct scenario *sc, GError **error);
+
+/* Runs to the end. False: stopped by an error of the traffic. */
+bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error);
+
+/* Conservation, order, balance: false with SIM_EXIT_VIOLATION if anything does not add up. */
+bool machine_verify(struct machine *m, GError **error);
+
+void machine_results(struct machine *m, struct result *r);
+void machine_free(struct machine *m);
+
+/* The run function of the command line, and its tables. */
+bool machine_simulate(const struct scenario *sc, struct run_ctl *ctl, struct result *r,
+		      GError **error);
+extern const struct metric_table machine_metrics;
+extern const struct report_section machine_report[];
+extern const struct report_col machine_sweep_cols[];
+
+/* ---- within the machine
+ * --------------------------------------------------------------------------- */
+
+/* n zeroed elements that live as long as the machine. */
+void *machine_array(struct machine *m, size_t n, size_t size);
+
+/* Host cores are dealt out in turn. */
+struct cpu *machine_core(struct machine *m);
+
+/* n hypervisor or VMM buffers of `bytes` each. */
+void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma, uint32_t n,
+		   uint32_t bytes);
+
+/* Rings in contiguous machine memory, bound to a queue of the NIC. */
+void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struct plat_port *port);
+
+/* A sender has no frame left. */
+void machine_sender_done(struct machine *m, const struct sender *s);
+
+/* Its sender; before the traffic. */
+void guest_sender(struct machine *m, struct guest *g);
+bool guest_build(struct guest *g, GError **error);
+void guest_start(struct guest *g);
+void guest_counts(const struct guest *g, struct guest_counts *c);
+/* Takes back what is posted, so that pins and mappings must balance. */
+void guest_quiesce(struct guest *g);
+void guest_fini(struct guest *g);
+
+#endif

@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine_guest.c - one guest of the machine: its memory, rings and buffers, its vCPUs, the host's
+ * workers for it, and the lines between them.
+ *
+ * Workers here are thin: they call the datapath's bursts and commits, and tell pollers what became
+ * visible, which on a real machine they would see by looking.
+ */
+#include "machine.h"
+
+#include <string.h>
+
+#define KBUF 2048u /* the guest kernel's buffers: two to a page */
+
+static struct guest *guest_of(struct worker *w, size_t offset)
+{
+	return (struct guest *)((char *)w - offset);
+}
+#define GUEST(w, field) guest_of(w, offsetof(struct guest, field))
+
+/* ---- host workers
+ * ----------------------------------------------------------------------------------- */
+
+/* The guest sees by looking what the host has published, if it looks. */
+static void hint_guest(struct guest *g, uint16_t before)
+{
+	if (g->net.poll && g->dp.rxq.published_used != before)
+		cpu_wake(&g->grx, 0);
+}
+
+static void hrx_burst(struct worker *w)
+{
+	dpath_rx_burst(&GUEST(w, hrx)->dp);
+}
+
+static bool hrx_commit(struct worker *w)
+{
+	struct guest *g = GUEST(w, hrx);
+	uint16_t before = g->dp.rxq.published_used;
+	bool more = dpath_rx_commit(&g->dp);
+
+	hint_guest(g, before);
+	return more;
+}
+
+static void htx_burst(struct worker *w)
+{
+	dpath_tx_burst(&GUEST(w, htx)->dp);
+}
+
+static bool htx_commit(struct worker *w)
+{
+	return dpath_tx_commit(&GUEST(w, htx)->dp);
+}
+
+static void hvmm_burst(struct worker *w)
+{
+	dpath_vmm_burst(&GUEST(w, hvmm)->dp);
+}
+
+static bool hvmm_commit(struct worker *w)
+{
+	struct guest *g = GUEST(w, hvmm);
+	uint16_t before = g->dp.rxq.published_used;
+	bool more = dpath_vmm_commit(&g->dp);
+
+	hint_guest(g, before);
+	return more;
+}
+
+/* ---- guest workers
+ * ------------------------------------------------------------------------------------ */
+
+static void grx_burst(struct worker *w)
+{
+	gnet_rx_burst(&GUEST(w, grx)->net);
+}
+
+static bool grx_commit(struct worker *w)
+{
+	struct guest *g = GUEST(w, grx);
+	uint16_t before = g->net.rxq.published_avail;
+	bool more = gnet_rx_commit(&g->net);
+
+	if (g->m->poll && g->net.rxq.published_avail != before)
+		cpu_wake(&g->hrx, 0);
+	return more;
+}
+
+static void gread_burst(struct worker *w)
+{
+	gnet_read_burst(&GUEST(w, gread)->net);
+}
+
+static bool gread_commit(struct worker *w)
+{
+	return gnet_read_commit(&GUEST(w, gread)->net);
+}
+
+/* The process sends what is due, until its queue is full. */
+static void gtx_burst(struct worker *w)
+{
+	struct guest *g = GUEST(w, gtx);
+	struct world *world = &g->m->world;
+	sim_time at;
+
+	g->tx_full = false;
+	for (unsigned n = 0; n < DPATH_BURST; n++) {
+		struct frame *f;
+		if (!sender_peek(&g->sender, g->gtx_pl.clk->now, &at) || at > g->gtx_pl.clk->now)
+			return;
+		if (!gnet_tx_room(&g->net) && !sender_next(&g->sender)->drop) {
+			g->tx_full = true;
+			return;
+		}
+		f = sender_take(&g->sender);
+		if (!f)
+			continue;
+		if (f->len > g->net.max_frame)
+			world_drop(world, f, DROP_OVERSIZE);
+		else if (!gnet_tx_room(&g->net) || !gnet_send(&g->net, f))
+			world_drop(world, f, DROP_SEND_FULL);
+		else
+			world_release(world, f);
+	}
+}
+
+static bool gtx_commit(struct worker *w)
+{
+	struct guest *g = GUEST(w, gtx);
+	uint16_t before = g->net.txq.published_avail;
+	sim_time now = evq_now(&g->m->q), at;
+	bool more = gnet_tx_commit(&g->net, g->tx_full);
+
+	if (g->m->poll && g->net.txq.published_avail != before)
+		cpu_wake(&g->htx, 0);
+	if (g->tx_full)
+		return more;
+	if (!sender_peek(&g->sender, now, &at)) {
+		if (!g->sender_done)
+			machine_sender_done(g->m, &g->sender);
+		g->sender_done = true;
+		return false;
+	}
+	if (at <= now)
+		return true;
+	evq_rearm(&g->m->q, &g->app, at);
+	return false;
+}
+
+static void app_event(struct event *ev)
+{
+	struct guest *g = (struct guest *)((char *)ev - offsetof(struct guest, app));
+	cpu_wake(&g->gtx, 0);
+}
+
+/* ---- lines
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Interrupt into a vCPU: it leaves the guest, or is woken from a halt, for which it had left it. */
+static void interrupt(struct guest *g, struct worker *w, unsigned direction)
+{
+	g->exits[direction]++;
+	cpu_wake(w, CPU_COST(GUEST_IRQ) | (cpu_idle(w->cpu) ? CPU_COST(WAKE) : CPU_COST(VM_EXIT)));
+}
+
+static void fire_rx_intr(struct plat_line *line)
+{
+	struct guest *g = line->ctx;
+	interrupt(g, &g->grx, 0);
+}
+
+static void fire_tx_intr(struct plat_line *line)
+{
+	struct guest *g = line->ctx;
+	interrupt(g, &g->gtx, 1);
+}
+
+/* Doorbells and hand-overs wake a thread. */
+static void fire_worker(struct plat_line *line)
+{
+	cpu_wake(line->ctx, CPU_COST(WAKE));
+}
+
+static void rx_news(void *ctx, bool irq)
+{
+	struct guest *g = ctx;
+	if (irq || g->m->poll)
+		cpu_wake(&g->hrx, CPU_COST(HOST_IRQ));
+}
+
+static void tx_news(void *ctx, bool irq)
+{
+	struct guest *g = ctx;
+	if (irq || g->m->poll)
+		cpu_wake(&g->htx, CPU_COST(HOST_IRQ));
+}
+
+/* ---- sender
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static struct book *guest_book(void *ctx, const struct source *s, const struct tframe *t)
+{
+	struct guest *g = ctx;
+
+	(void)s;
+	if (t->to >= 0 || (t->to == TRAFFIC_ALL && g->nic->guests > 1))
+		return NULL;
+	return t->at < g->m->warmup ? &g->m->warm : &g->tx;
+}
+
+void guest_sender(struct machine *m, struct guest *g)
+{
+	sender_init(&g->sender, &m->world, m->traffics);
+	g->sender.book = guest_book;
+	g->sender.ctx = g;
+}
+
+/* ---- building
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static bool page_hook(void *ctx, struct gmem *gm, enum gmem_event event, gpa_t gpa, hpa_t hpa,
+		      uint64_t bytes)
+{
+	return plat_dma_page(ctx, gm, event, gpa, hpa, bytes);
+}
+
+/* n slots of kernel buffers for `bytes` each: `per` pieces of at most KBUF. False: no memory. */
+static bool kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
+			   struct virtq_seg **out)
+{
+	struct virtq_seg *seg = machine_array(g->m, (size_t)n * per, sizeof(*seg));
+	gpa_t page = {0};
+
+	for (uint32_t i = 0; i < n * per; i++) {
+		uint32_t rest = bytes - (i % per) * KBUF;
+		if (i & 1)
+			page.a += KBUF;
+		else if (gmem_alloc_pages(g->gm, 1, &page) != GMEM_OK)
+			return false;
+		seg[i] = (struct virtq_seg){page, rest < KBUF ? rest : KBUF};
+	}
+	*out = seg;
+	return true;
+}
+
+/* n headers of their own in kernel memory, and n buffers of the process. */
+static bool process_buffers(struct guest *g, uint32_t n, uint32_t bytes, struct virtq_seg **header,
+			    gva_t **gva)
+{
+	uint32_t stride = bytes <= KBUF ? KBUF : (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+	gpa_t headers;
+	gva_t base;
+
+	*header = machine_array(g->m, n, sizeof(**header));
+	*gva = machine_array(g->m, n, sizeof(**gva));
+	if (gmem_alloc(g->gm, n * 16ull, 16, &headers) != GMEM_OK ||
+	    gproc_alloc(g->proc, (uint64_t)n * stride, &base) != GMEM_OK)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		(*header)[i] = (struct virtq_seg){{headers.a + i * 16ull}, VIRTQ_NET_HDR_BYTES};
+		(*gva)[i] = (gva_t){base.a + (uint64_t)i * stride};
+	}
+	return true;
+}
+
+static uint32_t *stack_of(struct machine *m, uint32_t n, uint32_t *top)
+{
+	uint32_t *s = machine_array(m, n, sizeof(*s));
+
+	for (*top = 0; *top < n; (*top)++)
+		s[*top] = n - 1 - *top;
+	return s;
+}
+
+/* One virtqueue in guest memory, both sides of it. False: no memory. */
+static bool build_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl,
+			struct virtq_drv *drv, struct virtq_dev *dev, unsigned per)
+{
+	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size");
+	struct virtq_layout l = {.size = size};
+	gpa_t tables = {0};
+
+	if (cfg_bool(g->cfg, "event_idx"))
+		l.features |= VIRTQ_F_EVENT_IDX;
+	if (g->net.mrg_rxbuf)
+		l.features |= VIRTQ_F_MRG_RXBUF;
+	if (cfg_bool(g->cfg, "indirect_desc") && per > 1)
+		l.features |= VIRTQ_F_INDIRECT;
+	l.tags = machine_array(g->m, size, sizeof(*l.tags));
+	if (gmem_alloc(g->gm, virtq_desc_bytes(size), 4096, &l.desc) != GMEM_OK ||
+	    gmem_alloc(g->gm, virtq_avail_bytes(size), 64, &l.avail) != GMEM_OK ||
+	    gmem_alloc(g->gm, virtq_used_bytes(size), 64, &l.used) != GMEM_OK)
+		return false;
+	if (!(l.features & VIRTQ_F_INDIRECT))
+		per = 0;
+	else if (gmem_alloc(g->gm, virtq_drv_table_bytes(size, per), 64, &tables) != GMEM_OK)
+		return false;
+	return virtq_drv_init(drv, drv_pl, &l, tables, per,
+			      machine_array(g->m, virtq_drv_bytes(&l, tables, per), 1)) &&
+	       virtq_dev_init(dev, dev_pl, &l, machine_array(g->m, virtq_dev_bytes(&l), 1));
+}
+
+static struct endpoint_flow *flow_table(struct machine *m, uint32_t *slots)
+{
+	uint64_t flows = 16, n = 64;
+
+	for (unsigned i = 0; i < m->traffics; i++)
+		flows += traffic_info(m->traffic[i])->flows;
+	while (n < 2 * flows)
+		n *= 2;
+	*slots = (uint32_t)n + 1;
+	return machine_array(m, *slots, sizeof(struct endpoint_flow));
+}
+
+/* Buffers of both directions. False: no memory. */
+static bool build_buffers(struct guest *g, uint32_t size)
+{
+	struct gnet *n = &g->net;
+	struct machine *m = g->m;
+	uint32_t frame = n->max_frame + VIRTQ_NET_HDR_BYTES;
+	uint32_t rx_bytes = (uint32_t)cfg_u64(g->cfg, "rx_buffer"), flows;
+	uint32_t sockets = (uint32_t)cfg_u64(g->cfg, "socket_queue");
+	struct endpoint_flow *flow;
+
+	if (!rx_bytes || rx_bytes > frame)
+		rx_bytes = frame;
+	n->tx_n = size;
+	n->tx_free = stack_of(m, n->tx_n, &n->tx_top);
+	n->linear = machine_array(m, n->max_frame, 1);
+	flow = flow_table(m, &flows);
+	endpoint_init(&n->rx_end, flow, flows);
+	flow = flow_table(m, &flows);
+	endpoint_init(&g->tx_end, flow, flows);
+	if (g->process) {
+		n->rx_n = size + DPATH_BURST;
+		n->rx_per = n->tx_per = 1;
+		n->rx_free = stack_of(m, n->rx_n, &n->rx_top);
+		return process_buffers(g, n->rx_n, n->max_frame, &n->rx_seg, &n->rx_gva) &&
+		       process_buffers(g, n->tx_n, n->max_frame, &n->tx_seg, &n->tx_gva);
+	}
+	n->rx_per = (rx_bytes + KBUF - 1) / KBUF;
+	n->tx_per = (frame + KBUF - 1) / KBUF;
+	n->sock_mask = sockets - 1;
+	n->sock_max = sockets < DPATH_BURST ? DPATH_BURST : sockets;
+	n->sock = machine_array(m, sockets, sizeof(*n->sock));
+	n->rx_n = size + n->sock_max + DPATH_BURST;
+	n->rx_free = stack_of(m, n->rx_n, &n->rx_top);
+	n->rx_link = machine_array(m, n->rx_n, sizeof(*n->rx_link));
+	return kernel_buffers(g, n->rx_n, rx_bytes, n->rx_per, &n->rx_seg) &&
+	       kernel_buffers(g, n->tx_n, frame, n->tx_per, &n->tx_seg) &&
+	       gproc_alloc(g->proc, n->max_frame, &n->read_gva) == GMEM_OK &&
+	       gproc_alloc(g->proc, n->max_frame, &n->write_gva) == GMEM_OK;
+}
+
+static bool build_memory(struct guest *g)
+{
+	static const uint64_t page[] = {PT_4K, PT_2M, PT_1G};
+	struct machine *m = g->m;
+
+	g->gm = gmem_new(
+		m->mem, g->index, cfg_u64(g->cfg, "memory"), page[cfg_choice(g->cfg, "page_size")],
+		cfg_bool(scenario_find(m->sc, "host"), "scatter"),
+		cfg_u64(scenario_find(m->sc, "scenario"), "seed"), page_hook, &g->nic->dma);
+	g->proc = g->gm ? gproc_new(g->gm) : NULL;
+	return g->proc;
+}
+
+static const struct policy *policy_of(const struct cfg *c, const char *key)
+{
+	return policy_find(cfg_str(c, cfg_has(c, key) ? key : "policy"));
+}
+
+/* The host's side: policies, pools, and what zero copy keeps. */
+static void build_dpath(struct guest *g, uint32_t size)
+{
+	struct dpath *dp = &g->dp;
+	struct machine *m = g->m;
+	const struct nic_config *nc = &g->nic->nic.cfg;
+	uint32_t vmmq = (uint32_t)cfg_u64(scenario_find(m->sc, "host"), "vmm_queue");
+	uint32_t frame = g->net.max_frame;
+
+	dp->rx_policy = policy_of(g->cfg, "rx_policy");
+	dp->tx_policy = policy_of(g->cfg, "tx_policy");
+	dp->rx_pl = &g->hrx_pl;
+	dp->tx_pl = &g->htx_pl;
+	dp->rx_intr = &g->rx_intr;
+	dp->tx_intr = &g->tx_intr;
+	dp->vmm_line = &g->vmm_line;
+	dp->poll = m->poll;
+	dp->mrg_rxbuf = g->net.mrg_rxbuf;
+	dp->max_frame = frame;
+	dp->max_segs = 2 * (frame / PAGE_BYTES) + 8;
+	dp->port = &g->port;
+	machine_hbufs(m, &dp->tx_pool, &g->nic->dma, nc->tx_ring, frame);
+	if (dp->rx_policy->vmm_rx || dp->tx_policy->tx_in_vmm)
+		machine_hbufs(m, &dp->vmm_pool, &g->nic->dma, 2, frame);
+	if (dp->rx_policy->vmm_rx) {
+		dp->vmm_pl = &g->hvmm_pl;
+		dp->to_vmm.mask = (uint16_t)(vmmq - 1);
+		dp->to_vmm.entry = machine_array(m, vmmq, sizeof(struct pktq_entry));
+	}
+	machine_hbufs(m, &dp->rx_pool, &g->nic->dma,
+		      nc->rx_ring + (dp->rx_policy->vmm_rx ? vmmq + DPATH_BURST : 0), frame);
+	dp->rx_reason = machine_array(m, dp->rx_pool.n, sizeof(*dp->rx_reason));
+	if (dp->rx_policy == &policy_zero_copy || dp->tx_policy == &policy_zero_copy) {
+		dp->rx_slot = machine_array(m, size, sizeof(*dp->rx_slot));
+		dp->rx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->rx_seg));
+		dp->tx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->tx_seg));
+		dp->tx_nseg = machine_array(m, size, sizeof(*dp->tx_nseg));
+	}
+}
+
+static void build_cpus(struct guest *g)
+{
+	struct machine *m = g->m;
+	struct plat base = {.mem = m->mem, .world = &m->world, .gm = g->gm};
+	bool poll = cfg_choice(g->cfg, "receive") == 1;
+	struct cpu *core;
+
+	g->vcpus = (unsigned)cfg_u64(g->cfg, "vcpus");
+	for (unsigned v = 0; v < g->vcpus; v++) {
+		g_autofree char *name = g_strdup_printf("%s.vcpu%u", cfg_name(g->cfg), v);
+		cpu_init(&g->vcpu[v], &m->q, &m->cost, poll && v == 0, name);
+	}
+	worker_init(&g->grx, &g->vcpu[0], grx_burst, grx_commit);
+	worker_init(&g->gread, &g->vcpu[0], gread_burst, gread_commit);
+	worker_init(&g->gtx, &g->vcpu[g->vcpus - 1], gtx_burst, gtx_commit);
+	core = machine_core(m);
+	worker_init(&g->hrx, core, hrx_burst, hrx_commit);
+	g->hrx_pl = base;
+	g->hrx_pl.clk = &core->clk;
+	core = machine_core(m);
+	worker_init(&g->htx, core, htx_burst, htx_commit);
+	g->htx_pl = base;
+	g->htx_pl.clk = &core->clk;
+	if (policy_of(g->cfg, "rx_policy")->vmm_rx) {
+		core = machine_core(m);
+		worker_init(&g->hvmm, core, hvmm_burst, hvmm_commit);
+		g->hvmm_pl = base;
+		g->hvmm_pl.clk = &core->clk;
+	}
+	base.proc = g->proc;
+	g->grx_pl = g->gtx_pl = base;
+	g->grx_pl.clk = &g->vcpu[0].clk;
+	g->gtx_pl.clk = &g->vcpu[g->vcpus - 1].clk;
+	g->net.rx_pl = &g->grx_pl;
+	g->net.tx_pl = &g->gtx_pl;
+	g->net.poll = poll;
+}
+
+static void build_lines(struct guest *g)
+{
+	struct evq *q = &g->m->q;
+
+	plat_line_init(&g->rx_kick, q, PLAT_W_VM_EXIT, fire_worker, &g->hrx);
+	plat_line_init(&g->tx_kick, q, PLAT_W_VM_EXIT, fire_worker, &g->htx);
+	plat_line_init(&g->read_line, q, PLAT_W_N, fire_worker, &g->gread);
+	plat_line_init(&g->rx_intr, q, PLAT_W_INJECT, fire_rx_intr, g);
+	plat_line_init(&g->tx_intr, q, PLAT_W_INJECT, fire_tx_intr, g);
+	plat_line_init(&g->vmm_line, q, PLAT_W_N, fire_worker, &g->hvmm);
+	plat_line_init(&g->shared_line, q, PLAT_W_N, fire_worker, &g->hrx);
+	event_init(&g->app, app_event);
+	g->net.rx_kick = &g->rx_kick;
+	g->net.tx_kick = &g->tx_kick;
+	g->net.read_line = &g->read_line;
+}
+
+/*
+ * A queue pair of the guest's own; when the NIC's receive queues are used up, only its send half,
+ * and frames for it arrive in queue 0.
+ */
+static void build_port(struct guest *g)
+{
+	struct host_nic *hn = g->nic;
+	unsigned queue = ++hn->queues_used;
+	bool own = queue < hn->rx_queues;
+	struct nic_queue *nq = &hn->nic.queue[queue];
+
+	machine_queue(g->m, hn, queue, &g->port);
+	nic_guest(&hn->nic, g->index, g->mac, own ? queue : 0);
+	nq->rx_notify = rx_news;
+	nq->tx_notify = tx_news;
+	nq->rx_ctx = nq->tx_ctx = g;
+	if (!own)
+		g->port.info.caps &= ~(unsigned)PLAT_CAP_OWN_QUEUE;
+	g->dp.own_queue = own;
+	if (hn->guests == 1)
+		nic_all(&hn->nic, own ? queue : 0);
+}
+
+/* Frames from queue 0 come by a queue between two workers. */
+static void build_shared_in(struct guest *g)
+{
+	struct demux *d = &g->nic->demux;
+
+	if (!g->nic->has_shared)
+		return;
+	g->shared.mask = 255;
+	g->shared.entry = machine_array(g->m, 256, sizeof(struct pktq_entry));
+	g->shared.back = &g->nic->demux_line;
+	g->dp.shared = &g->shared;
+	d->target[g->index] = (struct demux_target){
+		.q = &g->shared, .line = g->dp.vmm_pl ? &g->vmm_line : &g->shared_line};
+}
+
+bool guest_build(struct guest *g, GError **error)
+{
+	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size"), per;
+	const struct nic_config *nc = &g->nic->nic.cfg;
+	struct gnet *n = &g->net;
+
+	book_init(&g->rx);
+	book_init(&g->tx);
+	g->process = cfg_choice(g->cfg, "delivery") == 1;
+	n->process = g->process;
+	n->mrg_rxbuf = !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
+	n->max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;
+	if (!build_memory(g))
+		return cfg_error(g->cfg, "memory", error,
+				 "cannot be had; use whole pages of "
+				 "page_size, or less");
+	build_cpus(g);
+	build_lines(g);
+	build_port(g);
+	build_dpath(g, size);
+	build_shared_in(g);
+	if (!build_buffers(g, size))
+		return cfg_error(g->cfg, "memory", error,
+				 "is too small for the buffers of "
+				 "queue_size and socket_queue; use more");
+	per = n->max_frame / PAGE_BYTES + 3; /* pieces of a chain at most */
+	if (!g->process)
+		per = n->rx_per > n->tx_per ? n->rx_per : n->tx_per;
+	if (!build_queue(g, &g->grx_pl, &g->hrx_pl, &n->rxq, &g->dp.rxq, per) ||
+	    !build_queue(g, &g->gtx_pl, &g->htx_pl, &n->txq, &g->dp.txq, per))
+		return cfg_error(g->cfg, "memory", error, "is too small for the virtqueues");
+	n->rx_need = virtq_drv_cost(&n->rxq, g->process ? per : n->rx_per);
+	n->tx_need = virtq_drv_cost(&n->txq, g->process ? per : n->tx_per);
+	if (n->rx_need > size || n->tx_need > size)
+		return cfg_error(
+			g->cfg, "queue_size", error,
+			"a frame takes %u descriptors; use a larger queue or indirect_desc",
+			n->rx_need > n->tx_need ? n->rx_need : n->tx_need);
+	n->read_asleep = true;
+	return true;
+}
+
+/* Before time zero: nothing that a line carried counts, and no CPU was busy. */
+static void forget(struct plat_line *line)
+{
+	evq_cancel(line->q, &line->ev);
+	line->kicks = 0;
+}
+
+/*
+ * Drivers are up when the run begins: buffers are posted on both sides, and everybody has gone to
+ * sleep. What that takes is not part of the run.
+ */
+void guest_start(struct guest *g)
+{
+	struct plat_line *line[] = {&g->rx_kick, &g->tx_kick,  &g->read_line,  &g->rx_intr,
+				    &g->tx_intr, &g->vmm_line, &g->shared_line};
+	struct cpu *cpu[] = {g->grx.cpu, g->gtx.cpu, g->hrx.cpu, g->htx.cpu, g->hvmm.cpu};
+	sim_time at;
+
+	gnet_rx_burst(&g->net);
+	gnet_rx_commit(&g->net);
+	gnet_tx_commit(&g->net, false);
+	dpath_rx_burst(&g->dp);
+	dpath_rx_commit(&g->dp);
+	dpath_tx_burst(&g->dp);
+	dpath_tx_commit(&g->dp);
+	if (g->dp.vmm_pl) {
+		dpath_vmm_burst(&g->dp);
+		dpath_vmm_commit(&g->dp);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(line); i++)
+		forget(line[i]);
+	for (unsigned i = 0; i < G_N_ELEMENTS(cpu); i++)
+		if (cpu[i])
+			cpu_reset(cpu[i]);
+	if (sender_peek(&g->sender, 0, &at))
+		evq_schedule(&g->m->q, &g->app, at);
+	else
+		machine_sender_done(g->m, &g->sender);
+}
+
+void guest_counts(const struct guest *g, struct guest_counts *c)
+{
+	*c = (struct guest_counts){
+		.exits = {g->exits[0] + g->rx_kick.kicks, g->exits[1] + g->tx_kick.kicks},
+		.vmm_entries = {g->dp.vmm_entries[0], g->dp.vmm_entries[1]},
+		.interrupts = {g->rx_intr.kicks, g->tx_intr.kicks},
+		.interrupts_suppressed = {g->dp.rxq.suppressed, g->dp.txq.suppressed},
+		.kicks = {g->rx_kick.kicks, g->tx_kick.kicks},
+		.kicks_suppressed = {g->net.rxq.suppressed, g->net.txq.suppressed},
+	};
+}
+
+void guest_quiesce(struct guest *g)
+{
+	dpath_quiesce(&g->dp);
+	gmem_free(g->gm);
+	g->gm = NULL;
+}
+
+void guest_fini(struct guest *g)
+{
+	if (!g->m)
+		return;
+	gmem_free(g->gm);
+	sender_fini(&g->sender);
+	if (g->rx.latency.bucket) {
+		book_fini(&g->rx);
+		book_fini(&g->tx);
+	}
+}

@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine_result.c - what came of a run: verification, metrics, and how they are shown.
+ *
+ * Frame metrics cover frames first stamped at or after the warm-up. Time metrics (busy, exits,
+ * kicks, interrupts, utilization) cover the window from the end of the warm-up to the last source's
+ * stop.
+ */
+#include "machine.h"
+
+#include <inttypes.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "../sim/metric.h"
+#include "../sim/sim_error.h"
+
+/* ---- does it add up?
+ * ---------------------------------------------------------------------------------- */
+
+struct residents {
+	const struct ledger *led;
+	uint64_t frames, bytes;
+};
+
+static void count_resident(void *arg, struct frame *f)
+{
+	struct residents *r = arg;
+
+	if (f->led != r->led)
+		return;
+	r->frames++;
+	r->bytes += f->len;
+}
+
+/* Frames of a book under way, counted one by one, not derived. */
+static struct residents residents(struct machine *m, const struct book *b)
+{
+	struct residents r = {.led = &b->led};
+
+	world_each_live(&m->world, count_resident, &r);
+	return r;
+}
+
+static bool violated(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static bool violated(GError **error, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	g_autofree char *text = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	g_set_error(error, SIM_ERROR, SIM_EXIT_VIOLATION, "model violation: %s", text);
+	return false;
+}
+
+static bool conserved(struct machine *m, const struct book *b, const char *whose, GError **error)
+{
+	const struct ledger *l = &b->led;
+	struct residents r = residents(m, b);
+	uint64_t frames = l->delivered + r.frames, bytes = l->delivered_bytes + r.bytes;
+
+	for (unsigned d = 0; d < DROP_N; d++) {
+		frames += l->drops[d];
+		bytes += l->drop_bytes[d];
+	}
+	if (frames != l->offered || bytes != l->offered_bytes)
+		return violated(error,
+				"%s: %" PRIu64 " frames, %" PRIu64 " bytes offered, but %" PRIu64
+				" and %" PRIu64 " delivered, dropped or resident",
+				whose, l->offered, l->offered_bytes, frames, bytes);
+	if (l->corrupt)
+		return violated(error, "%s: %" PRIu64 " frames arrived with other bytes", whose,
+				l->corrupt);
+	if (l->reordered)
+		return violated(error, "%s: %" PRIu64 " frames arrived out of order in their flow",
+				whose, l->reordered);
+	return true;
+}
+
+/* Frames that were offered but never begun (SIGINT, drain): they wait in their traffic. */
+static void count_waiting(struct machine *m, struct sender *s)
+{
+	sim_time now = evq_now(&m->q), at;
+
+	while (sender_peek(s, now, &at) && at <= now)
+		if (!sender_take(s))
+			break;
+}
+
+bool machine_verify(struct machine *m, GError **error)
+{
+	uint64_t maps = 0, unmaps = 0;
+
+	for (unsigned i = 0; i < m->nics; i++)
+		count_waiting(m, &m->nic[i].wire);
+	for (unsigned i = 0; i < m->guests; i++)
+		count_waiting(m, &m->guest[i].sender);
+	for (unsigned i = 0; i < m->guests; i++) {
+		g_autofree char *rx = g_strdup_printf("%s.rx", cfg_name(m->guest[i].cfg));
+		g_autofree char *tx = g_strdup_printf("%s.tx", cfg_name(m->guest[i].cfg));
+		if (!conserved(m, &m->guest[i].rx, rx, error) ||
+		    !conserved(m, &m->guest[i].tx, tx, error))
+			return false;
+	}
+	if (!conserved(m, &m->warm, "warm-up", error))
+		return false;
+	if (m->world.stage_errors)
+		return violated(error, "%" PRIu64 " frames whose stages do not add up",
+				m->world.stage_errors);
+	if (m->mem->violation.count)
+		return violated(
+			error,
+			"%s at %" PRIu64 " ps: %s (address %#" PRIx64 "), %" PRIu64 " in all",
+			m->mem->violation.actor, m->mem->violation.time, m->mem->violation.what,
+			m->mem->violation.hpa.a, m->mem->violation.count);
+	for (unsigned i = 0; i < m->guests; i++)
+		guest_quiesce(&m->guest[i]);
+	for (unsigned i = 0; i < m->nics; i++) {
+		maps += m->nic[i].dma.maps;
+		unmaps += m->nic[i].dma.unmaps;
+		if (m->nic[i].dma.pins != m->nic[i].dma.unpins)
+			return violated(error, "%s: %" PRIu64 " pins, %" PRIu64 " unpins",
+					m->nic[i].nic.name, m->nic[i].dma.pins,
+					m->nic[i].dma.unpins);
+	}
+	if (maps != unmaps)
+		return violated(error, "%" PRIu64 " maps, %" PRIu64 " unmaps", maps, unmaps);
+	if (m->limit_passed)
+		return violated(error, "max_time passed with %" PRIu64 " frames under way",
+				m->world.live);
+	return true;
+}
+
+/* ---- metrics of a guest, and of all guests
+ * --------------------------------------------------------------- */
+
+static void names(struct result *r, const char *obj, const char *dir, const char *prefix,
+		  const char *const *name, const uint64_t *value)
+{
+	for (unsigned i = 0; name[i]; i++) {
+		char full[64];
+		g_snprintf(full, sizeof(full), "%s.%s", prefix, name[i]);
+		result_u64(r, obj, dir, full, value[i]);
+	}
+}
+
+static void latency(struct result *r, const char *obj, const char *dir, const struct book *b)
+{
+	static const struct {
+		const char *name;
+		uint64_t num, den;
+	} q[] = {{"p50", 50, 100}, {"p90", 90, 100}, {"p99", 99, 100}, {"p999", 999, 1000}};
+	const struct hist *h = &b->latency;
+	struct hist_bin bin;
+	uint32_t pos = 0;
+	g_autoptr(GArray) bins = g_array_new(FALSE, FALSE, sizeof(struct result_bin));
+
+	if (!h->count) {
+		result_null(r, obj, dir, "latency_ns.min");
+		result_null(r, obj, dir, "latency_ns.mean");
+	} else {
+		result_ps(r, obj, dir, "latency_ns.min", h->min);
+		result_mean_ps(r, obj, dir, "latency_ns.mean", h->sum, h->count);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(q); i++) {
+		char name[32];
+		g_snprintf(name, sizeof(name), "latency_ns.%s", q[i].name);
+		if (h->count)
+			result_ps(r, obj, dir, name, hist_quantile(h, q[i].num, q[i].den));
+		else
+			result_null(r, obj, dir, name);
+	}
+	if (h->count)
+		result_ps(r, obj, dir, "latency_ns.max", h->max);
+	else
+		result_null(r, obj, dir, "latency_ns.max");
+	for (unsigned s = 0; s < STAGE_N; s++) {
+		char name[48];
+		g_snprintf(name, sizeof(name), "stage_ns.%s.mean", ledger_stage_names[s]);
+		result_mean_ps(r, obj, dir, name, b->stage_sum[s], h->count);
+	}
+	while (hist_next(h, &pos, &bin)) {
+		struct result_bin out = {bin.lo, bin.hi + 1, bin.count};
+		g_array_append_val(bins, out);
+	}
+	if (bins->len)
+		result_hist(r, obj, dir, "latency_ns", "ns",
+			    (struct result_bin *)(void *)bins->data, bins->len, 1000);
+}
+
+/* Of one direction, all guests or one. */
+struct view {
+	struct book book;
+	uint64_t resident, digest;
+	struct guest_counts c; /* over the window; only [direction] is used */
+};
+
+static void ledger_metrics(struct result *r, const char *obj, const char *dir, const struct view *v)
+{
+	const struct ledger *l = &v->book.led;
+	uint64_t copies = 0, bytes = 0, host = 0, drops = 0, falls = 0;
+
+	for (unsigned s = 0; s < SITE_N; s++) {
+		copies += l->copies[s];
+		bytes += l->copy_bytes[s];
+		if (!(SITES_GUEST >> s & 1))
+			host += l->copies[s];
+	}
+	for (unsigned d = 0; d < DROP_N; d++)
+		drops += l->drops[d];
+	for (unsigned i = 0; i < REASON_N; i++)
+		falls += l->fallbacks[i];
+	result_u64(r, obj, dir, "packets", l->offered);
+	result_u64(r, obj, dir, "bytes", l->offered_bytes);
+	result_u64(r, obj, dir, "delivered", l->delivered);
+	result_u64(r, obj, dir, "delivered_bytes", l->delivered_bytes);
+	result_u64(r, obj, dir, "drops", drops);
+	names(r, obj, dir, "drops", ledger_drop_names, l->drops);
+	result_u64(r, obj, dir, "resident", v->resident);
+	result_u64(r, obj, dir, "copies", copies);
+	result_u64(r, obj, dir, "copy_bytes", bytes);
+	result_ratio(r, obj, dir, "copies_per_packet", copies, l->delivered);
+	result_ratio(r, obj, dir, "host_copies_per_packet", host, l->delivered);
+	result_ratio(r, obj, dir, "guest_copies_per_packet", copies - host, l->delivered);
+	names(r, obj, dir, "copies", ledger_site_names, l->copies);
+	names(r, obj, dir, "copy_bytes", ledger_site_names, l->copy_bytes);
+	result_u64(r, obj, dir, "wasted_copies", l->wasted_copies);
+	result_u64(r, obj, dir, "header_copies", l->header_copies);
+	result_u64(r, obj, dir, "fallbacks", falls);
+	names(r, obj, dir, "fallbacks", ledger_reason_names + 1, l->fallbacks + 1);
+	result_u64(r, obj, dir, "dma_transfers", l->dma_transfers);
+	result_u64(r, obj, dir, "dma_segments", l->dma_segments);
+	result_u64(r, obj, dir, "dma_bytes", l->dma_bytes);
+}
+
+static void view_metrics(struct result *r, const char *obj, unsigned d, const struct view *v)
+{
+	const char *dir = d ? "tx" : "rx";
+	const struct book *b = &v->book;
+	const struct ledger *l = &b->led;
+	char digest[17];
+
+	ledger_metrics(r, obj, dir, v);
+	result_u64(r, obj, dir, "vm_exits", v->c.exits[d]);
+	result_u64(r, obj, dir, "vmm_entries", v->c.vmm_entries[d]);
+	result_u64(r, obj, dir, "hypercalls", 0);
+	result_u64(r, obj, dir, "interrupts", v->c.interrupts[d]);
+	result_u64(r, obj, dir, "interrupts_suppressed", v->c.interrupts_suppressed[d]);
+	result_u64(r, obj, dir, "kicks", v->c.kicks[d]);
+	result_u64(r, obj, dir, "kicks_suppressed", v->c.kicks_suppressed[d]);
+	result_ratio(r, obj, dir, "kicks_per_packet", v->c.kicks[d], l->delivered);
+	result_ratio(r, obj, dir, "interrupts_per_packet", v->c.interrupts[d], l->delivered);
+	g_snprintf(digest, sizeof(digest), "%016" PRIx64, v->digest);
+	result_str(r, obj, dir, "digest", digest);
+	latency(r, obj, dir, b);
+	/* From the first delivery to the last: n - 1 gaps. */
+	if (l->delivered > 1 && b->last_done > b->first_done) {
+		sim_time span = b->last_done - b->first_done;
+		result_per_second(r, obj, dir, "throughput_bps",
+				  l->delivered_bytes * 8 / l->delivered * (l->delivered - 1), span);
+		result_per_second(r, obj, dir, "packets_per_second", l->delivered - 1, span);
+	} else {
+		result_null(r, obj, dir, "throughput_bps");
+		result_null(r, obj, dir, "packets_per_second");
+	}
+}
+
+static void counts_sub(struct guest_counts *to, const struct guest_counts *stop,
+		       const struct guest_counts *start)
+{
+	const uint64_t *a = (const uint64_t *)stop, *b = (const uint64_t *)start;
+	uint64_t *t = (uint64_t *)to;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*t); i++)
+		t[i] += a[i] - b[i];
+}
+
+static void guest_metrics(struct machine *m, struct result *r, struct guest *g, struct view all[2])
+{
+	for (unsigned d = 0; d < 2; d++) {
+		struct book *b = d ? &g->tx : &g->rx;
+		struct view v = {.book = *b};
+		const uint64_t *from = (const uint64_t *)&b->led;
+		uint64_t *to = (uint64_t *)&all[d].book.led;
+
+		v.resident = residents(m, b).frames;
+		v.digest = d ? g->tx_end.digest : g->net.rx_end.digest;
+		counts_sub(&v.c, &g->at_stop, &g->at_start);
+		view_metrics(r, cfg_name(g->cfg), d, &v);
+		for (size_t i = 0; i < sizeof(struct ledger) / sizeof(*to); i++)
+			to[i] += from[i];
+		all[d].resident += v.resident;
+		all[d].digest += v.digest;
+		counts_sub(&all[d].c, &g->at_stop, &g->at_start);
+		hist_merge(&all[d].book.latency, &b->latency);
+		for (unsigned s = 0; s < STAGE_N; s++)
+			all[d].book.stage_sum[s] += b->stage_sum[s];
+		all[d].book.first_done = MIN(all[d].book.first_done, b->first_done);
+		all[d].book.last_done = MAX(all[d].book.last_done, b->last_done);
+	}
+}
+
+/* ---- metrics of CPUs, NICs, the IOMMU
+ * -------------------------------------------------------------------------- */
+
+static const char *const work_names[PLAT_W_N + 1] = {
+#define X(id, name) #name,
+	PLAT_WORKS(X)
+#undef X
+		NULL};
+
+static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_counts *n,
+			sim_time window)
+{
+	uint64_t busy = n->at_stop.busy_ps - n->at_start.busy_ps;
+	uint64_t spin = c->poll && window > busy ? window - busy : 0;
+
+	result_ratio(r, c->name, NULL, "busy_ratio", busy + spin, window);
+	result_ratio(r, c->name, NULL, "work_ratio", busy, window);
+	result_ps(r, c->name, NULL, "busy_ns.spin", spin);
+	for (unsigned w = 0; w < PLAT_W_N; w++) {
+		char name[40];
+		g_snprintf(name, sizeof(name), "busy_ns.%s", work_names[w]);
+		result_ps(r, c->name, NULL, name, n->at_stop.work_ps[w] - n->at_start.work_ps[w]);
+	}
+}
+
+static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time window)
+{
+	const struct nic *n = &hn->nic;
+	const struct nic_counts *a = &hn->at_start, *b = &hn->at_stop;
+	uint64_t seen = 0, filled = 0, max = 0, desc = 0;
+
+	for (unsigned i = 0; i < n->cfg.queues; i++) {
+		seen += n->queue[i].seen;
+		filled += n->queue[i].seen_filled;
+		max = MAX(max, n->queue[i].seen_max);
+		desc += n->queue[i].desc_bytes;
+	}
+	result_u64(r, n->name, "rx", "packets", n->rx_frames);
+	result_u64(r, n->name, "tx", "packets", n->tx_frames);
+	result_u64(r, n->name, "rx", "drops", n->rx_dropped);
+	result_ratio(r, n->name, "rx", "utilization", b->rx_wire - a->rx_wire, window);
+	result_ratio(r, n->name, "tx", "utilization", b->tx_wire - a->tx_wire, window);
+	result_ratio(r, n->name, "rx", "bus_utilization", b->rx_bus - a->rx_bus, window);
+	result_ratio(r, n->name, "tx", "bus_utilization", b->tx_bus - a->tx_bus, window);
+	result_ratio(r, n->name, "rx", "ring_occupancy.mean", filled, seen);
+	result_u64(r, n->name, "rx", "ring_occupancy.max", max);
+	result_u64(r, n->name, NULL, "interrupts", b->interrupts - a->interrupts);
+	result_u64(r, n->name, NULL, "descriptor_bytes", desc);
+	result_u64(r, n->name, NULL, "pins", hn->dma.pins);
+	result_u64(r, n->name, NULL, "unpins", hn->dma.unpins);
+	result_u64(r, n->name, NULL, "maps", hn->dma.maps);
+	result_u64(r, n->name, NULL, "unmaps", hn->dma.unmaps);
+}
+
+static void iommu_metrics(struct result *r, const struct iommu *io)
+{
+	const struct iommu_stats *s = iommu_stats(io);
+
+	result_u64(r, "iommu", NULL, "iotlb_hits", s->hits);
+	result_u64(r, "iommu", NULL, "iotlb_misses", s->misses);
+	result_u64(r, "iommu", NULL, "page_walks", s->page_walks);
+	result_u64(r, "iommu", NULL, "iommu_faults", s->faults);
+	result_u64(r, "iommu", NULL, "invalidations", s->invalidations);
+	result_u64(r, "iommu", NULL, "stale_uses", s->stale_use.count);
+	result_mean_ps(r, "iommu", NULL, "stale_window_ns.mean", s->window.sum, s->window.count);
+	result_ps(r, "iommu", NULL, "stale_window_ns.max", s->window.max);
+}
+
+/* ---- what bounds the run
+ * ------------------------------------------------------------------------------------------ */
+
+struct bound {
+	char what[64];
+	uint64_t busy;
+};
+
+static void bound_try(struct bound *best, const char *what, const char *part, uint64_t busy)
+{
+	if (busy <= best->busy)
+		return;
+	best->busy = busy;
+	g_snprintf(best->what, sizeof(best->what), "%s%s", what, part);
+}
+
+/* The resource with the highest utilization over the window. */
+static void bottleneck(struct machine *m, struct result *r, sim_time window)
+{
+	struct bound b = {.what = "nothing"};
+
+	for (unsigned i = 0; i < m->cores; i++)
+		bound_try(&b, m->core[i].name, "",
+			  m->core_counts[i].at_stop.busy_ps - m->core_counts[i].at_start.busy_ps);
+	for (unsigned i = 0; i < m->guests; i++)
+		for (unsigned v = 0; v < m->guest[i].vcpus; v++) {
+			const struct cpu_counts *c = &m->guest[i].vcpu_counts[v];
+			bound_try(&b, m->guest[i].vcpu[v].name, "",
+				  c->at_stop.busy_ps - c->at_start.busy_ps);
+		}
+	for (unsigned i = 0; i < m->nics; i++) {
+		const struct nic_counts *p = &m->nic[i].at_start, *q = &m->nic[i].at_stop;
+		bound_try(&b, m->nic[i].nic.name, ".rx link", q->rx_wire - p->rx_wire);
+		bound_try(&b, m->nic[i].nic.name, ".tx link", q->tx_wire - p->tx_wire);
+		bound_try(&b, m->nic[i].nic.name, ".rx bus", q->rx_bus - p->rx_bus);
+		bound_try(&b, m->nic[i].nic.name, ".tx bus", q->tx_bus - p->tx_bus);
+	}
+	result_str(r, "run", NULL, "bound_by", b.what);
+	result_ratio(r, "run", NULL, "bound_utilization", b.busy, window);
+}
+
+static void traffic_metrics(struct result *r, struct machine *m)
+{
+	for (unsigned i = 0; i < m->traffics; i++) {
+		const struct traffic_info *t = traffic_info(m->traffic[i]);
+		const struct cfg *c = scenario_at(m->sc, "traffic", i);
+		g_autofree char *base = NULL;
+
+		if (!cfg_has(c, "trace"))
+			continue;
+		base = g_path_get_basename(cfg_str(c, "trace"));
+		result_u64(r, cfg_name(c), NULL, "frames", t->frames);
+		result_u64(r, cfg_name(c), NULL, "unmatched", t->unmatched);
+		result_u64(r, cfg_name(c), NULL, "filtered", t->filtered);
+		result_u64(r, cfg_name(c), NULL, "truncated", t->truncated);
+		result_u64(r, cfg_name(c), NULL, "synthesised_bytes", t->synth_bytes);
+		result_u64(r, cfg_name(c), NULL, "backward", t->backward);
+		result_input(r, base, t->sha256, t->frames);
+	}
+}
+
+void machine_results(struct machine *m, struct result *r)
+{
+	struct view all[2] = {0};
+	sim_time window = m->window_stop > m->window_start ? m->window_stop - m->window_start : 0;
+
+	for (unsigned d = 0; d < 2; d++)
+		book_init(&all[d].book);
+	for (unsigned i = 0; i < m->guests; i++)
+		guest_metrics(m, r, &m->guest[i], all);
+	for (unsigned d = 0; d < 2; d++) {
+		view_metrics(r, "guests", d, &all[d]);
+		book_fini(&all[d].book);
+	}
+	traffic_metrics(r, m);
+	for (unsigned i = 0; i < m->nics; i++)
+		nic_metrics(r, &m->nic[i], window);
+	for (unsigned i = 0; i < m->cores; i++)
+		cpu_metrics(r, &m->core[i], &m->core_counts[i], window);
+	for (unsigned i = 0; i < m->guests; i++)
+		for (unsigned v = 0; v < m->guest[i].vcpus; v++)
+			cpu_metrics(r, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], window);
+	iommu_metrics(r, m->iommu);
+	bottleneck(m, r, window);
+	result_ps(r, "run", NULL, "time_ns", evq_now(&m->q));
+	result_ps(r, "run", NULL, "window_ns", window);
+	result_u64(r, "run", NULL, "violations", m->mem->violation.count);
+}
+
+/* ---- the run function
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static double seconds(clockid_t id)
+{
+	struct timespec t;
+	clock_gettime(id, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static uint64_t offered(const struct machine *m)
+{
+	uint64_t n = m->warm.led.offered;
+
+	for (unsigned i = 0; i < m->guests; i++)
+		n += m->guest[i].rx.led.offered + m->guest[i].tx.led.offered;
+	return n;
+}
+
+bool machine_simulate(const struct scenario *sc, struct run_ctl *ctl, struct result *r,
+		      GError **error)
+{
+	struct machine *m = machine_new(sc, error);
+	double wall, cpu;
+	struct rusage ru;
+	bool ok;
+
+	if (!m)
+		return false;
+	wall = seconds(CLOCK_MONOTONIC);
+	cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
+	ok = machine_run(m, ctl, error) && machine_verify(m, error);
+	wall = seconds(CLOCK_MONOTONIC) - wall;
+	cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	if (ok && !offered(m) && !m->interrupted) {
+		g_set_error(
+			error, SIM_ERROR, SIM_EXIT_INPUT,
+			"%s: no frame was offered to any guest; look at trace, filter, match and "
+			"duration of the traffic",
+			scenario_path(sc));
+		ok = false;
+	}
+	if (ok) {
+		machine_results(m, r);
+		if (m->interrupted)
+			result_set_partial(r);
+		getrusage(RUSAGE_SELF, &ru);
+		result_machine_u64(r, "events", m->q.executed);
+		result_machine_real(r, "events_per_second", (double)m->q.executed / cpu);
+		result_machine_real(r, "simulated_packets_per_second", (double)m->world.done / cpu);
+		result_machine_real(r, "wall_seconds", wall);
+		result_machine_real(r, "cpu_seconds", cpu);
+		result_machine_real(r, "slowdown", wall / ((double)evq_now(&m->q) * 1e-12));
+		result_machine_u64(r, "peak_memory_bytes", (uint64_t)ru.ru_maxrss * 1024);
+	}
+	machine_free(m);
+	return ok;
+}
+
+/* ---- tables
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+enum {
+	OBJ_GUEST = 1,
+	OBJ_GUESTS = 2,
+	OBJ_CORE = 4,
+	OBJ_VCPU = 8,
+	OBJ_NIC = 16,
+	OBJ_NIC_DIR = 32,
+	OBJ_IOMMU = 64,
+	OBJ_TRAFFIC = 128,
+	OBJ_RUN = 256,
+};
+#define G (OBJ_GUEST | OBJ_GUESTS)
+#define C (OBJ_CORE | OBJ_VCPU)
+
+static const struct metric_object objects[] = {
+	{OBJ_GUEST, .kind = "guest", .directed = true},
+	{OBJ_GUESTS, .name = "guests", .directed = true},
+	{OBJ_CORE, .name = "host", .part = "core"},
+	{OBJ_VCPU, .kind = "guest", .part = "vcpu"},
+	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
+	{OBJ_NIC, .kind = "nic"},
+	{OBJ_IOMMU, .name = "iommu"},
+	{OBJ_TRAFFIC, .kind = "traffic"},
+	{OBJ_RUN, .name = "run"},
+	{0},
+};
+
+static const char *const busy_words[] = {
+#define X(id, name) #name,
+	PLAT_WORKS(X)
+#undef X
+		"spin",
+	NULL};
+
+static const struct metric_decl metrics[] = {
+	{"packets", "packets", G | OBJ_NIC_DIR, .help = "frames offered; of a NIC: on the wire"},
+	{"bytes", "bytes", G, .help = "of the frames offered, without padding and FCS"},
+	{"delivered", "packets", G, .help = "frames that arrived, byte for byte"},
+	{"delivered_bytes", "bytes", G, .help = "of the frames that arrived"},
+	{"drops", "packets", G | OBJ_NIC_DIR, .help = "frames lost"},
+	{"drops.*", "packets", G, .help = "frames lost, by reason", .words = ledger_drop_names},
+	{"resident", "packets", G, .help = "frames still under way at the end"},
+	{"copies", "copies", G, .help = "moves of payload by a CPU, of delivered frames"},
+	{"copies.*", "copies", G, .help = "by site", .words = ledger_site_names},
+	{"copy_bytes", "bytes", G, .help = "moved by CPUs, of delivered frames"},
+	{"copy_bytes.*", "bytes", G, .help = "by site", .words = ledger_site_names},
+	{"copies_per_packet", "", G, .help = "copies / delivered"},
+	{"host_copies_per_packet", "", G, .help = "of them by the host"},
+	{"guest_copies_per_packet", "", G, .help = "of them by the guest"},
+	{"wasted_copies", "copies", G, .help = "spent on frames that were dropped later"},
+	{"header_copies", "copies", G, .help = "of headers alone, under header split"},
+	{"fallbacks", "packets", G, .help = "frames copied for another reason than their policy"},
+	{"fallbacks.*", "packets", G, .help = "by reason", .words = ledger_reason_names},
+	{"dma_transfers", "transfers", G, .help = "of frames, by the NIC"},
+	{"dma_segments", "segments", G, .help = "pieces of them, as translated"},
+	{"dma_bytes", "bytes", G, .help = "of frames, by the NIC"},
+	{"vm_exits", "exits", G, .help = "from guest to host: kicks, interrupts or halts"},
+	{"vmm_entries", "entries", G, .help = "control reaches the device emulator; one a batch"},
+	{"hypercalls", "calls", G, .help = "calls of the guest to its hypervisor"},
+	{"interrupts", "interrupts", G | OBJ_NIC, .help = "into the guest; of a NIC: into the host"},
+	{"interrupts_suppressed", "interrupts", G, .help = "that the guest did not want"},
+	{"kicks", "kicks", G, .help = "of the guest to the host"},
+	{"kicks_suppressed", "kicks", G, .help = "that the host did not want"},
+	{"kicks_per_packet", "", G, .help = "kicks / delivered"},
+	{"interrupts_per_packet", "", G, .help = "interrupts / delivered"},
+	{"digest", "", G, .help = "what arrived, by flow and in order; equal across policies",
+	 .text = true},
+	{"latency_ns.min", "ns", G, .help = "scheduled arrival or intended send, to readable or last bit"},
+	{"latency_ns.mean", "ns", G, .help = "exact mean"},
+	{"latency_ns.p50", "ns", G, .help = "median, within 0.8%"},
+	{"latency_ns.p90", "ns", G, .help = "within 0.8%"},
+	{"latency_ns.p99", "ns", G, .help = "within 0.8%"},
+	{"latency_ns.p999", "ns", G, .help = "within 0.8%"},
+	{"latency_ns.max", "ns", G, .help = "exact"},
+	{"stage_ns.*.mean", "ns", G, .help = "part of the mean latency", .words = ledger_stage_names},
+	{"throughput_bps", "bit/s", G, .help = "delivered, first to last delivery"},
+	{"packets_per_second", "1/s", G, .help = "delivered, first to last delivery"},
+	{"busy_ratio", "", C, .help = "time not idle, spinning included"},
+	{"work_ratio", "", C, .help = "time at work"},
+	{"busy_ns.*", "ns", C, .help = "by kind of work", .words = busy_words},
+	{"utilization", "", OBJ_NIC_DIR, .help = "of the link: slots with preamble, gap, padding, FCS"},
+	{"bus_utilization", "", OBJ_NIC_DIR, .help = "of the bus in that direction"},
+	{"ring_occupancy.mean", "descriptors", OBJ_NIC_DIR, .help = "filled ones that a frame finds"},
+	{"ring_occupancy.max", "descriptors", OBJ_NIC_DIR, .help = "the most that one found"},
+	{"descriptor_bytes", "bytes", OBJ_NIC, .help = "descriptors read and written back"},
+	{"pins", "pages", OBJ_NIC, .help = "pages held in place for DMA"},
+	{"unpins", "pages", OBJ_NIC, .help = "pages let go, teardown included"},
+	{"maps", "pages", OBJ_NIC, .help = "IOMMU mappings of guest memory"},
+	{"unmaps", "pages", OBJ_NIC, .help = "their ends, teardown included"},
+	{"iotlb_hits", "translations", OBJ_IOMMU, .help = "answered by the IOTLB"},
+	{"iotlb_misses", "translations", OBJ_IOMMU, .help = "not answered by the IOTLB"},
+	{"page_walks", "walks", OBJ_IOMMU, .help = "of its tables"},
+	{"iommu_faults", "faults", OBJ_IOMMU, .help = "accesses refused"},
+	{"invalidations", "commands", OBJ_IOMMU, .help = "of the IOTLB"},
+	{"stale_uses", "translations", OBJ_IOMMU, .help = "deferred: through mappings already gone"},
+	{"stale_window_ns.mean", "ns", OBJ_IOMMU, .help = "deferred: unmap until its invalidation"},
+	{"stale_window_ns.max", "ns", OBJ_IOMMU, .help = "the longest"},
+	{"frames", "packets", OBJ_TRAFFIC, .help = "in the capture"},
+	{"unmatched", "packets", OBJ_TRAFFIC, .help = "with no guest at either end"},
+	{"filtered", "packets", OBJ_TRAFFIC, .help = "left out by the filter"},
+	{"truncated", "packets", OBJ_TRAFFIC, .help = "captured short, tail synthesised"},
+	{"synthesised_bytes", "bytes", OBJ_TRAFFIC, .help = "of those tails"},
+	{"backward", "packets", OBJ_TRAFFIC, .help = "stamped before one that precedes them"},
+	{"bound_by", "", OBJ_RUN, .help = "the busiest resource", .text = true},
+	{"bound_utilization", "", OBJ_RUN, .help = "of that resource"},
+	{"time_ns", "ns", OBJ_RUN, .help = "simulated, to the end"},
+	{"window_ns", "ns", OBJ_RUN, .help = "that time metrics cover"},
+	{"violations", "", OBJ_RUN, .help = "of the memory model: our bugs, always 0"},
+	{0},
+};
+#undef G
+#undef C
+
+const struct metric_table machine_metrics = {objects, metrics};
+
+static const struct report_col frame_cols[] = {
+	{"offered", "packets", REPORT_COUNT},
+	{"delivered", "delivered", REPORT_COUNT},
+	{"dropped", "drops", REPORT_COUNT},
+	{"throughput", "throughput_bps", REPORT_RATE},
+	{"copies/pkt", "copies_per_packet", REPORT_RATIO},
+	{"host", "host_copies_per_packet", REPORT_RATIO},
+	{"guest", "guest_copies_per_packet", REPORT_RATIO},
+	{NULL},
+};
+static const struct report_col time_cols[] = {
+	{"mean", "latency_ns.mean", REPORT_TIME_NS}, {"p50", "latency_ns.p50", REPORT_TIME_NS},
+	{"p99", "latency_ns.p99", REPORT_TIME_NS},   {"p99.9", "latency_ns.p999", REPORT_TIME_NS},
+	{"max", "latency_ns.max", REPORT_TIME_NS},   {NULL},
+};
+static const struct report_col event_cols[] = {
+	{"DMA", "dma_transfers", REPORT_COUNT},
+	{"segments", "dma_segments", REPORT_COUNT},
+	{"exits", "vm_exits", REPORT_COUNT},
+	{"VMM entries", "vmm_entries", REPORT_COUNT},
+	{"interrupts", "interrupts", REPORT_COUNT},
+	{"kicks", "kicks", REPORT_COUNT},
+	{NULL},
+};
+static const struct report_col cpu_cols[] = {
+	{"busy", "busy_ratio", REPORT_PERCENT},
+	{"work", "work_ratio", REPORT_PERCENT},
+	{"copying", "busy_ns.copy", REPORT_TIME_NS},
+	{NULL},
+};
+static const struct report_col nic_cols[] = {
+	{"frames", "packets", REPORT_COUNT},
+	{"link", "utilization", REPORT_PERCENT},
+	{"bus", "bus_utilization", REPORT_PERCENT},
+	{"ring mean", "ring_occupancy.mean", REPORT_RATIO},
+	{"max", "ring_occupancy.max", REPORT_COUNT},
+	{NULL},
+};
+static const struct report_col run_cols[] = {
+	{"bound by", "bound_by", REPORT_TEXT},
+	{"at", "bound_utilization", REPORT_PERCENT},
+	{"simulated", "time_ns", REPORT_TIME_NS},
+	{NULL},
+};
+
+const struct report_section machine_report[] = {
+	{"frames", REPORT_ROWS, "guest|guests", "packets", .cols = frame_cols},
+	{"latency", REPORT_ROWS, "guest|guests", "delivered", .cols = time_cols},
+	{"events", REPORT_ROWS, "guest|guests", "packets", .cols = event_cols},
+	{"copies by site", REPORT_NONZERO, "guest|guests", .pattern = "copies.*",
+	 .fmt = REPORT_COUNT},
+	{"fallbacks", REPORT_NONZERO, "guest|guests", .pattern = "fallbacks.*",
+	 .fmt = REPORT_COUNT},
+	{"drops", REPORT_NONZERO, "guest|guests", .pattern = "drops.*", .fmt = REPORT_COUNT},
+	{"where the time goes (mean)", REPORT_NONZERO, "guest|guests", .pattern = "stage_ns.*.mean",
+	 .fmt = REPORT_TIME_NS},
+	{"CPUs", REPORT_ROWS, "host.core*", .cols = cpu_cols},
+	{"vCPUs", REPORT_ROWS, "*.vcpu*", .cols = cpu_cols},
+	{"NIC", REPORT_ROWS, "nic", "packets", .cols = nic_cols},
+	{"run", REPORT_ROWS, "run", .cols = run_cols},
+	{NULL},
+};
+
+const struct report_col machine_sweep_cols[] = {
+	{"rx copies/pkt", "guests.rx.copies_per_packet", REPORT_RATIO},
+	{"tx copies/pkt", "guests.tx.copies_per_packet", REPORT_RATIO},
+	{"rx dropped", "guests.rx.drops", REPORT_COUNT},
+	{"tx dropped", "guests.tx.drops", REPORT_COUNT},
+	{"rx rate", "guests.rx.throughput_bps", REPORT_RATE},
+	{"rx p50", "guests.rx.latency_ns.p50", REPORT_TIME_NS},
+	{"rx p99", "guests.rx.latency_ns.p99", REPORT_TIME_NS},
+	{"core0", "host.core0.work_ratio", REPORT_PERCENT},
+	{"bound by", "run.bound_by", REPORT_TEXT},
+	{NULL},
+};

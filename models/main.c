@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* main.c - vnicsim: the engine's command line with this simulator's models. */
+#include <unistd.h>
+
+#include "../sim/plot.h"
+#include "machine.h"
+#include "options.h"
+
+static bool list_policy(size_t i, struct cli_item *item)
+{
+	if (!policies[i])
+		return false;
+	*item = (struct cli_item){policies[i]->name, policies[i]->help};
+	return true;
+}
+
+/* The plot scripts are beside the build folder, or where they were installed. */
+static char *script_dir(void)
+{
+	g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *bin = exe ? g_path_get_dirname(exe) : g_strdup(".");
+	char *dir = g_build_filename(bin, "..", "plots", NULL);
+
+	for (int up = 0; up < 2 && !g_file_test(dir, G_FILE_TEST_IS_DIR); up++) {
+		g_free(dir);
+		dir = up ? g_build_filename(bin, "..", "share", "vnicsim", "plots", NULL)
+			 : g_build_filename(bin, "..", "..", "plots", NULL);
+	}
+	return dir;
+}
+
+static bool plot(const char *const *paths, const char *out, GError **error)
+{
+	g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *scripts = script_dir();
+	g_autofree char *beside = out ? g_strdup(out) : NULL;
+	bool ok;
+
+	if (paths[0] && !paths[1] && g_file_test(paths[0], G_FILE_TEST_IS_DIR)) {
+		if (!beside)
+			beside = g_build_filename(paths[0], "plots", NULL);
+		ok = plot_study(paths[0], beside, scripts, made, error);
+	} else {
+		if (!beside)
+			beside = g_path_get_dirname(paths[0]);
+		ok = plot_results(paths, beside, scripts, made, error);
+	}
+	for (guint i = 0; i < made->len; i++)
+		if (g_str_has_suffix(made->pdata[i], ".png") ||
+		    g_str_has_suffix(made->pdata[i], ".svg"))
+			g_print("%s\n", (char *)made->pdata[i]);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct cli_program program = {
+		.name = "vnicsim",
+		.version = "0.1",
+		.summary = "simulate how packets pass between a wire and processes in virtual "
+			   "machines",
+		.groups = option_groups,
+		.metrics = &machine_metrics,
+		.run = machine_simulate,
+		.check = options_check,
+		.policy = list_policy,
+		.report = machine_report,
+		.sweep_cols = machine_sweep_cols,
+		.plot = plot,
+	};
+
+	return cli_main(&program, argc, argv);
+}

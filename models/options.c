@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* options.c - key tables that belong to no single model, and keys that need more than a table. */
+#include "options.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../sim/sim_error.h"
+#include "../sim/units.h"
+#include "host/cost.h"
+#include "nic/nic.h"
+
+/* ---- judging text -------------------------------------------------------------------------------
+ */
+
+static bool check_mac(const char *value, char **why)
+{
+	uint8_t mac[6];
+	if (options_mac(value, mac))
+		return true;
+	*why = g_strdup("is no MAC address of one station; write it as 52:54:00:00:00:01");
+	return false;
+}
+
+static bool check_ip(const char *value, char **why)
+{
+	uint8_t ip[4];
+	if (options_ip(value, ip))
+		return true;
+	*why = g_strdup("is no IPv4 address; write it as 192.0.2.1");
+	return false;
+}
+
+bool options_mac(const char *text, uint8_t mac[6])
+{
+	unsigned b[6];
+	int end = 0;
+
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+		   &end) != 6 ||
+	    text[end] || end != 17)
+		return false;
+	for (int i = 0; i < 6; i++)
+		mac[i] = (uint8_t)b[i];
+	return !(mac[0] & 1);
+}
+
+bool options_ip(const char *text, uint8_t ip[4])
+{
+	return inet_pton(AF_INET, text, ip) == 1;
+}
+
+/* recorded | scaled:0.5 | rate:5Gbit/s | pps:1e6 | back-to-back */
+static bool parse_timing(const char *value, struct traffic_cfg *t, char **why)
+{
+	if (!strcmp(value, "recorded")) {
+		t->timing = TRAFFIC_RECORDED;
+		return true;
+	}
+	if (!strcmp(value, "back-to-back")) {
+		t->timing = TRAFFIC_BACK_TO_BACK;
+		return true;
+	}
+	if (g_str_has_prefix(value, "scaled:")) {
+		t->timing = TRAFFIC_SCALED;
+		if (traffic_ratio_parse(value + 7, &t->scale))
+			return true;
+		*why = g_strdup("scaled: needs a positive decimal, as in scaled:0.5");
+		return false;
+	}
+	if (g_str_has_prefix(value, "rate:")) {
+		t->timing = TRAFFIC_RATE;
+		if (!units_parse(KEY_RATE, value + 5, "Gbit/s", &t->rate_bps, why))
+			return false;
+		if (t->rate_bps)
+			return true;
+		*why = g_strdup("a rate of 0 never ends; write it as rate:5Gbit/s");
+		return false;
+	}
+	if (g_str_has_prefix(value, "pps:")) {
+		t->timing = TRAFFIC_PPS;
+		if (!units_parse(KEY_COUNT, value + 4, NULL, &t->pps, why))
+			return false;
+		if (t->pps)
+			return true;
+		*why = g_strdup("0 packets per second never end; write it as pps:1e6");
+		return false;
+	}
+	*why = g_strdup("is no timing; use recorded, scaled:0.5, rate:5Gbit/s, pps:1e6 or "
+			"back-to-back");
+	return false;
+}
+
+static bool check_timing(const char *value, char **why)
+{
+	struct traffic_cfg t = {0};
+	return parse_timing(value, &t, why);
+}
+
+/* 1500B | imix | uniform:60B..1514B */
+static bool parse_size(const char *value, struct traffic_size *s, char **why)
+{
+	uint64_t lo = 0, hi = 0;
+
+	if (!strcmp(value, "imix")) {
+		s->kind = TRAFFIC_SIZE_IMIX;
+		return true;
+	}
+	if (g_str_has_prefix(value, "uniform:")) {
+		g_auto(GStrv) ends = g_strsplit(value + 8, "..", 2);
+		s->kind = TRAFFIC_SIZE_UNIFORM;
+		if (!ends[0] || !ends[1]) {
+			*why = g_strdup("needs two sizes, as in uniform:60B..1514B");
+			return false;
+		}
+		if (!units_parse(KEY_BYTES, g_strstrip(ends[0]), "B", &lo, why) ||
+		    !units_parse(KEY_BYTES, g_strstrip(ends[1]), "B", &hi, why))
+			return false;
+	} else {
+		s->kind = TRAFFIC_SIZE_FIXED;
+		if (!units_parse(KEY_BYTES, value, "B", &lo, why))
+			return false;
+		hi = lo;
+	}
+	if (lo > hi || lo < TRAFFIC_SIZE_MIN || hi > TRAFFIC_SIZE_MAX) {
+		*why = g_strdup_printf("is out of range; frames have %uB to %uB, without FCS",
+				       TRAFFIC_SIZE_MIN, TRAFFIC_SIZE_MAX);
+		return false;
+	}
+	s->lo = (uint32_t)lo;
+	s->hi = (uint32_t)hi;
+	return true;
+}
+
+static bool check_size(const char *value, char **why)
+{
+	struct traffic_size s = {0};
+	return parse_size(value, &s, why);
+}
+
+static bool check_power(const char *value, char **why)
+{
+	uint64_t v;
+	if (!units_parse(KEY_COUNT, value, NULL, &v, why))
+		return false;
+	if (v && v <= 32768 && !(v & (v - 1)))
+		return true;
+	*why = g_strdup("must be a power of two from 1 to 32768");
+	return false;
+}
+
+/* ---- tables
+ * ---------------------------------------------------------------------------------------- */
+
+static const struct key_decl scenario_keys[] = {
+	KEYS_OF_SCENARIO,
+	{"warmup", KEY_TIME, .def = "0s", .max = SIM_MAX,
+	 .help = "frames first stamped before it are left out of the results"},
+	{"drain", KEY_TIME, .def = "100ms", .max = SIM_MAX,
+	 .help = "how long after the last source's stop frames may still arrive"},
+	{"max_time", KEY_TIME, .min = 1, .max = SIM_MAX,
+	 .help = "simulated time that a run must not pass; passing it is exit 4"},
+	{"checked", KEY_BOOL, .def = "false",
+	 .help = "keep the time of every write and refuse reads of what is not written yet"},
+	{NULL},
+};
+
+static const struct key_decl host_keys[] = {
+	{"cores", KEY_COUNT, .def = "1", .min = 1, .max = 256,
+	 .help = "cores for datapaths and device emulators; workers are dealt out in turn"},
+	{"clock", KEY_FREQ, .def = "2.5GHz", .min = 1000000, .max = 1000000000000u,
+	 .help = "of every core and vCPU; [cost] counts in its cycles"},
+	{"datapath", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
+	 .help = "how host cores learn of work"},
+	{"preset", KEY_CHOICE, .def = "default", .choices = "default",
+	 .help = "set of [cost] defaults"},
+	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
+	{"memory", KEY_BYTES, .def = "0", .max = 1ull << 44,
+	 .help = "machine memory; 0: enough for the guests"},
+	{"vmm_queue", KEY_STRING, .def = "1024", .check = check_power, .plain = KEY_COUNT,
+	 .help = "frames between host kernel and device emulator, a power of two"},
+	{NULL},
+};
+
+static const struct key_decl iommu_keys[] = {
+	{"mode", KEY_CHOICE, .def = "static", .choices = "off|static|strict|deferred",
+	 .help = "protection of memory from devices; static: guests mapped once"},
+	{"iotlb_entries", KEY_COUNT, .def = "64", .min = 1, .max = 65536,
+	 .help = "translations cached; 64 inferred for Broadwell (SIGCOMM 2018)"},
+	{"iotlb_ways", KEY_COUNT, .def = "4", .min = 1, .max = 65536,
+	 .help = "associativity; entries / ways must be a power of two"},
+	{"page_size", KEY_CHOICE, .def = "4KiB", .choices = "4KiB|2MiB|1GiB",
+	 .help = "largest page of its tables"},
+	{"flush_batch", KEY_COUNT, .def = "256", .min = 1, .max = 65536,
+	 .help = "deferred: unmaps that force an invalidation; Linux 256"},
+	{"flush_timeout", KEY_TIME, .def = "10ms", .min = 1, .max = 1000 * SIM_S,
+	 .help = "deferred: longest wait for one; Linux 10 ms"},
+	{NULL},
+};
+
+static const struct key_decl guest_keys[] = {
+	{"nic", KEY_REF, .choices = "nic", .help = "NIC that it is behind; default: the first one"},
+	{"mac", KEY_STRING, .check = check_mac,
+	 .help = "address; default 52:54:00:00:00:01 and counting"},
+	{"ip", KEY_STRING, .check = check_ip, .help = "IPv4 address, for match = ip"},
+	{"memory", KEY_BYTES, .def = "64MiB", .min = 1 << 20, .max = 64ull << 30,
+	 .help = "guest memory"},
+	{"page_size", KEY_CHOICE, .def = "4KiB", .choices = "4KiB|2MiB|1GiB",
+	 .help = "pages that back it"},
+	{"vcpus", KEY_COUNT, .def = "1", .min = 1, .max = 2,
+	 .help = "virtual CPUs; with 2 the second one sends"},
+	{"policy", KEY_CHOICE, .def = "single-copy", .choices = "null|copy|single-copy|zero-copy",
+	 .help = "how the host moves frames, both ways"},
+	{"rx_policy", KEY_CHOICE, .choices = "null|copy|single-copy|zero-copy",
+	 .help = "policy of receive, if another"},
+	{"tx_policy", KEY_CHOICE, .choices = "null|copy|single-copy|zero-copy",
+	 .help = "policy of transmit, if another"},
+	{"delivery", KEY_CHOICE, .def = "kernel", .choices = "kernel|process",
+	 .help = "whose buffers the guest posts; kernel adds a copy in the guest"},
+	{"receive", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
+	 .help = "how the guest learns of frames"},
+	{"queue_size", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
+	 .help = "of each virtqueue, a power of two"},
+	{"event_idx", KEY_BOOL, .def = "true", .help = "virtio: suppress notifications by index"},
+	{"indirect_desc", KEY_BOOL, .def = "true", .help = "virtio: chains in tables of their own"},
+	{"mrg_rxbuf", KEY_BOOL, .def = "true",
+	 .help = "virtio: a frame may fill several buffers; never with delivery = process"},
+	{"rx_buffer", KEY_BYTES, .def = "0", .max = 65536 + 4096,
+	 .help = "kernel's receive buffers; 0: what the mtu needs; less needs mrg_rxbuf"},
+	{"socket_queue", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
+	 .help = "receive buffers that may wait for the process, a power of two"},
+	{NULL},
+};
+
+static const struct key_decl traffic_keys[] = {
+	{"trace", KEY_PATH, .help = "capture to replay (pcap, pcapng); without one: synthetic"},
+	{"from", KEY_REFS, .def = "wire", .choices = "guest|wire", .help = "who sends"},
+	{"to", KEY_REFS, .def = "wire", .choices = "guest|wire",
+	 .help = "who receives; frames of a capture go there by a filter rule"},
+	{"match", KEY_CHOICE, .choices = "mac|ip",
+	 .help = "ends of a capture's frames by their addresses, instead of from and to"},
+	{"timing", KEY_STRING, .def = "recorded", .check = check_timing,
+	 .help = "of a capture: recorded, scaled:0.5, rate:5Gbit/s, pps:1e6, back-to-back"},
+	{"loop", KEY_COUNT, .def = "1", .min = 1, .max = 1000000000,
+	 .help = "times it is replayed"},
+	{"filter", KEY_STRING, .help = "frames of a capture to replay: a BPF expression"},
+	{"source", KEY_CHOICE, .def = "constant", .choices = "constant|poisson|onoff",
+	 .help = "synthetic: law of the gaps"},
+	{"size", KEY_STRING, .def = "1500B", .check = check_size, .plain = KEY_BYTES,
+	 .help = "synthetic: 1500B, imix (60/590/1514 at 7:4:1), uniform:60B..1514B; no FCS"},
+	{"rate", KEY_RATE, .choices = "max", .min = 1, .max = 10000000000000u,
+	 .help = "offered load, frames without FCS; of a capture: as timing = rate:"},
+	{"pps", KEY_COUNT, .min = 1, .max = 1000000000000u, .excludes = "rate",
+	 .help = "offered frames a second"},
+	{"flows", KEY_COUNT, .def = "1", .min = 1, .max = 16384,
+	 .help = "synthetic: UDP flows, taken in turn"},
+	{"on", KEY_TIME, .def = "1ms", .min = 1, .max = SIM_MAX,
+	 .help = "onoff: length of a burst"},
+	{"off", KEY_TIME, .def = "1ms", .max = SIM_MAX, .help = "onoff: silence after it"},
+	{"packets", KEY_COUNT, .min = 1, .max = 1000000000000u, .help = "frames to offer"},
+	{"duration", KEY_TIME, .min = 1, .max = SIM_MAX, .help = "time to offer frames"},
+	{"start", KEY_TIME, .def = "0s", .max = SIM_MAX, .help = "when it begins"},
+	{"when_full", KEY_CHOICE, .def = "wait", .choices = "wait|drop",
+	 .help = "a guest that finds its send queue full"},
+	{"cache", KEY_BYTES, .def = "256MiB", .min = 4096,
+	 .help = "captures that expand to more are streamed"},
+	{NULL},
+};
+
+const struct group_decl option_groups[] = {
+	{"scenario", .keys = scenario_keys, .help = "the run"},
+	{"host", .keys = host_keys, .help = "the machine"},
+	{"cost", .keys = cost_keys, .help = "what work costs a CPU, in cycles of [host] clock"},
+	{"iommu", .keys = iommu_keys, .help = "DMA remapping"},
+	{"nic", .named = true, .many = true, .keys = nic_keys, .help = "a network interface"},
+	{"guest", .named = true, .many = true, .keys = guest_keys, .help = "a virtual machine"},
+	{"traffic", .named = true, .many = true, .keys = traffic_keys, .help = "what is offered"},
+	{NULL},
+};
+
+/* ---- traffic
+ * ------------------------------------------------------------------------------------------ */
+
+static int end_index(const struct scenario *sc, const char *name)
+{
+	return strcmp(name, "wire") ? (int)cfg_index(scenario_find(sc, name)) : TRAFFIC_WIRE;
+}
+
+static uint32_t read_ends(const struct scenario *sc, const struct cfg *c, const char *key, int *out)
+{
+	const char *const *name = cfg_list(c, key);
+	uint32_t n = 0;
+
+	for (; name && name[n]; n++)
+		out[n] = end_index(sc, name[n]);
+	return n;
+}
+
+static bool has_guest(const struct traffic_set *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->end[i] >= 0)
+			return true;
+	return false;
+}
+
+/* Where the frames of a capture come from and go to. */
+static bool check_ends(const struct cfg *c, const struct traffic_cfg *t, GError **error)
+{
+	if (t->match) {
+		if (!t->trace)
+			return cfg_error(c, "match", error,
+					 "only a capture has addresses to match; "
+					 "give from or to");
+		if (cfg_is_set(c, "from") || cfg_is_set(c, "to"))
+			return cfg_error(c, "match", error,
+					 "excludes from and to; leave it or them out");
+		return true;
+	}
+	if (has_guest(&t->from) && has_guest(&t->to))
+		return cfg_error(c, "to", error,
+				 "both ends are guests, and there is no switch between guests yet; "
+				 "let one end be the wire");
+	if (!has_guest(&t->from) && !has_guest(&t->to))
+		return cfg_error(c, NULL, error, "no guest is at either end; set to, from%s",
+				 t->trace ? " or match" : "");
+	return true;
+}
+
+static bool read_timing(const struct cfg *c, struct traffic_cfg *t, GError **error)
+{
+	g_autofree char *why = NULL;
+	bool rate = cfg_has(c, "rate"), pps = cfg_has(c, "pps");
+
+	if (t->trace) {
+		if (cfg_is_set(c, "timing") && (rate || pps))
+			return cfg_error(c, "timing", error,
+					 "excludes rate and pps; leave it or "
+					 "them out");
+		if (!rate && !pps)
+			return parse_timing(cfg_str(c, "timing"), t, &why);
+	} else if (cfg_is_set(c, "timing")) {
+		return cfg_error(c, "timing", error, "belongs to captures; use rate or pps");
+	} else if (!rate && !pps) {
+		return cfg_error(c, NULL, error, "how fast? set rate or pps, as in rate = 2Gbit/s");
+	}
+	if (pps) {
+		t->timing = TRAFFIC_PPS;
+		t->pps = cfg_u64(c, "pps");
+	} else if (cfg_is_quantity(c, "rate")) {
+		t->timing = TRAFFIC_RATE;
+		t->rate_bps = cfg_rate(c, "rate");
+	} else {
+		t->timing = TRAFFIC_BACK_TO_BACK;
+	}
+	return true;
+}
+
+bool options_traffic(const struct scenario *sc, const struct cfg *c,
+		     const struct traffic_endpoint *endpoints, uint32_t guests,
+		     struct traffic_cfg *out, int **ends, GError **error)
+{
+	g_autofree char *why = NULL;
+	*ends = g_new(int, 2 * (guests + 1));
+	*out = (struct traffic_cfg){
+		.name = cfg_name(c),
+		.seed = cfg_u64(scenario_find(sc, "scenario"), "seed"),
+		.endpoints = endpoints,
+		.n_endpoints = guests,
+		.from = {.end = *ends},
+		.to = {.end = *ends + guests + 1},
+		.match = cfg_has(c, "match") ? TRAFFIC_MATCH_MAC + (unsigned)cfg_choice(c, "match")
+					     : TRAFFIC_MATCH_NONE,
+		.start = cfg_time(c, "start"),
+		.duration = cfg_time(c, "duration"),
+		.packets = cfg_u64(c, "packets"),
+		.trace = cfg_has(c, "trace") ? cfg_path(c, "trace") : NULL,
+		.filter = cfg_str(c, "filter"),
+		.loop = cfg_u64(c, "loop"),
+		.cache_bytes = cfg_u64(c, "cache"),
+		.source = (enum traffic_source)cfg_choice(c, "source"),
+		.on = cfg_time(c, "on"),
+		.off = cfg_time(c, "off"),
+		.flows = (uint32_t)cfg_u64(c, "flows"),
+	};
+	out->from.n = read_ends(sc, c, "from", *ends);
+	out->to.n = read_ends(sc, c, "to", *ends + guests + 1);
+	parse_size(cfg_str(c, "size"), &out->size, &why);
+	if (!check_ends(c, out, error) || !read_timing(c, out, error))
+		return false;
+	if (out->match)
+		out->from.n = out->to.n = 0;
+	if (!out->trace && !out->packets && !out->duration)
+		return cfg_error(c, NULL, error,
+				 "never ends; set packets or duration, as in duration = 10ms");
+	return true;
+}
+
+/* ---- the whole scenario
+ * ----------------------------------------------------------------------------------- */
+
+static bool check_guest(const struct cfg *g, GError **error)
+{
+	if (!cfg_bool(g, "mrg_rxbuf") && cfg_u64(g, "rx_buffer"))
+		return cfg_error(
+			g, "rx_buffer", error,
+			"needs mrg_rxbuf; without it a buffer must hold the longest frame");
+	if (cfg_u64(g, "rx_buffer") && cfg_u64(g, "rx_buffer") < 256)
+		return cfg_error(g, "rx_buffer", error, "is too small; use 256B or more, or 0");
+	return true;
+}
+
+bool options_check(const struct scenario *sc, GError **error)
+{
+	size_t guests = scenario_count(sc, "guest");
+	const struct cfg *iommu = scenario_find(sc, "iommu");
+	uint64_t entries = cfg_u64(iommu, "iotlb_entries"), ways = cfg_u64(iommu, "iotlb_ways");
+	const char *file = scenario_path(sc);
+
+	if (!scenario_count(sc, "nic") || !guests || !scenario_count(sc, "traffic")) {
+		g_set_error(
+			error, SIM_ERROR, SIM_EXIT_USAGE,
+			"%s: a scenario needs at least one [nic NAME], one [guest NAME] and one "
+			"[traffic NAME]; there is no %s",
+			file,
+			!scenario_count(sc, "nic") ? "[nic]"
+			: !guests                  ? "[guest]"
+						   : "[traffic]");
+		return false;
+	}
+	if (guests > 2000) {
+		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s: %zu guests; at most 2000", file,
+			    guests);
+		return false;
+	}
+	if (entries % ways || (entries / ways & (entries / ways - 1)))
+		return cfg_error(iommu, "iotlb_ways", error,
+				 "iotlb_entries / iotlb_ways must be a power of two");
+	for (size_t i = 0; i < guests; i++)
+		if (!check_guest(scenario_at(sc, "guest", i), error))
+			return false;
+	for (size_t i = 0; i < scenario_count(sc, "nic"); i++) {
+		const struct cfg *n = scenario_at(sc, "nic", i);
+		uint64_t rx = cfg_u64(n, "rx_ring"), tx = cfg_u64(n, "tx_ring");
+		if (rx & (rx - 1) || tx & (tx - 1))
+			return cfg_error(n, rx & (rx - 1) ? "rx_ring" : "tx_ring", error,
+					 "must be a power of two");
+	}
+	for (size_t i = 0; i < scenario_count(sc, "traffic"); i++) {
+		g_autofree int *ends = NULL;
+		struct traffic_cfg t;
+		if (!options_traffic(sc, scenario_at(sc, "traffic", i), NULL, (uint32_t)guests, &t,
+				     &ends, error))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plat.h - the seam between the datapath and the world it runs in.
+ *
+ * The datapath (models/datapath) moves real bytes through real rings. Everything else that it needs
+ * - memory, a clock, doorbells, a device, someone to charge for the work - it asks for here, by
+ * static inline functions whose bodies come from <plat_impl.h>. The include path picks the world:
+ *
+ *   plat/sim    modelled memory, simulated time, costs charged to an actor's local clock
+ *   plat/real   ordinary memory, the machine's clock, eventfd, a file descriptor as the device
+ *   plat/test   bounds-checked and counting, failing on demand
+ *
+ * A world that misses an operation, or defines it otherwise, does not compile. The datapath's
+ * sources are the same in all three and hold no conditional compilation.
+ *
+ * Rejected: #ifdef in the datapath (every function becomes several programs); a table of function
+ * pointers per access (it doubles the cost of a small frame and disturbs the copies under study);
+ * a seam at link time (+1 ns a packet, or equal only under link-time optimisation).
+ *
+ * Rules for callers
+ *  - Nothing read from guest memory is trusted, or read twice.
+ *  - A handler reads shared state once, works on private state, and makes its results visible in
+ *    its commit (see dpath.h): the simulator runs the two at different times.
+ *  - Every move of payload by a CPU goes through plat_copy(), and by nothing else.
+ */
+#ifndef PLAT_H
+#define PLAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "ledger.h"
+#include "work.h"
+
+struct plat;      /* one actor's view of its world: its clock, its memory, whom to charge */
+struct plat_line; /* where a doorbell or an interrupt goes; the world wires it */
+struct plat_port; /* a queue pair of the device under the datapath */
+struct frame;     /* a packet under way, with its ledger entries and stamps: frame.h */
+
+/* What is asked of memory. */
+enum plat_access {
+	PLAT_READ = 1,
+	PLAT_WRITE = 2,
+};
+
+/* Direction of a DMA, as the device sees memory. */
+enum plat_dir {
+	PLAT_TO_DEVICE = 1,   /* the device reads */
+	PLAT_FROM_DEVICE = 2, /* the device writes */
+};
+
+/* One piece of memory as the device is told of it. */
+struct plat_seg {
+	uint64_t dma; /* as the device sees it: iova.a in simulation, a pointer in fact */
+	uint32_t len; /* bytes, not 0 */
+};
+
+/* A buffer that the device has filled. */
+struct plat_rx {
+	uint64_t cookie;     /* as posted */
+	struct frame *frame; /* whose bytes these are; the same in every buffer of one frame */
+	uint32_t len;        /* bytes written into this buffer */
+	uint32_t mark;       /* for whom the device's filters found it to be, if it has any */
+	bool last;           /* the frame ends here */
+};
+
+/* What the device under a port can do; asked anew whenever it matters, since it may change. */
+enum plat_caps {
+	PLAT_CAP_ZERO_COPY = 1, /* may be pointed at guest memory */
+	PLAT_CAP_GATHER = 2,    /* sends from more than one segment */
+	PLAT_CAP_OWN_QUEUE = 4, /* its receive queue belongs to this guest alone */
+};
+struct plat_devinfo {
+	unsigned caps;     /* enum plat_caps */
+	unsigned max_segs; /* of one sent frame */
+};
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/*
+ * A pointer to guest-physical `gpa`. *len says how many bytes are wanted and comes back as how many
+ * are contiguous from there (never more than asked). NULL if the guest has no such memory or not
+ * with that access; *len is then 0.
+ */
+static inline void *plat_map(struct plat *pl, gpa_t gpa, uint32_t *len, enum plat_access access);
+
+/* The same for memory of the guest's process. Only guest-side code calls it. */
+static inline void *plat_map_user(struct plat *pl, gva_t gva, uint32_t *len,
+				  enum plat_access access);
+
+/*
+ * Where in guest-physical memory `gva` is: what a guest kernel does to build a gather list. *len as
+ * above. False if the process has no such memory.
+ */
+static inline bool plat_translate(struct plat *pl, gva_t gva, gpa_t *gpa, uint32_t *len);
+
+/*
+ * Move `len` bytes of `frame` between buffers: really, into the frame's ledger entry for `site`
+ * (bytes each call; the copy counts once per frame and site) and onto the actor's time. The reason
+ * is REASON_POLICY or the fallback that forced the copy.
+ */
+static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_site site,
+			     enum copy_reason reason, void *dst, const void *src, uint32_t len);
+
+/* ---- order between two sides of a ring ---------------------------------------------------------
+ */
+
+static inline uint16_t plat_load_idx(const uint16_t *idx);          /* acquire */
+static inline void plat_publish_idx(uint16_t *idx, uint16_t value); /* release */
+
+/*
+ * Full barrier: (a) between publishing an index and reading the peer's event index; (b) between
+ * enabling notifications and looking again. Acquire and release alone lose wake-ups on x86: the
+ * store may still sit in the store buffer when the load is done. Empty in simulation.
+ */
+static inline void plat_fence(struct plat *pl);
+
+/* Doorbell, notification or interrupt along a line; `value` is what the register takes (a tail). */
+static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t value);
+
+/* ---- time and work ------------------------------------------------------------------------------
+ */
+
+/* Charge n units of work to the actor. Empty in the real build: there it costs what it costs. */
+static inline void plat_charge(struct plat *pl, enum plat_work what, uint32_t n);
+
+/* Now: the actor's local clock, or the machine's monotonic clock. */
+static inline plat_time plat_now(struct plat *pl);
+
+/* The stage of this frame ends now: the time since its last stamp belongs to `stage`. */
+static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_stage stage);
+
+/* ---- a frame's fate: exactly one of the two, after which the frame is the world's again
+ * ------------ */
+
+static inline void plat_deliver(struct plat *pl, struct frame *frame);
+static inline void plat_drop(struct plat *pl, struct frame *frame, enum drop_reason reason);
+
+/* ---- DMA mapping
+ * --------------------------------------------------------------------------------- */
+
+/*
+ * Let the port's device reach guest memory [gpa, gpa+len). Appends to seg[] from *n on, at most to
+ * max entries, one for each piece that the device sees as contiguous. False (and *n as before,
+ * nothing left mapped) if there is no such memory, no room in seg[], or mapping is refused.
+ */
+static inline bool plat_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
+				enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n);
+
+/* End of that: the n segments come back. No access by the device is possible or allowed after. */
+static inline void plat_dma_unmap(struct plat *pl, struct plat_port *port,
+				  const struct plat_seg *seg, unsigned n);
+
+/* ---- the device under the datapath: post, then reap, with a cookie
+ * ----------------------------------- */
+
+static inline struct plat_devinfo plat_dev_info(struct plat *pl, struct plat_port *port);
+
+/* How many more receive segments / send segments can be posted now. */
+static inline unsigned plat_dev_rx_room(struct plat *pl, struct plat_port *port);
+static inline unsigned plat_dev_tx_room(struct plat *pl, struct plat_port *port);
+
+/* Post one receive buffer of n segments, n at most plat_dev_rx_room(). Seen at the next flush. */
+static inline void plat_dev_post_rx(struct plat *pl, struct plat_port *port, uint64_t cookie,
+				    const struct plat_seg *seg, unsigned n);
+
+/* Take up to max filled buffers, in order. */
+static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,
+					unsigned max);
+
+/* Send one frame gathered from n segments, n at most plat_dev_tx_room(). Seen at the next flush. */
+static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64_t cookie,
+				 struct frame *frame, const struct plat_seg *seg, unsigned n);
+
+/* Take up to max cookies whose segments the device has read for the last time. */
+static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port, uint64_t *cookie,
+					unsigned max);
+
+/* Commit: ring the doorbells for what was posted since. */
+static inline void plat_dev_flush_rx(struct plat *pl, struct plat_port *port);
+static inline void plat_dev_flush_tx(struct plat *pl, struct plat_port *port);
+
+/*
+ * Ask for, or stop, interrupts from the device's receive / send side. Enabling returns true if
+ * something is there to be reaped already: look again instead of sleeping.
+ */
+static inline bool plat_dev_rx_irq(struct plat *pl, struct plat_port *port, bool on);
+static inline bool plat_dev_tx_irq(struct plat *pl, struct plat_port *port, bool on);
+
+#include <plat_impl.h>
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plat_impl.h of the real world - ordinary memory, the machine's clock, eventfd, and a file
+ * descriptor as the device.
+ *
+ * Guest memory is one region that both sides map: guest-physical (and guest-virtual) address is the
+ * offset in it. There is no IOMMU: a device address is a pointer. Work costs what it costs, so
+ * charges are empty.
+ *
+ * Threads. A struct plat belongs to one thread and one guest. Between the two sides of a ring there
+ * are only the ring's index and event words, accessed here as atomics, and full fences. Frames and
+ * books belong to the thread that owns the pool: plat_deliver() and plat_drop() of any thread write
+ * the fate beside the frame and push it onto a lock-free stack; the owner books it when it takes
+ * the stack over (when it runs out of frames, or in plat_pool_collect()). So no book is ever
+ * written by two threads, and a ledger is complete only after plat_pool_collect().
+ *
+ * The device. Receive buffers are posted into a ring; a reap is one readv() a frame into as many
+ * posted buffers as the longest frame needs. Sends wait in a ring; a flush is one writev() each;
+ * what the descriptor does not take now waits for the next flush or reap. Both are non-blocking,
+ * and nothing allocates. A frame that was written is delivered, one that the descriptor refuses is
+ * dropped.
+ *
+ * Rejected: io_uring (same shape, but absent from many machines and containers); booking with
+ * atomic counters (two threads would fight over each line of the ledger); a lock around the pool.
+ */
+#ifndef PLAT_REAL_IMPL_H
+#define PLAT_REAL_IMPL_H
+
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "plat.h"
+
+/* A frame and what became of it. The frame comes first: its address is the record's. */
+struct plat_record {
+	struct frame f;
+	struct plat_pool *pool;
+	int fate; /* -1 delivered, else enum drop_reason */
+};
+
+struct plat_pool {
+	struct frame *free; /* the owner's */
+	uint64_t live;      /* handed out and not collected */
+	struct plat_record *all;
+	unsigned n;
+	/* Called by the owner for each frame whose fate it books; NULL: nobody. */
+	void (*done)(void *arg, const struct frame *f, int fate);
+	void *done_arg;
+	/* own line: other threads write it */
+	struct frame *returned __attribute__((aligned(64)));
+};
+
+struct plat {
+	uint8_t *mem;   /* the guest's memory; page-aligned */
+	uint64_t bytes; /* of it */
+};
+
+struct plat_line {
+	int fd; /* eventfd; -1: nobody listens */
+	uint64_t kicks;
+};
+
+struct plat_posted {
+	uint64_t cookie;
+	uint32_t seg; /* where its segments begin, running count */
+	uint32_t n;
+	uint32_t bytes;
+};
+
+struct plat_sending {
+	uint64_t cookie;
+	struct frame *frame;
+	uint32_t seg, n;
+};
+
+/*
+ * All counts run free and index the rings modulo `ring`, a power of two: entries and segments.
+ * Receive: reaped <= posted. Send: reaped <= written <= posted.
+ */
+struct plat_port {
+	int rx_fd, tx_fd; /* the same for a TAP device */
+	unsigned ring;
+	unsigned max_frame; /* bytes of the longest frame that rx_fd hands out */
+	struct plat_devinfo info;
+	struct plat_pool *pool;
+	struct ledger *led; /* of the frames that come in */
+	struct plat_posted *rx;
+	struct iovec *rx_iov;
+	struct plat_sending *tx;
+	struct iovec *tx_iov;
+	struct iovec *scratch; /* ring + 1: a readv's or writev's */
+	uint8_t beyond[64];    /* catches the byte that a frame is too long by */
+	uint32_t rx_posted, rx_flushed, rx_reaped, rx_seg_posted, rx_seg_reaped;
+	uint32_t tx_posted, tx_written, tx_reaped, tx_seg_posted, tx_seg_reaped;
+	bool rx_irq, tx_irq; /* the event loop polls the descriptor only then */
+	uint64_t rx_errors, tx_errors, tx_blocked;
+};
+
+/* plat_real.c */
+unsigned plat_real_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,
+			   unsigned max);
+void plat_real_write(struct plat *pl, struct plat_port *port);
+bool plat_real_readable(const struct plat_port *port);
+
+static inline void *plat_map(struct plat *pl, gpa_t gpa, uint32_t *len, enum plat_access access)
+{
+	(void)access;
+	if (__builtin_expect(gpa.a >= pl->bytes, 0)) {
+		*len = 0;
+		return NULL;
+	}
+	uint64_t rest = pl->bytes - gpa.a;
+	*len = *len < rest ? *len : (uint32_t)rest;
+	return pl->mem + gpa.a;
+}
+
+static inline void *plat_map_user(struct plat *pl, gva_t gva, uint32_t *len,
+				  enum plat_access access)
+{
+	return plat_map(pl, (gpa_t){gva.a}, len, access);
+}
+
+static inline bool plat_translate(struct plat *pl, gva_t gva, gpa_t *gpa, uint32_t *len)
+{
+	*gpa = (gpa_t){gva.a};
+	return plat_map(pl, *gpa, len, PLAT_READ) != NULL;
+}
+
+static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_site site,
+			     enum copy_reason reason, void *dst, const void *src, uint32_t len)
+{
+	(void)pl;
+	memcpy(dst, src, len);
+	frame_copied(frame, site, reason, len);
+}
+
+static inline uint16_t plat_load_idx(const uint16_t *idx)
+{
+	return __atomic_load_n(idx, __ATOMIC_ACQUIRE);
+}
+
+static inline void plat_publish_idx(uint16_t *idx, uint16_t value)
+{
+	__atomic_store_n(idx, value, __ATOMIC_RELEASE);
+}
+
+static inline void plat_fence(struct plat *pl)
+{
+	(void)pl;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/* An eventfd keeps the wake-up until it is read; a full one (EAGAIN) has one already. */
+static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t value)
+{
+	(void)pl;
+	(void)value;
+	line->kicks++;
+	if (line->fd < 0)
+		return;
+	uint64_t one = 1;
+	ssize_t done = write(line->fd, &one, sizeof(one));
+	(void)done;
+}
+
+static inline void plat_charge(struct plat *pl, enum plat_work what, uint32_t n)
+{
+	(void)pl;
+	(void)what;
+	(void)n;
+}
+
+static inline plat_time plat_now(struct plat *pl)
+{
+	(void)pl;
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec) * 1000u;
+}
+
+static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_stage stage)
+{
+	frame_stamp(frame, stage, plat_now(pl));
+}
+
+/* Any thread: the frame is its pool's again, to be booked by the pool's owner. */
+static inline void plat_real_return(struct frame *frame, int fate)
+{
+	struct plat_record *r = (struct plat_record *)frame;
+	r->fate = fate;
+	frame->next = __atomic_load_n(&r->pool->returned, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&r->pool->returned, &frame->next, frame, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+static inline void plat_deliver(struct plat *pl, struct frame *frame)
+{
+	(void)pl;
+	plat_real_return(frame, -1);
+}
+
+static inline void plat_drop(struct plat *pl, struct frame *frame, enum drop_reason reason)
+{
+	(void)pl;
+	plat_real_return(frame, (int)reason);
+}
+
+static inline bool plat_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
+				enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n)
+{
+	(void)port;
+	uint32_t got = len;
+	void *p = plat_map(pl, gpa, &got, dir == PLAT_FROM_DEVICE ? PLAT_WRITE : PLAT_READ);
+	if (p == NULL || got != len || *n >= max)
+		return false;
+	seg[(*n)++] = (struct plat_seg){(uintptr_t)p, len};
+	return true;
+}
+
+static inline void plat_dma_unmap(struct plat *pl, struct plat_port *port,
+				  const struct plat_seg *seg, unsigned n)
+{
+	(void)pl;
+	(void)port;
+	(void)seg;
+	(void)n;
+}
+
+static inline struct plat_devinfo plat_dev_info(struct plat *pl, struct plat_port *port)
+{
+	(void)pl;
+	return port->info;
+}
+
+static inline unsigned plat_dev_rx_room(struct plat *pl, struct plat_port *port)
+{
+	(void)pl;
+	return port->ring - (port->rx_seg_posted - port->rx_seg_reaped);
+}
+
+static inline unsigned plat_dev_tx_room(struct plat *pl, struct plat_port *port)
+{
+	(void)pl;
+	return port->ring - (port->tx_seg_posted - port->tx_seg_reaped);
+}
+
+static inline void plat_dev_post_rx(struct plat *pl, struct plat_port *port, uint64_t cookie,
+				    const struct plat_seg *seg, unsigned n)
+{
+	(void)pl;
+	struct plat_posted *b = &port->rx[port->rx_posted++ & (port->ring - 1)];
+	*b = (struct plat_posted){.cookie = cookie, .seg = port->rx_seg_posted, .n = n};
+	for (unsigned i = 0; i < n; i++) {
+		port->rx_iov[port->rx_seg_posted++ & (port->ring - 1)] =
+			(struct iovec){(void *)(uintptr_t)seg[i].dma, seg[i].len};
+		b->bytes += seg[i].len;
+	}
+}
+
+static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,
+					unsigned max)
+{
+	return plat_real_reap_rx(pl, port, rx, max);
+}
+
+static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64_t cookie,
+				 struct frame *frame, const struct plat_seg *seg, unsigned n)
+{
+	(void)pl;
+	port->tx[port->tx_posted++ & (port->ring - 1)] =
+		(struct plat_sending){cookie, frame, port->tx_seg_posted, n};
+	for (unsigned i = 0; i < n; i++)
+		port->tx_iov[port->tx_seg_posted++ & (port->ring - 1)] =
+			(struct iovec){(void *)(uintptr_t)seg[i].dma, seg[i].len};
+}
+
+static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port, uint64_t *cookie,
+					unsigned max)
+{
+	if (port->tx_written != port->tx_posted)
+		plat_real_write(pl, port);
+	unsigned n = 0;
+	for (; n < max && port->tx_reaped != port->tx_written; n++) {
+		const struct plat_sending *s = &port->tx[port->tx_reaped++ & (port->ring - 1)];
+		cookie[n] = s->cookie;
+		port->tx_seg_reaped += s->n;
+	}
+	return n;
+}
+
+static inline void plat_dev_flush_rx(struct plat *pl, struct plat_port *port)
+{
+	(void)pl;
+	port->rx_flushed = port->rx_posted;
+}
+
+static inline void plat_dev_flush_tx(struct plat *pl, struct plat_port *port)
+{
+	plat_real_write(pl, port);
+}
+
+static inline bool plat_dev_rx_irq(struct plat *pl, struct plat_port *port, bool on)
+{
+	(void)pl;
+	port->rx_irq = on;
+	return on && plat_real_readable(port);
+}
+
+static inline bool plat_dev_tx_irq(struct plat *pl, struct plat_port *port, bool on)
+{
+	(void)pl;
+	port->tx_irq = on;
+	return on && port->tx_reaped != port->tx_written;
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plat_clock.h - the local clock of a CPU of the model, and what its time went to. */
+#ifndef PLAT_CLOCK_H
+#define PLAT_CLOCK_H
+
+#include "../../host/cost.h"
+
+struct plat_clock {
+	plat_time now;           /* ps; at or ahead of the event being handled */
+	uint64_t busy[PLAT_W_N]; /* ps charged, by work */
+	const struct cost *cost;
+};
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plat_dma.c - mapping guest memory for a device: see plat_dma.h. */
+#include "plat_dma.h"
+
+#include <glib.h>
+
+static void dma_flush_event(struct event *ev)
+{
+	struct plat_dma *d = (struct plat_dma *)((char *)ev - offsetof(struct plat_dma, flush));
+	iommu_flush(d->io, evq_now(d->q));
+}
+
+void plat_dma_init(struct plat_dma *d, struct evq *q, struct mem *mem, struct iommu *io,
+		   struct iommu_domain *domain, enum iommu_mode mode, uint32_t pages,
+		   sim_time flush_timeout)
+{
+	*d = (struct plat_dma){.io = io,
+			       .domain = domain,
+			       .mem = mem,
+			       .q = q,
+			       .mode = mode,
+			       .flush_timeout = flush_timeout,
+			       .window = (uint64_t)1 << 47};
+	event_init(&d->flush, dma_flush_event);
+	if (mode != IOMMU_STRICT && mode != IOMMU_DEFERRED)
+		return;
+	d->pages = d->top = pages;
+	d->stack = g_new(uint32_t, pages);
+	d->hpa = g_new0(hpa_t, pages);
+	for (uint32_t i = 0; i < pages; i++)
+		d->stack[i] = pages - 1 - i;
+}
+
+void plat_dma_fini(struct plat_dma *d)
+{
+	g_free(d->stack);
+	g_free(d->hpa);
+}
+
+bool plat_dma_page(struct plat_dma *d, struct gmem *g, enum gmem_event event, gpa_t gpa, hpa_t hpa,
+		   uint64_t bytes)
+{
+	iova_t iova = {plat_dma_static(g->id, gpa)};
+
+	if (d->mode != IOMMU_STATIC)
+		return true;
+	if (event == GMEM_PAGE_IN) {
+		if (iommu_map(d->io, d->domain, iova, hpa, bytes, IOMMU_READ | IOMMU_WRITE) !=
+		    IOMMU_OK)
+			return false;
+		d->maps++;
+		for (uint64_t at = 0; at < bytes; at += PAGE_BYTES, d->pins++)
+			mem_pin(d->mem, (hpa_t){hpa.a + at});
+		return true;
+	}
+	iommu_unmap(d->io, d->domain, iova, bytes, evq_now(d->q));
+	d->unmaps++;
+	for (uint64_t at = 0; at < bytes; at += PAGE_BYTES, d->unpins++)
+		mem_unpin(d->mem, (hpa_t){hpa.a + at});
+	return true;
+}
+
+/* One page, or part of it, for the device; false if it cannot be had. */
+static bool dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, enum plat_dir dir,
+			 uint64_t *dma)
+{
+	hpa_t frame = {hpa.a & ~(uint64_t)(PAGE_BYTES - 1)};
+	uint32_t page;
+
+	if (d->mode == IOMMU_OFF) {
+		*dma = hpa.a;
+	} else {
+		if (!d->top)
+			return false;
+		page = d->stack[d->top - 1];
+		iova_t iova = {d->window + ((uint64_t)page << PAGE_SHIFT)};
+		if (iommu_map(d->io, d->domain, iova, frame, PAGE_BYTES,
+			      dir == PLAT_TO_DEVICE ? IOMMU_READ : IOMMU_WRITE) != IOMMU_OK)
+			return false;
+		d->top--;
+		d->hpa[page] = frame;
+		d->maps++;
+		*dma = iova.a | (hpa.a & (PAGE_BYTES - 1));
+		plat_charge(pl, PLAT_W_DMA_MAP, 1);
+	}
+	mem_pin(d->mem, frame);
+	d->pins++;
+	return true;
+}
+
+static void dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma)
+{
+	hpa_t frame = {dma & ~(uint64_t)(PAGE_BYTES - 1)};
+
+	if (d->mode != IOMMU_OFF) {
+		uint32_t page = (uint32_t)((dma - d->window) >> PAGE_SHIFT);
+		iova_t iova = {d->window + ((uint64_t)page << PAGE_SHIFT)};
+		frame = d->hpa[page];
+		iommu_unmap(d->io, d->domain, iova, PAGE_BYTES, pl->clk->now);
+		d->stack[d->top++] = page;
+		d->unmaps++;
+		plat_charge(pl, PLAT_W_DMA_UNMAP, 1);
+	}
+	mem_unpin(d->mem, frame);
+	d->unpins++;
+}
+
+bool plat_sim_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
+		      enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n)
+{
+	struct plat_dma *d = port->dma;
+	unsigned from = *n;
+
+	while (len) {
+		uint64_t part = len, dma;
+		hpa_t hpa;
+		if (*n == max ||
+		    gmem_translate(pl->gm, gpa, &part,
+				   dir == PLAT_TO_DEVICE ? GMEM_READ : GMEM_WRITE, &hpa) != GMEM_OK)
+			goto undo;
+		if (d->mode == IOMMU_STATIC) {
+			dma = plat_dma_static(pl->gm->id, gpa);
+		} else {
+			if (part > page_rest(hpa.a))
+				part = page_rest(hpa.a);
+			if (!dma_map_page(pl, d, hpa, dir, &dma))
+				goto undo;
+		}
+		if (d->mode == IOMMU_STATIC && *n > from &&
+		    seg[*n - 1].dma + seg[*n - 1].len == dma)
+			seg[*n - 1].len += (uint32_t)part;
+		else
+			seg[(*n)++] = (struct plat_seg){.dma = dma, .len = (uint32_t)part};
+		gpa.a += part;
+		len -= (uint32_t)part;
+	}
+	return true;
+undo:
+	if (d->mode != IOMMU_STATIC)
+		for (unsigned i = from; i < *n; i++)
+			dma_unmap_page(pl, d, seg[i].dma);
+	*n = from;
+	return false;
+}
+
+void plat_sim_dma_unmap(struct plat *pl, struct plat_port *port, const struct plat_seg *seg,
+			unsigned n)
+{
+	struct plat_dma *d = port->dma;
+	sim_time oldest;
+
+	if (d->mode == IOMMU_STATIC || !n)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		dma_unmap_page(pl, d, seg[i].dma);
+	if (d->mode == IOMMU_STRICT) /* one wait covers the buffer's pages */
+		plat_charge(pl, PLAT_W_IOTLB_INV, 1);
+	else if (d->mode == IOMMU_DEFERRED && iommu_pending(d->io, &oldest) &&
+		 !event_pending(&d->flush))
+		evq_schedule(d->q, &d->flush, pl->clk->now + d->flush_timeout);
+}
+
+void plat_sim_early(struct plat *pl, const void *p, const char *what)
+{
+	mem_violation(pl->mem, pl->clk->now, "cpu", what, plat_sim_hpa(pl, p));
+}

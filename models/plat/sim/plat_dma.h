@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plat_dma.h - how the host lets a NIC reach a guest's memory, by IOMMU mode.
+ *
+ *   off       segments are machine addresses, one a page; the pages are pinned while posted
+ *   static    the guest's pages are mapped and pinned as they come into being, at an I/O address
+ *             made of the guest's number and its guest-physical address; posting costs nothing
+ *   strict    each buffer is mapped, page by page, when it is posted and unmapped and invalidated
+ *             when it comes back
+ *   deferred  the same, but invalidation waits for a batch or a timeout
+ *
+ * The hypervisor's own buffers stay mapped in every mode (a page pool), at I/O address = machine
+ * address.
+ *
+ * Modes strict and deferred take I/O pages from a stack of the NIC's domain, last in first out.
+ */
+#ifndef PLAT_DMA_H
+#define PLAT_DMA_H
+
+#include "../../guest/gmem.h"
+#include "../../host/iommu.h"
+#include "plat.h"
+
+#define PLAT_DMA_GUEST_SHIFT 37 /* 128 GiB of I/O addresses for the host, and for each guest */
+
+struct plat_dma {
+	struct iommu *io;
+	struct iommu_domain *domain;
+	struct mem *mem;
+	struct evq *q;
+	enum iommu_mode mode;
+	sim_time flush_timeout;
+	struct event flush; /* deferred: timeout of the oldest */
+	uint64_t window;    /* I/O address of page 0 of the stack */
+	uint32_t pages;     /* in all */
+	uint32_t top;
+	uint32_t *stack; /* free I/O pages of the window */
+	hpa_t *hpa;      /* by I/O page in use */
+	uint64_t maps, unmaps, pins, unpins;
+};
+
+/* `pages` bounds what can be mapped at one time in modes strict and deferred. */
+void plat_dma_init(struct plat_dma *d, struct evq *q, struct mem *mem, struct iommu *io,
+		   struct iommu_domain *domain, enum iommu_mode mode, uint32_t pages,
+		   sim_time flush_timeout);
+void plat_dma_fini(struct plat_dma *d);
+
+/* The I/O address of guest memory in static mode. */
+static inline uint64_t plat_dma_static(uint32_t guest, gpa_t gpa)
+{
+	return ((uint64_t)guest + 1) << PLAT_DMA_GUEST_SHIFT | gpa.a;
+}
+
+/* Static mode: a page of the guest comes or goes (gmem_hook). */
+bool plat_dma_page(struct plat_dma *d, struct gmem *g, enum gmem_event event, gpa_t gpa, hpa_t hpa,
+		   uint64_t bytes);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plat_impl.h (sim) - the seam's bodies in simulated time and memory.
+ *
+ * The actor behind a struct plat is a CPU of the model: its local clock runs ahead of the event
+ * that is being handled by what has been charged to it. Ring words are plain memory, since all
+ * actors run in one thread and what others may see is written at its own time (cpu.h). The device
+ * is the modelled NIC behind its driver (nicdrv.h).
+ */
+#ifndef PLAT_IMPL_H
+#define PLAT_IMPL_H
+
+#include <string.h>
+
+#include "../../../sim/event.h"
+#include "../../guest/gmem.h"
+#include "../../host/cost.h"
+#include "frame.h"
+#include "nicdrv.h"
+#include "plat_clock.h"
+#include "plat_sim.h"
+
+struct plat {
+	struct plat_clock *clk;
+	struct gmem *gm;    /* the guest whose memory plat_map() reaches */
+	struct gproc *proc; /* its process; NULL on the host's side */
+	struct mem *mem;
+	struct world *world;
+};
+
+/*
+ * A line delivers its value at the kicking actor's local time: fire() runs as an event then. Kicks
+ * in one commit are one.
+ */
+struct plat_line {
+	struct event ev;
+	struct evq *q;
+	enum plat_work cost; /* to the one who kicks; PLAT_W_N: nothing */
+	void (*fire)(struct plat_line *line);
+	void *ctx;
+	uint32_t value;
+	uint64_t kicks;
+};
+
+void plat_line_init(struct plat_line *line, struct evq *q, enum plat_work cost,
+		    void (*fire)(struct plat_line *), void *ctx);
+
+struct plat_dma; /* how guest memory is mapped for the device: plat_dma.h */
+
+struct plat_port {
+	struct nicdrv drv;
+	struct plat_dma *dma;
+	struct plat_devinfo info;
+};
+
+bool plat_sim_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
+		      enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n);
+void plat_sim_dma_unmap(struct plat *pl, struct plat_port *port, const struct plat_seg *seg,
+			unsigned n);
+/* The model read or wrote what nobody could have written yet. */
+void plat_sim_early(struct plat *pl, const void *p, const char *what);
+
+static inline void plat_charge(struct plat *pl, enum plat_work what, uint32_t n)
+{
+	uint64_t ps = pl->clk->cost->work_ps[what] * n;
+	pl->clk->now += ps;
+	pl->clk->busy[what] += ps;
+}
+
+static inline plat_time plat_now(struct plat *pl)
+{
+	return pl->clk->now;
+}
+
+static inline void *plat_map(struct plat *pl, gpa_t gpa, uint32_t *len, enum plat_access access)
+{
+	uint64_t n = *len;
+	void *p = gmem_ptr(pl->gm, gpa, &n, access);
+	*len = p ? (uint32_t)n : 0;
+	return p;
+}
+
+static inline void *plat_map_user(struct plat *pl, gva_t gva, uint32_t *len,
+				  enum plat_access access)
+{
+	uint64_t n = *len;
+	void *p = gproc_ptr(pl->proc, gva, &n, access);
+	*len = p ? (uint32_t)n : 0;
+	return p;
+}
+
+static inline bool plat_translate(struct plat *pl, gva_t gva, gpa_t *gpa, uint32_t *len)
+{
+	uint64_t n = *len;
+	if (gproc_translate(pl->proc, gva, &n, GMEM_READ, gpa) != GMEM_OK)
+		return false;
+	*len = (uint32_t)n;
+	return true;
+}
+
+static inline hpa_t plat_sim_hpa(struct plat *pl, const void *p)
+{
+	return (hpa_t){(uint64_t)((const uint8_t *)p - pl->mem->base)};
+}
+
+static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_site site,
+			     enum copy_reason reason, void *dst, const void *src, uint32_t len)
+{
+	uint64_t ps = cost_copy_ps(pl->clk->cost, len);
+
+	if (__builtin_expect(!mem_note_read(pl->mem, plat_sim_hpa(pl, src), len, pl->clk->now), 0))
+		plat_sim_early(pl, src, "copy reads bytes of a later time");
+	memcpy(dst, src, len);
+	pl->clk->now += ps;
+	pl->clk->busy[PLAT_W_COPY] += ps;
+	mem_note_write(pl->mem, plat_sim_hpa(pl, dst), len, pl->clk->now);
+	frame_copied(frame, site, reason, len);
+}
+
+static inline uint16_t plat_load_idx(const uint16_t *idx)
+{
+	return *(const volatile uint16_t *)idx;
+}
+
+static inline void plat_publish_idx(uint16_t *idx, uint16_t value)
+{
+	*(volatile uint16_t *)idx = value;
+}
+
+static inline void plat_fence(struct plat *pl)
+{
+	(void)pl;
+}
+
+static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t value)
+{
+	if (line->cost != PLAT_W_N)
+		plat_charge(pl, line->cost, 1);
+	line->kicks++;
+	line->value = value;
+	evq_rearm(line->q, &line->ev, pl->clk->now);
+}
+
+static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_stage stage)
+{
+	frame_stamp(frame, stage, pl->clk->now);
+}
+
+static inline void plat_deliver(struct plat *pl, struct frame *frame)
+{
+	world_deliver(pl->world, frame);
+}
+
+static inline void plat_drop(struct plat *pl, struct frame *frame, enum drop_reason reason)
+{
+	world_drop(pl->world, frame, reason);
+}
+
+static inline bool plat_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
+				enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n)
+{
+	return plat_sim_dma_map(pl, port, gpa, len, dir, seg, max, n);
+}
+
+static inline void plat_dma_unmap(struct plat *pl, struct plat_port *port,
+				  const struct plat_seg *seg, unsigned n)
+{
+	plat_sim_dma_unmap(pl, port, seg, n);
+}
+
+static inline struct plat_devinfo plat_dev_info(struct plat *pl, struct plat_port *port)
+{
+	(void)pl;
+	return port->info;
+}
+
+static inline unsigned plat_dev_rx_room(struct plat *pl, struct plat_port *port)
+{
+	(void)pl;
+	return nicdrv_room(&port->drv.rx);
+}
+
+static inline unsigned plat_dev_tx_room(struct plat *pl, struct plat_port *port)
+{
+	(void)pl;
+	return nicdrv_room(&port->drv.tx);
+}
+
+static inline void plat_dev_post_rx(struct plat *pl, struct plat_port *port, uint64_t cookie,
+				    const struct plat_seg *seg, unsigned n)
+{
+	nicdrv_post_rx(&port->drv, pl, cookie, seg, n);
+}
+
+static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,
+					unsigned max)
+{
+	return nicdrv_reap_rx(&port->drv, pl, rx, max);
+}
+
+static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64_t cookie,
+				 struct frame *frame, const struct plat_seg *seg, unsigned n)
+{
+	nicdrv_send(&port->drv, pl, cookie, frame, seg, n);
+}
+
+static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port, uint64_t *cookie,
+					unsigned max)
+{
+	return nicdrv_reap_tx(&port->drv, pl, cookie, max);
+}
+
+static inline void plat_dev_flush_rx(struct plat *pl, struct plat_port *port)
+{
+	nicdrv_flush_rx(&port->drv, pl);
+}
+
+static inline void plat_dev_flush_tx(struct plat *pl, struct plat_port *port)
+{
+	nicdrv_flush_tx(&port->drv, pl);
+}
+
+static inline bool plat_dev_rx_irq(struct plat *pl, struct plat_port *port, bool on)
+{
+	return nicdrv_rx_irq(&port->drv, pl, on);
+}
+
+static inline bool plat_dev_tx_irq(struct plat *pl, struct plat_port *port, bool on)
+{
+	return nicdrv_tx_irq(&port->drv, pl, on);
+}
+
+#endif

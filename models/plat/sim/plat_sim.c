@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plat_sim.c - frames and books of a simulated world. */
+#include "plat_sim.h"
+
+#include <glib.h>
+
+#define SLAB_FRAMES 256
+
+struct world_slab {
+	struct world_slab *next;
+	struct frame frame[SLAB_FRAMES];
+};
+
+/* A frame on the free list has no ledger: that is how the residents are told apart. */
+
+void book_init(struct book *b)
+{
+	*b = (struct book){.first_done = SIM_NEVER};
+	hist_init(&b->latency);
+}
+
+void book_fini(struct book *b)
+{
+	hist_fini(&b->latency);
+}
+
+void world_init(struct world *w, struct evq *q, struct mem *mem)
+{
+	*w = (struct world){.q = q, .mem = mem};
+}
+
+void world_fini(struct world *w)
+{
+	while (w->slabs) {
+		struct world_slab *s = w->slabs;
+		w->slabs = s->next;
+		g_free(s);
+	}
+}
+
+struct frame *world_frame_slow(struct world *w)
+{
+	struct world_slab *s = g_new0(struct world_slab, 1);
+	s->next = w->slabs;
+	w->slabs = s;
+	for (unsigned i = SLAB_FRAMES; i-- > 0;) {
+		s->frame[i].next = w->free;
+		w->free = &s->frame[i];
+	}
+	return w->free;
+}
+
+static void world_put(struct world *w, struct frame *f)
+{
+	world_release(w, f);
+	w->live--;
+	w->live_bytes -= f->len;
+	w->done++;
+	f->led = NULL;
+	f->next = w->free;
+	w->free = f;
+}
+
+void world_deliver(struct world *w, struct frame *f)
+{
+	struct book *b = (struct book *)((char *)f->led - offsetof(struct book, led));
+	sim_time latency = f->last - f->first, sum = 0;
+
+	for (unsigned s = 0; s < STAGE_N; s++) {
+		sum += f->stage_ps[s];
+		b->stage_sum[s] += f->stage_ps[s];
+	}
+	w->stage_errors += sum != latency;
+	hist_add(&b->latency, latency);
+	if (b->first_done == SIM_NEVER)
+		b->first_done = f->last;
+	b->last_done = f->last;
+	frame_book_delivery(f);
+	world_put(w, f);
+}
+
+void world_drop(struct world *w, struct frame *f, enum drop_reason reason)
+{
+	while (f) { /* and all that travel with it */
+		struct frame *peer = f->peer;
+		frame_book_drop(f, reason);
+		world_put(w, f);
+		f = peer;
+	}
+}
+
+void world_each_live(struct world *w, void (*fn)(void *arg, struct frame *f), void *arg)
+{
+	for (struct world_slab *s = w->slabs; s; s = s->next)
+		for (unsigned i = 0; i < SLAB_FRAMES; i++)
+			if (s->frame[i].led)
+				fn(arg, &s->frame[i]);
+}

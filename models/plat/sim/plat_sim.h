@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plat_sim.h - what all actors of one simulated world share: the event queue, machine memory, the
+ * books and the frames under way.
+ *
+ * A frame comes from the pool when its sender takes it from the traffic, and goes back when its
+ * fate is known; frames live at the end of the run are the residents. The pool grows by slabs to
+ * the largest number in flight, never with the number of packets.
+ */
+#ifndef PLAT_SIM_H
+#define PLAT_SIM_H
+
+#include "../../../sim/event.h"
+#include "../../../sim/hist.h"
+#include "../../host/cost.h"
+#include "../../host/mem.h"
+#include "frame.h"
+
+/* The book of one guest and direction, as the simulator keeps it: the ledger, and times. */
+struct book {
+	struct ledger led;
+	struct hist latency; /* ps */
+	unsigned __int128 stage_sum[STAGE_N];
+	sim_time first_done, last_done; /* of delivered frames */
+};
+
+void book_init(struct book *b);
+void book_fini(struct book *b);
+
+struct world_slab;
+
+struct world {
+	struct evq *q;
+	struct mem *mem;
+	struct frame *free;
+	struct world_slab *slabs;
+	uint64_t live;         /* frames under way */
+	uint64_t live_bytes;   /* theirs */
+	uint64_t done;         /* frames whose fate is known, warm-up included */
+	uint64_t stage_errors; /* frames whose stages do not add up to their latency */
+	/* A frame's bytes are no longer needed by its sender's side; set by the wiring. */
+	void (*release)(struct frame *f);
+};
+
+void world_init(struct world *w, struct evq *q, struct mem *mem);
+void world_fini(struct world *w);
+
+struct frame *world_frame_slow(struct world *w);
+
+/* A frame, zeroed, of len bytes, offered in `book` at time `at`. */
+static inline struct frame *world_frame(struct world *w, struct book *book, uint32_t len,
+					sim_time at)
+{
+	struct frame *f = w->free;
+	if (__builtin_expect(!f, 0))
+		f = world_frame_slow(w);
+	w->free = f->next;
+	*f = (struct frame){.led = &book->led, .first = at, .last = at, .len = len, .slots = 1};
+	w->live++;
+	w->live_bytes += len;
+	book->led.offered++;
+	book->led.offered_bytes += len;
+	return f;
+}
+
+/* The frame's bytes have left its sender's side. */
+static inline void world_release(struct world *w, struct frame *f)
+{
+	if (f->bytes) {
+		w->release(f);
+		f->bytes = NULL;
+	}
+}
+
+/* The frame's end; its last stamp is the time of delivery. */
+void world_deliver(struct world *w, struct frame *f);
+void world_drop(struct world *w, struct frame *f, enum drop_reason reason);
+
+/* Calls fn for each frame under way. */
+void world_each_live(struct world *w, void (*fn)(void *arg, struct frame *f), void *arg);
+
+#endif

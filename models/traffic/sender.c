@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sender.c - merging traffics: see sender.h. */
+#include "sender.h"
+
+#include <glib.h>
+
+void sender_init(struct sender *s, struct world *w, uint32_t sources)
+{
+	*s = (struct sender){.world = w};
+	s->source = g_new0(struct source, sources + 1);
+	s->heap = g_new0(struct source *, sources + 1);
+}
+
+void sender_fini(struct sender *s)
+{
+	for (uint32_t i = 0; i < s->sources; i++)
+		cursor_free(s->source[i].cursor);
+	g_free(s->source);
+	g_free(s->heap);
+}
+
+static bool before(const struct source *a, const struct source *b)
+{
+	return a->at < b->at || (a->at == b->at && a->traffic < b->traffic);
+}
+
+/* The root has changed: down to its place. */
+static void sift(struct sender *s)
+{
+	struct source *moved = s->heap[0];
+	uint32_t i = 0;
+
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+		if (child >= s->n)
+			break;
+		if (child + 1 < s->n && before(s->heap[child + 1], s->heap[child]))
+			child++;
+		if (!before(s->heap[child], moved))
+			break;
+		s->heap[i] = s->heap[child];
+		i = child;
+	}
+	s->heap[i] = moved;
+}
+
+/* The root has no frame left. */
+static void remove_root(struct sender *s)
+{
+	const struct source *e = s->heap[0];
+	sim_time stop = e->until;
+
+	if (stop == SIM_NEVER)
+		stop = e->taken > 1 ? e->at + (e->at - e->first) / (e->taken - 1) : e->at;
+	if (stop > s->stop)
+		s->stop = stop;
+	s->heap[0] = s->heap[--s->n];
+	if (s->n)
+		sift(s);
+}
+
+void sender_add(struct sender *s, struct traffic_cursor *cursor, uint16_t traffic, sim_time until,
+		bool unpaced, bool drop)
+{
+	struct source *e = &s->source[s->sources++];
+	uint32_t i = s->n;
+
+	*e = (struct source){.cursor = cursor,
+			     .until = until,
+			     .traffic = traffic,
+			     .drop = drop,
+			     .unpaced = unpaced,
+			     .owner = s->ctx};
+	if (!cursor_peek(cursor, &e->at))
+		return;
+	e->first = e->at;
+	for (s->n++; i && before(e, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		s->heap[i] = s->heap[(i - 1) / 2];
+	s->heap[i] = e;
+}
+
+bool sender_peek(struct sender *s, sim_time now, sim_time *at)
+{
+	while (s->n) {
+		struct source *e = s->heap[0];
+		if (__builtin_expect(!e->unpaced || now < e->until, 1)) {
+			*at = e->at;
+			return true;
+		}
+		remove_root(s);
+	}
+	return false;
+}
+
+struct frame *sender_take(struct sender *s)
+{
+	struct source *e = s->heap[0];
+	struct tframe t;
+	struct book *book;
+	struct frame *f = NULL;
+
+	cursor_take(e->cursor, &t);
+	book = s->book(s->ctx, e, &t);
+	if (__builtin_expect(!book, 0)) {
+		s->misdirected = e;
+		s->misdirected_num = t.num;
+		cursor_release(e->cursor, &t);
+	} else {
+		f = world_frame(s->world, book, t.len, t.at);
+		f->bytes = t.bytes;
+		f->source = e;
+		f->block = t.block;
+		f->num = t.num;
+		f->hash = t.hash;
+		f->traffic = e->traffic;
+		f->to = (int16_t)t.to;
+		if (s->made)
+			s->made(s->ctx, f);
+	}
+	e->taken++;
+	if (!cursor_peek(e->cursor, &e->at)) {
+		e->at = t.at;
+		remove_root(s);
+	} else {
+		sift(s);
+	}
+	return f;
+}
+
+void sender_release(struct frame *f)
+{
+	struct source *e = f->source;
+	struct tframe t = {.bytes = f->bytes, .num = f->num, .block = f->block, .len = f->len};
+
+	cursor_release(e->cursor, &t);
+}

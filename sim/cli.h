@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cli.h - the command line of a simulator: verbs, options, exit codes.
+ *
+ *	PROGRAM run|sweep|check SCENARIO...    --set --seed --out --json --quiet
+ *	PROGRAM plot RESULT...                 --out
+ *	PROGRAM list WHAT
+ *
+ * All that is particular to a program comes in by struct cli_program. Nothing here is global but
+ * the flag that SIGINT sets, which a signal handler cannot do without.
+ */
+#ifndef SIM_CLI_H
+#define SIM_CLI_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <glib.h>
+#include "keys.h"
+#include "metric.h"
+#include "report.h"
+#include "result.h"
+#include "scenario.h"
+
+/* What a run is given beside its scenario. Call progress as often as you like: it is rate-limited
+   by the host's clock and silent unless stderr is a terminal. total 0: unknown. */
+struct run_ctl {
+	volatile sig_atomic_t
+		*interrupted; /* not 0: end cleanly, result_set_partial(), return true */
+	void (*progress)(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
+			 uint64_t packets_total);
+	void *progress_state;
+};
+static inline void run_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
+				uint64_t packets_total)
+{
+	if (ctl->progress)
+		ctl->progress(ctl, now, end, packets, packets_total);
+}
+
+/* A row of `list policies` and `list systems`. */
+struct cli_item {
+	const char *name, *help;
+};
+
+struct cli_program {
+	const char *name, *version;
+	const char *summary; /* one line for --help */
+	const struct group_decl *groups;
+	const struct metric_table *metrics;
+	/*
+	 * One run. False with an error whose code is the exit code (sim_error.h); true with a
+	 * result otherwise. Must be a function of the scenario alone.
+	 */
+	bool (*run)(const struct scenario *sc, struct run_ctl *ctl, struct result *r,
+		    GError **error);
+	/* Checks that need several keys at once, before anything runs; may be NULL. */
+	bool (*check)(const struct scenario *sc, GError **error);
+	/* `list policies`, `list systems`: the i-th, false past the end; may be NULL. */
+	bool (*policy)(size_t i, struct cli_item *item);
+	bool (*system)(size_t i, struct cli_item *item);
+	const struct report_section *report;
+	/* Columns of the table of a sweep, each "guests.rx.copies_per_packet"; NULL head ends. */
+	const struct report_col *sweep_cols;
+	/* Plots of result files or study folders into `out` (NULL: beside them); may be NULL. */
+	bool (*plot)(const char *const *paths, const char *out, GError **error);
+};
+
+/* Parses, does, reports; returns the exit code. argv[0] is ignored. */
+int cli_main(const struct cli_program *prog, int argc, char **argv);
+
+#endif

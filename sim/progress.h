@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * progress.h - one line on a terminal that says how far a run is, and vanishes at its end.
+ *
+ * Simulated time, percent, packets per second of real time, time left. Nothing is printed unless
+ * stderr is a terminal, nor oftener than five times a second.
+ */
+#ifndef SIM_PROGRESS_H
+#define SIM_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <glib.h>
+#include "simtime.h"
+
+struct progress {
+	bool on;            /* stderr is a terminal */
+	bool shown;         /* a line stands there */
+	const char *prefix; /* "3/12 guest.policy=copy"; "" */
+	gint64 start_us, last_us;
+};
+
+void progress_init(struct progress *p, bool quiet);
+/* Another run begins. */
+void progress_begin(struct progress *p, const char *prefix);
+void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t packets,
+		     uint64_t packets_total);
+/* Erases the line; to be called before anything else is printed. */
+void progress_erase(struct progress *p);
+
+/* The line without control characters, for progress_update() and its test. */
+void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
+		   uint64_t packets, uint64_t packets_total);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * report.h - the table that a person reads after a run, laid out by a table of the program.
+ *
+ * A report is a list of sections, each a small table of one of three shapes: a row for each object
+ * and direction that has something to say, with metrics as columns; a row for each metric that
+ * matches a pattern and is not zero, such as drops by reason; or a line of facts about one object.
+ * Columns are as wide as they need to be and numbers stand right-aligned. No trailing blanks, no
+ * control characters. A section with nothing to say is left out.
+ */
+#ifndef SIM_REPORT_H
+#define SIM_REPORT_H
+
+#include <stdio.h>
+#include <glib.h>
+#include "result.h"
+
+enum report_fmt {
+	REPORT_COUNT,   /* 12,345 */
+	REPORT_RATIO,   /* 0.333 */
+	REPORT_TIME_NS, /* 950 ns, 12.3 us, 4.20 ms */
+	REPORT_RATE,    /* 9.87 Gbit/s */
+	REPORT_PERCENT, /* a ratio as 33.3% */
+	REPORT_SI,      /* 1.49 M */
+	REPORT_BYTES,   /* 1.5 KiB */
+	REPORT_TEXT,
+};
+
+struct report_col {
+	const char *head;   /* "p99" */
+	const char *metric; /* "latency_ns.p99" */
+	enum report_fmt fmt;
+};
+
+enum report_shape {
+	REPORT_ROWS, /* a row per object and direction where metric `when` is there and not zero */
+	REPORT_NONZERO /* a row per object and direction, "word count, word count" of `pattern` */
+};
+
+struct report_section {
+	const char *title; /* "packets", "drops by reason" */
+	enum report_shape shape;
+	const char *objects; /* kinds, "guest|guests", or a dotted pattern "host.core*" */
+	const char *when;    /* ROWS: the metric that must not be zero; NULL: any column */
+	const struct report_col *cols; /* ROWS: ended by a NULL head */
+	const char *pattern;           /* NONZERO: "drops.*" */
+	enum report_fmt fmt;           /* NONZERO: of the values */
+};
+
+/* `sections` end with a NULL title. The scenario tells which names belong to a kind. */
+void report_print(const struct report_section *sections, const struct scenario *sc,
+		  const struct result *r, GString *out);
+
+/* One value as the report shows it. */
+void report_value(enum report_fmt fmt, const struct result_value *v, GString *out);
+
+/* One table over the points of a sweep: `cols` of metrics named in full or by NAME, see cli.h. */
+struct report_table;
+struct report_table *report_table_new(void);
+void report_table_cell(struct report_table *t, const char *text, bool right); /* next in the row */
+void report_table_row(struct report_table *t);                                /* ends the row */
+void report_table_print(const struct report_table *t, GString *out);
+void report_table_free(struct report_table *t);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * study.h - the runs of one scenario file: made, checked, carried out, written down.
+ *
+ * A run is a pure function of its scenario, so runs can go on several threads at once; their
+ * results are handed over in order all the same, and what is written does not depend on the
+ * threads.
+ */
+#ifndef SIM_STUDY_H
+#define SIM_STUDY_H
+
+#include <stdbool.h>
+#include <glib.h>
+#include "cli.h"
+#include "expect.h"
+#include "progress.h"
+#include "sweep.h"
+
+struct study_run {
+	unsigned point, repeat; /* from 1 */
+	char *label;            /* "guest.policy=copy repeat=2"; "" if there is but one */
+	const char **values;    /* of the swept keys */
+	uint64_t seed;
+	struct scenario *sc;
+	struct result *result; /* NULL until run, and after a failure */
+	GError *error;
+	bool done;
+};
+
+struct study {
+	const struct cli_program *prog;
+	struct scenario *sc;
+	struct sweep *sweep;
+	struct expect *expect;
+	const char **keys; /* swept */
+	struct study_run *runs;
+	size_t n_runs;
+};
+
+/*
+ * Reads and checks everything that can be checked before running. `base_only`: one run, of the
+ * scenario as it stands without its sweep; otherwise every point and repeat.
+ */
+struct study *study_load(const struct cli_program *prog, const char *path, const char *const *sets,
+			 bool base_only, GError **error);
+void study_free(struct study *st);
+typedef struct study study_auto;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(study_auto, study_free)
+
+bool study_is_swept(const struct study *st);
+
+/*
+ * Carries out the runs on `threads` threads, and calls `done` after each in order; a false ends the
+ * study. Stops after SIGINT. `progress` is used with one thread only.
+ */
+typedef bool (*study_done_fn)(void *arg, struct study *st, struct study_run *run);
+void study_run(struct study *st, unsigned threads, struct progress *progress,
+	       volatile sig_atomic_t *interrupted, study_done_fn done, void *arg);
+
+/* `folder`/point-0001.json or point-0001-r2.json. */
+bool study_write_point(const struct study *st, const struct study_run *run, const char *folder,
+		       GError **error);
+/* `folder`/results.csv and wide.csv over the runs that have a result. */
+bool study_write_tables(const struct study *st, const char *folder, GError **error);
+
+#endif

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Runs every test program and script and counts. Each speaks TAP; a program that dies, prints no
+# result or leaves without its plan counts as one failure. VALGRIND=1 runs the programs under it.
+set -u
+B=${B:-build}
+export B
+log=$B/tests/log
+mkdir -p "$log"
+passed=0 failed=0 skipped=0
+
+count() { # name, exit status, output
+	local ok notok skip
+	ok=$(grep -cE '^ok ' "$3") notok=$(grep -cE '^not ok ' "$3")
+	skip=$(grep -ciE '^(ok .*# skip|1\.\.0 # skip)' "$3")
+	grep -qiE '^ok .*# skip' "$3" && ok=$((ok - skip))
+	if [ "$2" != 0 ] && [ "$2" != 77 ] && [ "$notok" = 0 ]; then
+		notok=1
+		echo "not ok - $1 ended with status $2"
+	elif [ $((ok + notok + skip)) = 0 ]; then
+		notok=1
+		echo "not ok - $1 printed no result"
+	fi
+	grep -iE '^(not ok|1\.\.0 # skip|ok .*# skip)' "$3"
+	[ "$notok" = 0 ] || { tail -n 40 "$3" | sed 's/^/    /'; }
+	printf '%-28s %4d passed, %d failed, %d skipped\n' "$1" "$ok" "$notok" "$skip"
+	passed=$((passed + ok)) failed=$((failed + notok)) skipped=$((skipped + skip))
+}
+
+run() { # name, command...
+	local name=$1
+	shift
+	CMOCKA_MESSAGE_OUTPUT=TAP "$@" >"$log/$name" 2>&1
+	count "$name" $? "$log/$name"
+}
+
+wrap=()
+if [ -n "${VALGRIND:-}" ]; then
+	wrap=(valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite)
+	export VNICSIM_TEST_SCALE=${VNICSIM_TEST_SCALE:-30} G_SLICE=always-malloc
+fi
+only=${ONLY:-}
+for src in tests/test_*.c tests/real_*.c tests/fuzz_*.c; do
+	name=$(basename "$src" .c)
+	[ -n "$only" ] && [[ $name != $only ]] && continue
+	run "$name" "${wrap[@]}" "$B/tests/$name"
+done
+if [ -z "${VALGRIND:-}" ]; then
+	for src in tests/test_*.sh; do
+		name=$(basename "$src")
+		[ -n "$only" ] && [[ $name != $only ]] && continue
+		run "$name" bash "$src"
+	done
+fi
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
