@@ -73,8 +73,8 @@ static void complain(struct session *s, const GError *error)
 	raise_code(s, error->domain == SIM_ERROR ? error->code : SIM_EXIT_USAGE);
 }
 
-G_GNUC_PRINTF(2, 3)
-static int usage_error(const struct cli_program *prog, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) int usage_error(const struct cli_program *prog,
+							     const char *format, ...)
 {
 	va_list args;
 

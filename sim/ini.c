@@ -59,8 +59,8 @@ void ini_unref(struct ini *ini)
 	g_free(ini);
 }
 
-G_GNUC_PRINTF(3, 4)
-static bool fail(struct reader *r, unsigned line, const char *format, ...)
+static __attribute__((format(printf, 3, 4))) bool fail(struct reader *r, unsigned line,
+						       const char *format, ...)
 {
 	va_list args;
 

@@ -161,8 +161,8 @@ void scenario_free(struct scenario *sc)
 
 /* ---- messages ---- */
 
-G_GNUC_PRINTF(3, 4)
-static bool fail(GError **error, const char *where, const char *format, ...)
+static __attribute__((format(printf, 3, 4))) bool fail(GError **error, const char *where,
+						       const char *format, ...)
 {
 	va_list args;
 

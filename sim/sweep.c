@@ -34,8 +34,8 @@ struct reader {
 	GError **error;
 };
 
-G_GNUC_PRINTF(2, 3)
-static bool fail(const struct reader *rd, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) bool fail(const struct reader *rd, const char *format,
+						       ...)
 {
 	va_list args;
 
@@ -365,20 +365,31 @@ uint64_t sweep_seed(uint64_t seed, unsigned repeat)
 	return (z ^ z >> 31) >> 11;
 }
 
+/* One more set; the array owns the text. */
+static void add_set(GArray *sets, char *text, const char *where)
+{
+	struct scenario_set s = {text, where};
+
+	g_array_append_val(sets, s);
+}
+
+static void clear_set(void *set)
+{
+	g_free((char *)((struct scenario_set *)set)->text);
+}
+
 struct scenario *sweep_scenario(const struct sweep *sw, size_t point, unsigned repeat,
 				GError **error)
 {
 	g_autoptr(GArray) sets = g_array_new(FALSE, FALSE, sizeof(struct scenario_set));
-	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-	struct scenario_set s = {NULL, "repeat"};
 
+	g_array_set_clear_func(sets, clear_set);
 	for (size_t i = 0; i < sw->keys->len; i++) {
 		size_t digit = point;
+		const struct dimension *d = dimension_of(sw, i, &digit);
 
-		s.where = dimension_of(sw, i, &digit)->where;
-		s.text = g_strdup_printf("%s=%s", sweep_key(sw, i), sweep_value(sw, point, i));
-		g_ptr_array_add(texts, (void *)s.text);
-		g_array_append_val(sets, s);
+		add_set(sets, g_strdup_printf("%s=%s", sweep_key(sw, i), sweep_value(sw, point, i)),
+			d->where);
 	}
 	if (repeat) {
 		g_autoptr(scenario_auto) first = sweep_scenario(sw, point, 0, error);
@@ -386,10 +397,8 @@ struct scenario *sweep_scenario(const struct sweep *sw, size_t point, unsigned r
 		if (!first)
 			return NULL;
 		uint64_t seed = cfg_u64(scenario_find(first, "scenario"), "seed");
-		s.where = "repeat";
-		s.text = g_strdup_printf("scenario.seed=%" PRIu64, sweep_seed(seed, repeat));
-		g_ptr_array_add(texts, (void *)s.text);
-		g_array_append_val(sets, s);
+		add_set(sets, g_strdup_printf("scenario.seed=%" PRIu64, sweep_seed(seed, repeat)),
+			"repeat");
 	}
 	return scenario_clone_at(sw->sc, (const void *)sets->data, sets->len, error);
 }

@@ -6,14 +6,8 @@ set -u
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 passed=0 failed=0
-strip() { # results without the machine object
-	python3 - "$1" <<'P'
-import json, sys
-from collections import OrderedDict
-d = json.load(open(sys.argv[1]), object_pairs_hook=OrderedDict)
-d.pop("machine")
-json.dump(d, sys.stdout, indent=1)
-P
+strip() { # the result without its last object, machine
+	sed '/^  "machine": {/,$d' "$1"
 }
 for scenario in scenarios/*.ini scenarios/regress/*.ini; do
 	"$1" run "$scenario" --quiet --json "$tmp/ref.json" 2>/dev/null || [ $? = 1 ] || {

@@ -103,15 +103,15 @@ void demux_burst(struct demux *d)
 
 bool demux_commit(struct demux *d)
 {
-	plat_dev_flush_rx(d->pl, d->port);
 	for (unsigned i = 0; i < d->frames; i++)
 		plat_stamp(d->pl, d->frame[i], STAGE_HOST);
-	for (unsigned i = 0; i < d->ntouched; i++) {
+	for (unsigned i = 0; i < d->ntouched; i++) { /* lines to other host workers cost nothing */
 		struct demux_target *t = &d->target[d->touched[i]];
 		t->touched = false;
 		if (pktq_publish(t->q, d->pl))
 			plat_kick(d->pl, t->line, 0);
 	}
+	plat_dev_flush_rx(d->pl, d->port);
 	if (d->poll)
 		return d->work > 0 || starving(d);
 	return d->work == DPATH_BURST || plat_dev_rx_irq(d->pl, d->port, true) || starving(d);

@@ -18,13 +18,11 @@ static void burst_stamp(struct dpath_burst *b, struct plat *pl, enum frame_stage
 		plat_stamp(pl, b->frame[i], stage);
 }
 
-/* Publish a queue's used elements; interrupt the guest if it wants to know. */
-static void publish_used(struct dpath *dp, struct virtq_dev *vq, struct plat *pl,
-			 struct plat_line *line)
+/* After the publish: interrupt the guest if it wants to know. */
+static void notify(struct dpath *dp, struct virtq_dev *vq, struct plat *pl, struct plat_line *line)
 {
-	if (!virtq_dev_pending(vq))
+	if (!vq->unsignalled)
 		return;
-	virtq_dev_publish(vq);
 	if (virtq_dev_should_notify(vq, pl)) {
 		dp->interrupts++;
 		plat_kick(pl, line, 0);
@@ -88,22 +86,27 @@ static bool rx_sleep(struct dpath *dp)
 	return false;
 }
 
+/* A commit publishes all it has at its own time, before anything that takes time. */
 bool dpath_rx_commit(struct dpath *dp)
 {
 	struct dpath_burst *b = &dp->rxb;
 	struct plat *pl = dp->rx_pl;
+	bool wake_vmm = false;
 
-	if (dp->own_queue)
-		plat_dev_flush_rx(pl, dp->port);
 	burst_stamp(b, pl, STAGE_HOST);
 	if (dp->rx_policy->vmm_rx) {
-		if (pktq_publish(&dp->to_vmm, pl))
-			plat_kick(pl, dp->vmm_line, 0);
+		wake_vmm = pktq_publish(&dp->to_vmm, pl);
 	} else {
-		publish_used(dp, &dp->rxq, pl, dp->rx_intr);
+		virtq_dev_publish(&dp->rxq);
 		if (dp->shared)
 			pktq_consumed(dp->shared, pl);
 	}
+	if (dp->own_queue)
+		plat_dev_flush_rx(pl, dp->port);
+	if (wake_vmm)
+		plat_kick(pl, dp->vmm_line, 0);
+	if (!dp->rx_policy->vmm_rx)
+		notify(dp, &dp->rxq, pl, dp->rx_intr);
 	if (b->work && (dp->poll || b->work == DPATH_BURST))
 		return true;
 	return rx_sleep(dp);
@@ -269,10 +272,11 @@ bool dpath_vmm_commit(struct dpath *dp)
 	struct plat *pl = dp->vmm_pl;
 
 	burst_stamp(b, pl, STAGE_VMM);
-	publish_used(dp, &dp->rxq, pl, dp->rx_intr);
+	virtq_dev_publish(&dp->rxq);
 	pktq_consumed(&dp->to_vmm, pl);
 	if (dp->shared)
 		pktq_consumed(dp->shared, pl);
+	notify(dp, &dp->rxq, pl, dp->rx_intr);
 	if (b->work && (dp->poll || b->work == DPATH_BURST))
 		return true;
 	return pktq_sleep(&dp->to_vmm, pl) || (dp->shared && pktq_sleep(dp->shared, pl));
@@ -359,9 +363,10 @@ bool dpath_tx_commit(struct dpath *dp)
 	struct dpath_burst *b = &dp->txb;
 	struct plat *pl = dp->tx_pl;
 
-	plat_dev_flush_tx(pl, dp->port);
 	burst_stamp(b, pl, dp->tx_policy->tx_in_vmm ? STAGE_VMM : STAGE_HOST);
-	publish_used(dp, &dp->txq, pl, dp->tx_intr);
+	virtq_dev_publish(&dp->txq);
+	plat_dev_flush_tx(pl, dp->port);
+	notify(dp, &dp->txq, pl, dp->tx_intr);
 	if (dp->poll)
 		return b->work > 0;
 	if (b->work == DPATH_BURST || tx_sleep(dp)) {
