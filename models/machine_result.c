@@ -88,6 +88,19 @@ static void count_waiting(struct machine *m, struct sender *s)
 			break;
 }
 
+/* The run was cut off where the scenario says that none may go. */
+static bool beyond_limit(struct machine *m, GError **error)
+{
+	const struct cfg *c = scenario_find(m->sc, "scenario");
+
+	cfg_error(c, "max_time", error,
+		  "%s passed with %" PRIu64 " frames under way; allow more time or offer less",
+		  cfg_str(c, "max_time"), m->world.live);
+	if (error && *error)
+		(*error)->code = SIM_EXIT_VIOLATION;
+	return false;
+}
+
 bool machine_verify(struct machine *m, GError **error)
 {
 	uint64_t maps = 0, unmaps = 0;
@@ -127,8 +140,7 @@ bool machine_verify(struct machine *m, GError **error)
 	if (maps != unmaps)
 		return violated(error, "%" PRIu64 " maps, %" PRIu64 " unmaps", maps, unmaps);
 	if (m->limit_passed)
-		return violated(error, "max_time passed with %" PRIu64 " frames under way",
-				m->world.live);
+		return beyond_limit(m, error);
 	return true;
 }
 
@@ -581,7 +593,8 @@ static const struct metric_decl metrics[] = {
 	{"vm_exits", "exits", G, .help = "from guest to host: kicks, interrupts or halts"},
 	{"vmm_entries", "entries", G, .help = "control reaches the device emulator; one a batch"},
 	{"hypercalls", "calls", G, .help = "calls of the guest to its hypervisor"},
-	{"interrupts", "interrupts", G | OBJ_NIC, .help = "into the guest; of a NIC: into the host"},
+	{"interrupts", "interrupts", G | OBJ_NIC,
+	 .help = "into the guest; of a NIC: into the host"},
 	{"interrupts_suppressed", "interrupts", G, .help = "that the guest did not want"},
 	{"kicks", "kicks", G, .help = "of the guest to the host"},
 	{"kicks_suppressed", "kicks", G, .help = "that the host did not want"},
@@ -589,22 +602,26 @@ static const struct metric_decl metrics[] = {
 	{"interrupts_per_packet", "", G, .help = "interrupts / delivered"},
 	{"digest", "", G, .help = "what arrived, by flow and in order; equal across policies",
 	 .text = true},
-	{"latency_ns.min", "ns", G, .help = "scheduled arrival or intended send, to readable or last bit"},
+	{"latency_ns.min", "ns", G,
+	 .help = "scheduled arrival or intended send, to readable or last bit"},
 	{"latency_ns.mean", "ns", G, .help = "exact mean"},
 	{"latency_ns.p50", "ns", G, .help = "median, within 0.8%"},
 	{"latency_ns.p90", "ns", G, .help = "within 0.8%"},
 	{"latency_ns.p99", "ns", G, .help = "within 0.8%"},
 	{"latency_ns.p999", "ns", G, .help = "within 0.8%"},
 	{"latency_ns.max", "ns", G, .help = "exact"},
-	{"stage_ns.*.mean", "ns", G, .help = "part of the mean latency", .words = ledger_stage_names},
+	{"stage_ns.*.mean", "ns", G, .help = "part of the mean latency",
+	 .words = ledger_stage_names},
 	{"throughput_bps", "bit/s", G, .help = "delivered, first to last delivery"},
 	{"packets_per_second", "1/s", G, .help = "delivered, first to last delivery"},
 	{"busy_ratio", "", C, .help = "time not idle, spinning included"},
 	{"work_ratio", "", C, .help = "time at work"},
 	{"busy_ns.*", "ns", C, .help = "by kind of work", .words = busy_words},
-	{"utilization", "", OBJ_NIC_DIR, .help = "of the link: slots with preamble, gap, padding, FCS"},
+	{"utilization", "", OBJ_NIC_DIR,
+	 .help = "of the link: slots with preamble, gap, padding, FCS"},
 	{"bus_utilization", "", OBJ_NIC_DIR, .help = "of the bus in that direction"},
-	{"ring_occupancy.mean", "descriptors", OBJ_NIC_DIR, .help = "filled ones that a frame finds"},
+	{"ring_occupancy.mean", "descriptors", OBJ_NIC_DIR,
+	 .help = "filled ones that a frame finds"},
 	{"ring_occupancy.max", "descriptors", OBJ_NIC_DIR, .help = "the most that one found"},
 	{"descriptor_bytes", "bytes", OBJ_NIC, .help = "descriptors read and written back"},
 	{"pins", "pages", OBJ_NIC, .help = "pages held in place for DMA"},
@@ -616,7 +633,8 @@ static const struct metric_decl metrics[] = {
 	{"page_walks", "walks", OBJ_IOMMU, .help = "of its tables"},
 	{"iommu_faults", "faults", OBJ_IOMMU, .help = "accesses refused"},
 	{"invalidations", "commands", OBJ_IOMMU, .help = "of the IOTLB"},
-	{"stale_uses", "translations", OBJ_IOMMU, .help = "deferred: through mappings already gone"},
+	{"stale_uses", "translations", OBJ_IOMMU,
+	 .help = "deferred: through mappings already gone"},
 	{"stale_window_ns.mean", "ns", OBJ_IOMMU, .help = "deferred: unmap until its invalidation"},
 	{"stale_window_ns.max", "ns", OBJ_IOMMU, .help = "the longest"},
 	{"frames", "packets", OBJ_TRAFFIC, .help = "in the capture"},
@@ -682,23 +700,22 @@ static const struct report_col run_cols[] = {
 	{NULL},
 };
 
+#define GUESTS .objects = "guest|guests", .total = "guests"
 const struct report_section machine_report[] = {
-	{"frames", REPORT_ROWS, "guest|guests", "packets", .cols = frame_cols},
-	{"latency", REPORT_ROWS, "guest|guests", "delivered", .cols = time_cols},
-	{"events", REPORT_ROWS, "guest|guests", "packets", .cols = event_cols},
-	{"copies by site", REPORT_NONZERO, "guest|guests", .pattern = "copies.*",
-	 .fmt = REPORT_COUNT},
-	{"fallbacks", REPORT_NONZERO, "guest|guests", .pattern = "fallbacks.*",
-	 .fmt = REPORT_COUNT},
-	{"drops", REPORT_NONZERO, "guest|guests", .pattern = "drops.*", .fmt = REPORT_COUNT},
-	{"where the time goes (mean)", REPORT_NONZERO, "guest|guests", .pattern = "stage_ns.*.mean",
-	 .fmt = REPORT_TIME_NS},
-	{"CPUs", REPORT_ROWS, "host.core*", .cols = cpu_cols},
-	{"vCPUs", REPORT_ROWS, "*.vcpu*", .cols = cpu_cols},
-	{"NIC", REPORT_ROWS, "nic", "packets", .cols = nic_cols},
-	{"run", REPORT_ROWS, "run", .cols = run_cols},
-	{NULL},
+	{"frames", REPORT_ROWS, GUESTS, .when = "packets", .cols = frame_cols},
+	{"copies by site", REPORT_NONZERO, GUESTS, .pattern = "copies.*", .fmt = REPORT_COUNT},
+	{"fallbacks", REPORT_NONZERO, GUESTS, .pattern = "fallbacks.*", .fmt = REPORT_COUNT},
+	{"drops", REPORT_NONZERO, GUESTS, .pattern = "drops.*", .fmt = REPORT_COUNT},
+	{"latency", REPORT_ROWS, GUESTS, .when = "delivered", .cols = time_cols},
+	{"where the time goes (mean of a packet)", REPORT_WORDS, GUESTS,
+	 .pattern = "stage_ns.*.mean", .fmt = REPORT_TIME_NS},
+	{"events", REPORT_ROWS, GUESTS, .when = "packets", .cols = event_cols},
+	{"CPUs", REPORT_ROWS, .objects = "host.core*|*.vcpu*", .cols = cpu_cols},
+	{"NIC", REPORT_ROWS, .objects = "nic", .when = "packets", .cols = nic_cols},
+	{"run", REPORT_ROWS, .objects = "run", .cols = run_cols},
+	{0},
 };
+#undef GUESTS
 
 const struct report_col machine_sweep_cols[] = {
 	{"rx copies/pkt", "guests.rx.copies_per_packet", REPORT_RATIO},

@@ -608,10 +608,20 @@ static int unknown_verb(const struct cli_program *prog, const char *name)
 	return usage_error(prog, "no verb \"%s\"; %s", name, hint);
 }
 
+/* What needs no session: help and version. */
+static int print_text(const struct cli_program *prog, FILE *stream, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (outfile_print(stream, text, &error))
+		return SIM_EXIT_OK;
+	fprintf(stderr, "%s: %s\n", prog->name, error->message);
+	return SIM_EXIT_OUTPUT;
+}
+
 static int print_help(const struct cli_program *prog, FILE *stream)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
-	g_autoptr(GError) error = NULL;
 
 	g_string_append_printf(out, "%s - %s\n\n", prog->name, prog->summary);
 	for (const struct verb *v = verbs; v->name; v++) {
@@ -625,7 +635,7 @@ static int print_help(const struct cli_program *prog, FILE *stream)
 		"Exit codes: 0 done, 1 expectation failed, 2 usage or scenario, 3 input,\n"
 		"4 model violation or max_time, 5 environment, 6 output, 130 interrupted\n",
 		prog->name, prog->name);
-	return outfile_print(stream, out->str, &error) ? SIM_EXIT_OK : SIM_EXIT_OUTPUT;
+	return print_text(prog, stream, out->str);
 }
 
 static GOptionContext *option_context(const struct verb *v, struct options *o)
@@ -674,7 +684,6 @@ static int print_verb_help(const struct cli_program *prog, const struct verb *v,
 {
 	g_auto(GStrv) parts = g_strsplit(v->examples, "%s", -1);
 	g_autofree char *examples = g_strjoinv(prog->name, parts);
-	g_autoptr(GError) error = NULL;
 
 	g_option_context_set_description(c, examples);
 	g_autofree char *help = g_option_context_get_help(c, TRUE, NULL);
@@ -682,7 +691,7 @@ static int print_verb_help(const struct cli_program *prog, const struct verb *v,
 	char *brackets = strstr(help, " [");
 	g_autofree char *text =
 		g_strdup_printf("%.*s %s%s", (int)(brackets - help), help, v->name, brackets);
-	return outfile_print(stdout, text, &error) ? SIM_EXIT_OK : SIM_EXIT_OUTPUT;
+	return print_text(prog, stdout, text);
 }
 
 static int parse_and_do(struct session *s, GOptionContext *c, char **args)
@@ -732,8 +741,9 @@ int cli_main(const struct cli_program *prog, int argc, char **argv)
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
 		return print_help(prog, stdout);
 	if (strcmp(word, "--version") == 0) {
-		printf("%s %s\n", prog->name, prog->version);
-		return fflush(stdout) == 0 ? SIM_EXIT_OK : SIM_EXIT_OUTPUT;
+		g_autofree char *line = g_strdup_printf("%s %s\n", prog->name, prog->version);
+
+		return print_text(prog, stdout, line);
 	}
 	const struct verb *v = find_verb(word);
 	/* The first of the remaining words stands for the program's name. */

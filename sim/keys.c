@@ -106,12 +106,15 @@ static bool parse_string(const struct key_decl *key, const char *text, uint64_t 
 	if (key->choices && (*word = find_word(key->choices, text)) >= 0)
 		return true;
 	if (key->plain != KEY_STRING) {
-		if (units_parse(key->plain, text, unit_of_default(key), number, &not_plain))
-			return in_range(key, key->plain, text, *number, why);
-		*number = UINT64_MAX;
-		if (!key->check) {
-			*why = g_steal_pointer(&not_plain);
-			return false;
+		if (units_parse(key->plain, text, unit_of_default(key), number, &not_plain)) {
+			if (!in_range(key, key->plain, text, *number, why))
+				return false;
+		} else {
+			*number = UINT64_MAX;
+			if (!key->check) {
+				*why = g_steal_pointer(&not_plain);
+				return false;
+			}
 		}
 	}
 	return !key->check || key->check(text, why);

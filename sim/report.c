@@ -209,6 +209,7 @@ void report_value(enum report_fmt fmt, const struct result_value *v, GString *ou
 /* An object and direction of a section. */
 struct subject {
 	const char *object, *dir;
+	size_t first; /* its first value in the result */
 };
 
 static const struct result_value *find(const struct result *r, const struct subject *s,
@@ -244,6 +245,25 @@ static bool same(const char *a, const char *b)
 	return g_strcmp0(a, b) == 0;
 }
 
+/* One object needs no total, and of very many only the total is of interest. */
+static void summarise(GArray *list, const char *total)
+{
+	g_autoptr(GHashTable) others = g_hash_table_new(g_str_hash, g_str_equal);
+	guint n;
+
+	for (guint i = 0; i < list->len; i++) {
+		const char *object = g_array_index(list, struct subject, i).object;
+		if (!same(object, total))
+			g_hash_table_add(others, (gpointer)(uintptr_t)object);
+	}
+	n = g_hash_table_size(others);
+	if (n > 1 && n <= REPORT_MANY)
+		return;
+	for (guint i = list->len; i-- > 0;)
+		if (same(g_array_index(list, struct subject, i).object, total) == (n == 1))
+			g_array_remove_index(list, i);
+}
+
 static GArray *subjects(const struct report_section *s, const struct scenario *sc,
 			const struct result *r)
 {
@@ -253,7 +273,7 @@ static GArray *subjects(const struct report_section *s, const struct scenario *s
 
 	for (size_t i = 0; i < result_count(r); i++) {
 		const struct result_value *v = result_at(r, i);
-		struct subject subject = {v->object, v->dir};
+		struct subject subject = {v->object, v->dir, i};
 
 		if (last && same(last->object, v->object) && same(last->dir, v->dir))
 			continue;
@@ -264,6 +284,8 @@ static GArray *subjects(const struct report_section *s, const struct scenario *s
 		if (belongs(sc, s->objects, v->object))
 			g_array_append_val(list, subject);
 	}
+	if (s->total)
+		summarise(list, s->total);
 	return list;
 }
 
@@ -332,11 +354,12 @@ static bool fill_nonzero(const struct report_section *s, const struct result *r,
 		const struct subject *subject = &g_array_index(list, struct subject, i);
 		g_autoptr(GString) words = g_string_new(NULL);
 
-		for (size_t k = 0; k < result_count(r); k++) {
+		for (size_t k = subject->first; k < result_count(r); k++) {
 			const struct result_value *v = result_at(r, k);
 
-			if (!same(v->object, subject->object) || !same(v->dir, subject->dir) ||
-			    is_zero(v) || !metric_glob(s->pattern, v->name))
+			if (!same(v->object, subject->object) || !same(v->dir, subject->dir))
+				break;
+			if (is_zero(v) || !metric_glob(s->pattern, v->name))
 				continue;
 			g_autofree char *word = star_word(s->pattern, v->name);
 			g_string_append_printf(words, "%s%s ", words->len ? ", " : "", word);
@@ -352,20 +375,106 @@ static bool fill_nonzero(const struct report_section *s, const struct result *r,
 	return any;
 }
 
+/* Sum of a subject's values that match, in thousandths; 0: it has none. */
+static u128 sum_of(const struct report_section *s, const struct result *r,
+		   const struct subject *subject)
+{
+	u128 sum = 0;
+
+	for (size_t k = subject->first; k < result_count(r); k++) {
+		const struct result_value *v = result_at(r, k);
+
+		if (!same(v->object, subject->object) || !same(v->dir, subject->dir))
+			break;
+		if (!is_zero(v) && metric_glob(s->pattern, v->name))
+			sum += result_milli(v);
+	}
+	return sum;
+}
+
+static void words_row(const struct report_section *s, const struct result *r, const GArray *list,
+		      const u128 *sums, const char *name, struct report_table *t)
+{
+	g_autofree char *word = star_word(s->pattern, name);
+	bool any = false;
+
+	for (guint i = 0; i < list->len; i++)
+		any |= sums[i] && !is_zero(find(r, &g_array_index(list, struct subject, i), name));
+	if (!any)
+		return;
+	report_table_cell(t, word, false);
+	for (guint i = 0; i < list->len; i++) {
+		const struct result_value *v =
+			find(r, &g_array_index(list, struct subject, i), name);
+		g_autoptr(GString) text = g_string_new(NULL), share = g_string_new(NULL);
+
+		if (!sums[i])
+			continue;
+		if (is_zero(v)) {
+			report_table_cell(t, "-", true);
+			report_table_cell(t, "", true);
+			continue;
+		}
+		report_value(s->fmt, v, text);
+		append_percent(share, result_milli(v) * 1000 / sums[i]);
+		report_table_cell(t, text->str, true);
+		report_table_cell(t, share->str, true);
+	}
+	report_table_row(t);
+}
+
+static bool fill_words(const struct report_section *s, const struct result *r, const GArray *list,
+		       struct report_table *t)
+{
+	g_autofree u128 *sums = g_new0(u128, list->len + 1);
+	const struct subject *longest = NULL;
+
+	report_table_cell(t, "", false);
+	for (guint i = 0; i < list->len; i++) {
+		const struct subject *subject = &g_array_index(list, struct subject, i);
+		g_autofree char *head =
+			g_strdup_printf("%s %s", subject->object, subject->dir ? subject->dir : "");
+
+		sums[i] = sum_of(s, r, subject);
+		if (!sums[i])
+			continue;
+		longest = longest ? longest : subject;
+		report_table_cell(t, g_strchomp(head), true);
+		report_table_cell(t, "", true);
+	}
+	report_table_row(t);
+	if (!longest)
+		return false;
+	for (size_t k = longest->first; k < result_count(r); k++) {
+		const struct result_value *v = result_at(r, k);
+
+		if (!same(v->object, longest->object) || !same(v->dir, longest->dir))
+			break;
+		if (metric_glob(s->pattern, v->name))
+			words_row(s, r, list, sums, v->name, t);
+	}
+	return true;
+}
+
 static void print_section(const struct report_section *s, const struct scenario *sc,
 			  const struct result *r, GString *out)
 {
 	g_autoptr(GArray) list = subjects(s, sc, r);
 	struct report_table *t = report_table_new();
 	bool directions = false, any;
+	guint more = list->len > 2 * REPORT_MANY ? list->len - REPORT_MANY : 0;
 
+	g_array_set_size(list, list->len - more);
 	for (guint i = 0; i < list->len; i++)
 		directions |= g_array_index(list, struct subject, i).dir != NULL;
-	any = s->shape == REPORT_ROWS ? fill_rows(s, r, list, directions, t)
-				      : fill_nonzero(s, r, list, directions, t);
+	any = s->shape == REPORT_ROWS      ? fill_rows(s, r, list, directions, t)
+	      : s->shape == REPORT_NONZERO ? fill_nonzero(s, r, list, directions, t)
+					   : fill_words(s, r, list, t);
 	if (any) {
 		g_string_append_printf(out, "%s%s\n", out->len ? "\n" : "", s->title);
 		report_table_print(t, out);
+		if (more)
+			g_string_append_printf(out, "  and %u more; --json has them all\n", more);
 	}
 	report_table_free(t);
 }

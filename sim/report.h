@@ -2,11 +2,10 @@
 /*
  * report.h - the table that a person reads after a run, laid out by a table of the program.
  *
- * A report is a list of sections, each a small table of one of three shapes: a row for each object
- * and direction that has something to say, with metrics as columns; a row for each metric that
- * matches a pattern and is not zero, such as drops by reason; or a line of facts about one object.
- * Columns are as wide as they need to be and numbers stand right-aligned. No trailing blanks, no
- * control characters. A section with nothing to say is left out.
+ * A report is a list of sections, each a small table of one of the shapes below. An object's
+ * metrics stand together in the result. Columns are as wide as they need to be and numbers stand
+ * right-aligned. No trailing blanks, no control characters. A section with nothing to say is left
+ * out.
  */
 #ifndef SIM_REPORT_H
 #define SIM_REPORT_H
@@ -34,17 +33,24 @@ struct report_col {
 
 enum report_shape {
 	REPORT_ROWS, /* a row per object and direction where metric `when` is there and not zero */
-	REPORT_NONZERO /* a row per object and direction, "word count, word count" of `pattern` */
+	REPORT_NONZERO, /* a row per object and direction, "word count, word count" of `pattern` */
+	REPORT_WORDS,   /* a row per word of `pattern` that is not zero everywhere, a column per
+			   object   and direction, each with its share of the column's sum */
 };
+
+enum { REPORT_MANY = 16 }; /* more objects than these are shown by their total alone */
 
 struct report_section {
 	const char *title; /* "packets", "drops by reason" */
 	enum report_shape shape;
 	const char *objects; /* kinds, "guest|guests", or a dotted pattern "host.core*" */
-	const char *when;    /* ROWS: the metric that must not be zero; NULL: any column */
+	/* The one of them that sums up the others: left out if there is but one other, alone if
+	   there are REPORT_MANY. NULL: none. */
+	const char *total;
+	const char *when; /* ROWS: the metric that must not be zero; NULL: any column */
 	const struct report_col *cols; /* ROWS: ended by a NULL head */
-	const char *pattern;           /* NONZERO: "drops.*" */
-	enum report_fmt fmt;           /* NONZERO: of the values */
+	const char *pattern;           /* NONZERO, WORDS: "drops.*" */
+	enum report_fmt fmt;           /* NONZERO, WORDS: of the values */
 };
 
 /* `sections` end with a NULL title. The scenario tells which names belong to a kind. */

@@ -58,6 +58,9 @@ void cpu_wake(struct worker *w, uint32_t costs)
 	struct cpu *c = w->cpu;
 	sim_time now = evq_now(c->q);
 
+	/* A thread that is up already is not woken: its news cost nothing. */
+	if (w == c->current || w->queued)
+		costs &= ~CPU_COST(WAKE);
 	if (w == c->current)
 		w->again = true;
 	else if (!w->queued)

@@ -55,7 +55,9 @@ void worker_init(struct worker *w, struct cpu *c, void (*burst)(struct worker *)
 
 /*
  * Something for w to see became visible now. `costs` is what taking the news costs the CPU: a set
- * of CPU_COST() bits. A polling CPU does not pay: it looks anyway.
+ * of CPU_COST() bits. A polling CPU does not pay: it looks anyway. Nobody pays WAKE for a worker
+ * that runs or is in the run queue: it is awake. (Charged each time, kicks that come faster than a
+ * wake-up takes would starve the worker.)
  */
 #define CPU_COST(work) (1u << PLAT_W_##work)
 void cpu_wake(struct worker *w, uint32_t costs);
