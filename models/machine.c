@@ -269,7 +269,9 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	iommu_attach(m->iommu, (uint16_t)(0x100 + (hn - m->nic)), hn->domain);
 	plat_dma_init(&hn->dma, &m->q, m->mem, m->iommu, hn->domain,
 		      (enum iommu_mode)cfg_choice(io, "mode"),
-		      hn->guests * (c.rx_ring + c.tx_ring) + 64, cfg_time(io, "flush_timeout"));
+		      hn->guests * (c.rx_ring + c.tx_ring) + 64 +
+			      (uint32_t)cfg_u64(io, "flush_batch"),
+		      cfg_time(io, "flush_timeout"));
 	sender_init(&hn->wire, &m->world, m->traffics);
 	hn->wire.book = wire_book;
 	hn->wire.made = wire_made;

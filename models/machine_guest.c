@@ -603,6 +603,10 @@ void guest_counts(const struct guest *g, struct guest_counts *c)
 
 void guest_quiesce(struct guest *g)
 {
+	struct plat_clock *clk[] = {g->hrx_pl.clk, g->htx_pl.clk};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(clk); i++) /* a core that slept has an old clock */
+		clk[i]->now = MAX(clk[i]->now, evq_now(&g->m->q));
 	dpath_quiesce(&g->dp);
 	gmem_free(g->gm);
 	g->gm = NULL;

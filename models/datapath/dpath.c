@@ -221,7 +221,7 @@ void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, st
 		    enum copy_site site, enum copy_reason reason, const struct piece *src)
 {
 	struct virtq_seg seg[DPATH_SEGS];
-	struct piece piece[DPATH_PIECES], header[2];
+	struct piece piece[DPATH_PIECES], header[VIRTQ_NET_HDR_BYTES];
 	uint16_t head[MAX_MERGE];
 	uint32_t bytes[MAX_MERGE], need = f->len + VIRTQ_NET_HDR_BYTES;
 	enum drop_reason why;

@@ -32,10 +32,10 @@ struct policy;
 
 /* A guest's receive buffer that was posted to the device. */
 struct dpath_rx_slot {
-	struct piece header[2]; /* where the virtio-net header goes */
-	uint32_t bytes;         /* of the chain, header included */
 	uint16_t head;
 	uint16_t nseg; /* 0: not with the device */
+	/* Where the virtio-net header goes: a guest may give each byte a descriptor of its own. */
+	struct piece header[VIRTQ_NET_HDR_BYTES];
 };
 
 /* A worker's burst, until its commit. */

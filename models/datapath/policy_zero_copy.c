@@ -160,14 +160,15 @@ static enum copy_reason zero_copy_map(struct dpath *dp, const struct virtq_chain
 		max = 1;
 	for (unsigned i = 0; i < c->nout && why == REASON_POLICY; i++) {
 		uint32_t part = skip < c->seg[i].len ? skip : c->seg[i].len;
-		gpa_t at = {c->seg[i].addr.a + part};
+		struct virtq_seg s = {{c->seg[i].addr.a + part}, c->seg[i].len - part};
 		skip -= part;
-		if (part < c->seg[i].len && !plat_dma_map(pl, dp->port, at, c->seg[i].len - part,
-							  PLAT_TO_DEVICE, seg, max, n)) {
+		if (s.len &&
+		    !plat_dma_map(pl, dp->port, s.addr, s.len, PLAT_TO_DEVICE, seg, max, n)) {
 			uint32_t one = 1;
-			why = !plat_map(pl, at, &one, PLAT_READ) ? REASON_MAP_FAILED
-			      : !(dev.caps & PLAT_CAP_GATHER)    ? REASON_NO_GATHER
-								 : REASON_TOO_MANY_SEGMENTS;
+			bool fits = segs_bound(&s, 1, s.len) <= max - *n;
+			why = fits || !plat_map(pl, s.addr, &one, PLAT_READ) ? REASON_MAP_FAILED
+			      : !(dev.caps & PLAT_CAP_GATHER)                ? REASON_NO_GATHER
+							      : REASON_TOO_MANY_SEGMENTS;
 		}
 	}
 	if (why != REASON_POLICY) {

@@ -222,10 +222,18 @@ static enum gmem_status page_find(struct gmem *g, gpa_t gpa, struct pt_hit *hit)
 enum gmem_status gmem_translate(struct gmem *g, gpa_t gpa, uint64_t *len, unsigned access,
 				hpa_t *hpa)
 {
-	uint64_t offset = gpa.a & (g->page_bytes - 1);
+	uint64_t offset = gpa.a & (g->page_bytes - 1), page = gpa.a >> g->page_shift;
+	const struct gmem_tlb_entry *e = &g->tlb[page & (GMEM_TLB - 1)];
 	struct pt_hit hit;
-	enum gmem_status s = page_find(g, gpa, &hit);
+	enum gmem_status s;
 
+	if (!((e->tag ^ (page << 2 | access)) & (~(uint64_t)3 | access))) {
+		hpa->a = (uint64_t)(e->page + offset - g->mem->base);
+		if (*len > g->page_bytes - offset)
+			*len = g->page_bytes - offset;
+		return GMEM_OK;
+	}
+	s = page_find(g, gpa, &hit);
 	if (s != GMEM_OK)
 		return s;
 	if ((hit.perm & access) != access)
@@ -494,14 +502,23 @@ uint8_t *gproc_ptr_slow(struct gproc *p, gva_t gva, unsigned access)
 	host = mem_ptr(p->g->mem, (hpa_t){second.pa});
 	e->tag = page << 2 | (first.perm & second.perm);
 	e->page = host - offset;
+	e->gpa = first.pa - offset;
 	return host;
 }
 
 enum gmem_status gproc_translate(struct gproc *p, gva_t gva, uint64_t *len, unsigned access,
 				 gpa_t *gpa)
 {
+	uint64_t page = gva.a >> PAGE_SHIFT;
+	const struct gmem_tlb_entry *e = &p->tlb[page & (GMEM_TLB - 1)];
 	struct pt_hit hit;
 
+	if (*len > page_rest(gva.a))
+		*len = page_rest(gva.a);
+	if (!((e->tag ^ (page << 2 | access)) & (~(uint64_t)3 | access))) {
+		gpa->a = e->gpa + (gva.a & (PAGE_BYTES - 1));
+		return GMEM_OK;
+	}
 	switch (pt_walk(&p->pt, gva.a, access, &hit)) {
 	case PT_OK:
 		break;
@@ -511,8 +528,7 @@ enum gmem_status gproc_translate(struct gproc *p, gva_t gva, uint64_t *len, unsi
 		return pt_find(&p->pt, gva.a, &hit) == PT_OK ? GMEM_EVICTED : GMEM_ABSENT;
 	}
 	gpa->a = hit.pa;
-	if (*len > page_rest(gva.a))
-		*len = page_rest(gva.a);
+	gproc_ptr_slow(p, gva, access); /* it will be used: into the TLB */
 	return GMEM_OK;
 }
 

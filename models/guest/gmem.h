@@ -57,6 +57,7 @@ typedef bool gmem_hook(void *ctx, struct gmem *g, enum gmem_event event, gpa_t g
 struct gmem_tlb_entry {
 	uint64_t tag;
 	uint8_t *page;
+	uint64_t gpa; /* of a process: the guest-physical page */
 };
 
 struct gproc;

@@ -27,6 +27,7 @@ void plat_dma_init(struct plat_dma *d, struct evq *q, struct mem *mem, struct io
 	d->pages = d->top = pages;
 	d->stack = g_new(uint32_t, pages);
 	d->hpa = g_new0(hpa_t, pages);
+	d->held = g_new(uint32_t, pages);
 	for (uint32_t i = 0; i < pages; i++)
 		d->stack[i] = pages - 1 - i;
 }
@@ -35,6 +36,7 @@ void plat_dma_fini(struct plat_dma *d)
 {
 	g_free(d->stack);
 	g_free(d->hpa);
+	g_free(d->held);
 }
 
 bool plat_dma_page(struct plat_dma *d, struct gmem *g, enum gmem_event event, gpa_t gpa, hpa_t hpa,
@@ -60,6 +62,16 @@ bool plat_dma_page(struct plat_dma *d, struct gmem *g, enum gmem_event event, gp
 	return true;
 }
 
+/* After a flush the pages that waited for it may lead elsewhere. */
+static void dma_reclaim(struct plat_dma *d)
+{
+	if (d->flushes == iommu_stats(d->io)->flushes)
+		return;
+	d->flushes = iommu_stats(d->io)->flushes;
+	while (d->nheld)
+		d->stack[d->top++] = d->held[--d->nheld];
+}
+
 /* One page, or part of it, for the device; false if it cannot be had. */
 static bool dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, enum plat_dir dir,
 			 uint64_t *dma)
@@ -70,6 +82,7 @@ static bool dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, enum pl
 	if (d->mode == IOMMU_OFF) {
 		*dma = hpa.a;
 	} else {
+		dma_reclaim(d);
 		if (!d->top)
 			return false;
 		page = d->stack[d->top - 1];
@@ -96,8 +109,13 @@ static void dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma)
 		uint32_t page = (uint32_t)((dma - d->window) >> PAGE_SHIFT);
 		iova_t iova = {d->window + ((uint64_t)page << PAGE_SHIFT)};
 		frame = d->hpa[page];
+		dma_reclaim(d);
 		iommu_unmap(d->io, d->domain, iova, PAGE_BYTES, pl->clk->now);
-		d->stack[d->top++] = page;
+		if (d->mode == IOMMU_DEFERRED)
+			d->held[d->nheld++] = page;
+		else
+			d->stack[d->top++] = page;
+		dma_reclaim(d);
 		d->unmaps++;
 		plat_charge(pl, PLAT_W_DMA_UNMAP, 1);
 	}

@@ -12,7 +12,9 @@
  * The hypervisor's own buffers stay mapped in every mode (a page pool), at I/O address = machine
  * address.
  *
- * Modes strict and deferred take I/O pages from a stack of the NIC's domain, last in first out.
+ * Modes strict and deferred take I/O pages from a stack of the NIC's domain, last in first out. In
+ * mode deferred a page comes back to the stack only when the flush of its unmap is done: until then
+ * the IOTLB may still lead it to the memory that it had.
  */
 #ifndef PLAT_DMA_H
 #define PLAT_DMA_H
@@ -36,6 +38,10 @@ struct plat_dma {
 	uint32_t top;
 	uint32_t *stack; /* free I/O pages of the window */
 	hpa_t *hpa;      /* by I/O page in use */
+	/* deferred: unmapped pages that await a flush, and how many flushes there were then */
+	uint32_t *held;
+	uint32_t nheld;
+	uint64_t flushes;
 	uint64_t maps, unmaps, pins, unpins;
 };
 
