@@ -354,7 +354,7 @@ static bool build_traffic(struct machine *m, unsigned i, GError **error)
 		hn = wire_of(m, c, &t, error);
 		if (!hn)
 			return false;
-		if (!t.match)
+		if (t.match != TRAFFIC_MATCH_MAC)
 			nic_rule(&hn->nic, i);
 		add_sender(m, &hn->wire, TRAFFIC_WIRE, i, &t, c);
 	}

@@ -586,7 +586,7 @@ static const struct metric_decl metrics[] = {
 	{"wasted_copies", "copies", G, .help = "spent on frames that were dropped later"},
 	{"header_copies", "copies", G, .help = "of headers alone, under header split"},
 	{"fallbacks", "packets", G, .help = "frames copied for another reason than their policy"},
-	{"fallbacks.*", "packets", G, .help = "by reason", .words = ledger_reason_names},
+	{"fallbacks.*", "packets", G, .help = "by reason", .words = ledger_reason_names + 1},
 	{"dma_transfers", "transfers", G, .help = "of frames, by the NIC"},
 	{"dma_segments", "segments", G, .help = "pieces of them, as translated"},
 	{"dma_bytes", "bytes", G, .help = "of frames, by the NIC"},

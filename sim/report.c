@@ -345,32 +345,63 @@ static char *star_word(const char *pattern, const char *name)
 	return g_strndup(name + before, strlen(name) - before - after);
 }
 
+/* What the words of a row may take, so that it fits REPORT_WIDTH. */
+static size_t room_for_words(const GArray *list, bool directions)
+{
+	size_t longest = 0, taken;
+
+	for (guint i = 0; i < list->len; i++)
+		longest = MAX(longest, strlen(g_array_index(list, struct subject, i).object));
+	taken = 2 + longest + (directions ? 2 + strlen("local") : 0) + 2;
+	return taken < REPORT_WIDTH ? REPORT_WIDTH - taken : 0;
+}
+
+/* The words of a subject, in as many rows as they need. */
+static void words_rows(struct report_table *t, const struct subject *subject, bool directions,
+		       const GPtrArray *words, size_t room)
+{
+	static const struct subject same_as_above = {"", NULL, 0};
+	g_autoptr(GString) line = g_string_new(NULL);
+
+	for (guint i = 0; i < words->len; i++) {
+		const char *word = words->pdata[i];
+		bool last = i + 1 == words->len;
+
+		g_string_append_printf(line, "%s%s%s", line->len ? " " : "", word, last ? "" : ",");
+		if (!last && line->len + 2 + strlen(words->pdata[i + 1]) <= room)
+			continue;
+		subject_cells(t, subject, directions);
+		report_table_cell(t, line->str, false);
+		report_table_row(t);
+		g_string_truncate(line, 0);
+		subject = &same_as_above;
+	}
+}
+
 static bool fill_nonzero(const struct report_section *s, const struct result *r, const GArray *list,
 			 bool directions, struct report_table *t)
 {
+	size_t room = room_for_words(list, directions);
 	bool any = false;
 
 	for (guint i = 0; i < list->len; i++) {
 		const struct subject *subject = &g_array_index(list, struct subject, i);
-		g_autoptr(GString) words = g_string_new(NULL);
+		g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
 
 		for (size_t k = subject->first; k < result_count(r); k++) {
 			const struct result_value *v = result_at(r, k);
+			g_autoptr(GString) value = g_string_new(NULL);
 
 			if (!same(v->object, subject->object) || !same(v->dir, subject->dir))
 				break;
 			if (is_zero(v) || !metric_glob(s->pattern, v->name))
 				continue;
 			g_autofree char *word = star_word(s->pattern, v->name);
-			g_string_append_printf(words, "%s%s ", words->len ? ", " : "", word);
-			report_value(s->fmt, v, words);
+			report_value(s->fmt, v, value);
+			g_ptr_array_add(words, g_strdup_printf("%s %s", word, value->str));
 		}
-		if (!words->len)
-			continue;
-		subject_cells(t, subject, directions);
-		report_table_cell(t, words->str, false);
-		report_table_row(t);
-		any = true;
+		words_rows(t, subject, directions, words, room);
+		any |= words->len != 0;
 	}
 	return any;
 }

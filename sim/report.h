@@ -38,7 +38,10 @@ enum report_shape {
 			   object   and direction, each with its share of the column's sum */
 };
 
-enum { REPORT_MANY = 16 }; /* more objects than these are shown by their total alone */
+enum {
+	REPORT_MANY = 16,  /* more objects than these are shown by their total alone */
+	REPORT_WIDTH = 80, /* columns at which lists of words go on in a further row */
+};
 
 struct report_section {
 	const char *title; /* "packets", "drops by reason" */

@@ -50,11 +50,10 @@ bytes() { printf '%b' "$(printf '\\x%s' "$@")"; }
 # One frame of 60 bytes from 52:54:00:00:00:02 to the address given, link type as given.
 one_frame()
 {
-	local zero
 	bytes 4d 3c b2 a1 02 00 04 00 00 00 00 00 00 00 00 00 00 00 04 00 "$1" 00 00 00
 	bytes 01 00 00 00 00 00 00 00 3c 00 00 00 3c 00 00 00
 	bytes 52 54 00 00 00 "$2" 52 54 00 00 00 02 88 b5
-	for zero in $(seq 46); do bytes 00; done
+	printf '%46s' '' | tr ' ' '\0'
 }
 
 make_captures()

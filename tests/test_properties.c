@@ -147,6 +147,9 @@ static void draw_size(struct drawn *d, unsigned mtu)
 
 static void draw_traffic(struct drawn *d, unsigned i, unsigned mtu)
 {
+	const char *pace = PICK(d, "pps = 5e3", "pps = 1e5", "pps = 1e6", "rate = 1Gbit/s",
+				"rate = 40Gbit/s", "rate = max");
+	const char *source = PICK(d, "constant", "poisson", "onoff");
 	bool tx = chance(d, 50);
 	unsigned only = (unsigned)below(d, d->guests);
 
@@ -158,17 +161,15 @@ static void draw_traffic(struct drawn *d, unsigned i, unsigned mtu)
 			g_string_append_printf(d->text, "%s%s", d->guest[k].name,
 					       k + 1 < d->guests ? ", " : "\n");
 	draw_size(d, mtu);
+	if (!strcmp(pace, "rate = max")) /* has no gaps to draw */
+		source = "constant";
 	g_string_append_printf(d->text,
-			       "source = %s\non = 20us\noff = 80us\nflows = %u\nstart = %s\n"
+			       "source = %s\n%s\non = 20us\noff = 80us\nflows = %u\nstart = %s\n"
 			       "when_full = %s\npackets = %u\n",
-			       PICK(d, "constant", "poisson", "onoff"), 1 + (unsigned)below(d, 20),
-			       PICK(d, "0s", "33us"), PICK(d, "wait", "drop"),
-			       20 + (unsigned)below(d, 400));
+			       source, pace, 1 + (unsigned)below(d, 20), PICK(d, "0s", "33us"),
+			       PICK(d, "wait", "drop"), 20 + (unsigned)below(d, 400));
 	if (chance(d, 30))
 		g_string_append_printf(d->text, "duration = %s\n", PICK(d, "100us", "2ms"));
-	g_string_append_printf(d->text, "%s\n",
-			       PICK(d, "pps = 5e3", "pps = 1e5", "pps = 1e6", "rate = 1Gbit/s",
-				    "rate = 40Gbit/s", "rate = max"));
 }
 
 static struct drawn draw(uint64_t seed)

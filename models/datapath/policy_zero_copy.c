@@ -6,7 +6,8 @@
  * behind the place of the virtio-net header, which the CPU writes when the frame is there. That
  * needs a device that takes guest memory and a receive queue of the guest's own, since the buffer
  * is chosen before the frame is known. One chain takes one frame: a chain too short for the longest
- * frame stays with the guest.
+ * frame stays with the guest. Where frames also come by a shared queue (broadcast), one chain in
+ * nine stays with the guest for them.
  *
  * Transmit. For each request the device is asked what it can; then the chain is mapped and sent as
  * a gather list, and goes back to the guest when the device has read it.
@@ -24,7 +25,7 @@
 
 enum zero_copy_post {
 	POSTED,
-	NO_ROOM,     /* in the device's ring */
+	NO_ROOM,     /* in the device's ring, or what is left is for shared frames */
 	NO_CHAIN,    /* the guest has none, or broke its queue */
 	SHORT_CHAIN, /* its next chain does not hold the longest frame */
 };
@@ -51,9 +52,11 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 	struct plat *pl = dp->rx_pl;
 	struct dpath_rx_slot *slot;
 	struct plat_seg *dma;
-	unsigned n = 0, bound;
+	unsigned n = 0, bound, chains = virtq_dev_left(&dp->rxq);
 	uint32_t skip = VIRTQ_NET_HDR_BYTES, left = dp->max_frame;
 
+	if (dp->shared && chains && chains <= dp->rx_posted / 8)
+		return NO_ROOM;
 	if (!virtq_dev_pop(&dp->rxq, pl, &c, seg, DPATH_SEGS))
 		return NO_CHAIN;
 	if (c.oversize || c.in_bytes < dp->max_frame + VIRTQ_NET_HDR_BYTES) {

@@ -6,10 +6,10 @@
 
 #include "frame.h"
 
-/* A time that `bytes` take at `bps`. */
-static sim_time rate_ps(uint64_t bytes, uint64_t bps)
+/* Time that `bytes` take on the bus. */
+static sim_time bus_ps(const struct nic *n, uint64_t bytes)
 {
-	return (sim_time)((unsigned __int128)bytes * 8 * SIM_S / bps);
+	return bytes * n->bus_byte_as / 1000000;
 }
 
 /* ---- the wire ----------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ uint32_t nic_filter(const struct nic *n, const struct frame *f)
 	uint64_t key;
 
 	if (n->rule[f->traffic])
-		return (uint32_t)f->to;
+		return f->peer ? NIC_ALL : (uint32_t)f->to;
 	if (f->len < 6)
 		return NIC_NOBODY;
 	if (f->bytes[0] & 1)
@@ -350,7 +350,7 @@ static void receive(struct nic *n, struct frame *f)
 	}
 	n->rx_held += f->len;
 	start = now > n->rx_bus_free ? now : n->rx_bus_free;
-	n->rx_bus_free = start + rate_ps(f->len + (uint64_t)ndesc * NIC_DESC_BYTES, n->cfg.bus_bps);
+	n->rx_bus_free = start + bus_ps(n, f->len + (uint64_t)ndesc * NIC_DESC_BYTES);
 	n->rx_bus_busy += n->rx_bus_free - start;
 	fifo_put(&n->rx_dma, (struct nic_dma){.frame = f,
 					      .queue = q,
@@ -458,8 +458,7 @@ static void tx_pump(struct nic *n)
 		if (!ndesc)
 			continue;
 		start = evq_now(n->q) > n->tx_bus_free ? evq_now(n->q) : n->tx_bus_free;
-		n->tx_bus_free =
-			start + rate_ps(len + (uint64_t)ndesc * NIC_DESC_BYTES, n->cfg.bus_bps);
+		n->tx_bus_free = start + bus_ps(n, len + (uint64_t)ndesc * NIC_DESC_BYTES);
 		n->tx_bus_busy += n->tx_bus_free - start;
 		n->tx_held += len;
 		fifo_put(&n->tx_dma, (struct nic_dma){.frame = *nic_ring_tag(&q->tx, q->tx_head),
@@ -609,6 +608,8 @@ void nic_init(struct nic *n, const char *name, struct evq *q, struct world *worl
 			  .iommu = iommu,
 			  .mem = world->mem,
 			  .cfg = *cfg,
+			  .bus_byte_as =
+				  (uint64_t)((unsigned __int128)8 * SIM_S * 1000000 / cfg->bus_bps),
 			  .rx_wire = {.rate_bps = cfg->link_bps},
 			  .tx_wire = {.rate_bps = cfg->link_bps}};
 	g_strlcpy(n->name, name, sizeof(n->name));

@@ -113,6 +113,7 @@ struct nic {
 	struct iommu *iommu;
 	struct mem *mem;
 	struct nic_config cfg;
+	uint64_t bus_byte_as;    /* a byte on the bus, attoseconds */
 	struct nic_queue *queue; /* cfg.queues of them */
 	bool *rule;              /* by traffic: its frames' receiver is decided by a rule */
 	uint16_t *guest_queue;   /* by guest */

@@ -102,8 +102,10 @@ struct frame *sender_take(struct sender *s)
 	cursor_take(e->cursor, &t);
 	book = s->book(s->ctx, e, &t);
 	if (__builtin_expect(!book, 0)) {
-		s->misdirected = e;
-		s->misdirected_num = t.num;
+		if (!s->misdirected) {
+			s->misdirected = e;
+			s->misdirected_num = t.num;
+		}
 		cursor_release(e->cursor, &t);
 	} else {
 		f = world_frame(s->world, book, t.len, t.at);
