@@ -36,6 +36,10 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
 # Results must not depend on the compiler: no fused multiply-add, no machine-dependent code.
 CFLAGS = -std=gnu11 $(OPT) -g $(WARN) $(SAN) -ffp-contract=off -MMD -MP $(EXTRA_CFLAGS)
 
+# Short lines; V=1 shows commands.
+Q  := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)  $@")
+
 # Asked when first needed, so that `make deps` runs on a machine without pkg-config.
 PKGS     := glib-2.0 jansson libpcap
 PKG_INC   = $(eval PKG_INC := $$(shell pkg-config --cflags $(PKGS)))$(PKG_INC)
@@ -73,37 +77,47 @@ BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 all: $(B)/vnicsim                        ## build the simulator: build/vnicsim
 
 $(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
-	$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
 
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
 $(B)/libreal.a: $(REAL_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
 $(B)/libtest.a: $(TEST_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
 
 $(B)/sim/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(INC_sim) -c -o $@ $<
+	$(call say,CC  )
+	$(Q)$(CC) $(CFLAGS) $(INC_sim) -c -o $@ $<
 $(B)/real/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(INC_real) -c -o $@ $<
+	$(call say,CC  )
+	$(Q)$(CC) $(CFLAGS) $(INC_real) -c -o $@ $<
 $(B)/test/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(INC_test) -c -o $@ $<
+	$(call say,CC  )
+	$(Q)$(CC) $(CFLAGS) $(INC_test) -c -o $@ $<
 
 $(TESTS_sim:%=$(B)/tests/%) $(BENCH_BIN): $(B)/tests/%: $(B)/sim/tests/%.o $(B)/libvnicsim.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
 $(TESTS_test:%=$(B)/tests/%): $(B)/tests/%: $(B)/test/tests/%.o $(B)/libtest.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $^ -lcmocka
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka
 $(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread
 
 test-programs: $(TEST_BIN)
 

@@ -65,6 +65,10 @@ struct guest {
 	struct endpoint tx_end;
 	struct sender sender;
 	bool sender_done;
+	sim_time overwrite; /* a hazard under test: how long after a send the process spoils it */
+	struct event scribble;
+	struct frame *last_sent;
+	uint64_t last_num;
 	struct event app; /* the process's next intended send */
 	bool tx_full;     /* it waits for room instead */
 

@@ -205,7 +205,8 @@ static void latency(struct result *r, const char *obj, const char *dir, const st
 struct view {
 	struct book book;
 	uint64_t resident, digest;
-	struct guest_counts c; /* over the window; only [direction] is used */
+	uint64_t errors[VIRTQ_ERR_N]; /* found by either side of the virtqueue */
+	struct guest_counts c;        /* over the window; only [direction] is used */
 };
 
 static void ledger_metrics(struct result *r, const char *obj, const char *dir, const struct view *v)
@@ -241,6 +242,7 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 	result_u64(r, obj, dir, "header_copies", l->header_copies);
 	result_u64(r, obj, dir, "fallbacks", falls);
 	names(r, obj, dir, "fallbacks", ledger_reason_names + 1, l->fallbacks + 1);
+	names(r, obj, dir, "hazards", ledger_hazard_names, l->hazards);
 	result_u64(r, obj, dir, "dma_transfers", l->dma_transfers);
 	result_u64(r, obj, dir, "dma_segments", l->dma_segments);
 	result_u64(r, obj, dir, "dma_bytes", l->dma_bytes);
@@ -263,6 +265,7 @@ static void view_metrics(struct result *r, const char *obj, unsigned d, const st
 	result_u64(r, obj, dir, "kicks_suppressed", v->c.kicks_suppressed[d]);
 	result_ratio(r, obj, dir, "kicks_per_packet", v->c.kicks[d], l->delivered);
 	result_ratio(r, obj, dir, "interrupts_per_packet", v->c.interrupts[d], l->delivered);
+	names(r, obj, dir, "virtq_errors", virtq_err_names + 1, v->errors + 1);
 	g_snprintf(digest, sizeof(digest), "%016" PRIx64, v->digest);
 	result_str(r, obj, dir, "digest", digest);
 	latency(r, obj, dir, b);
@@ -288,6 +291,13 @@ static void counts_sub(struct guest_counts *to, const struct guest_counts *stop,
 		t[i] += a[i] - b[i];
 }
 
+static void queue_errors(struct view *v, const struct virtq_dev *dev, const struct virtq_drv *drv)
+{
+	for (unsigned e = 0; e < VIRTQ_ERR_N; e++)
+		v->errors[e] += dev->errors[e] + drv->errors[e];
+	v->book.led.hazards[HAZARD_DOUBLE_COMPLETION] += drv->errors[VIRTQ_ERR_USED_NOT_IN_FLIGHT];
+}
+
 static void guest_metrics(struct machine *m, struct result *r, struct guest *g, struct view all[2])
 {
 	for (unsigned d = 0; d < 2; d++) {
@@ -299,6 +309,8 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 		v.resident = residents(m, b).frames;
 		v.digest = d ? g->tx_end.digest : g->net.rx_end.digest;
 		counts_sub(&v.c, &g->at_stop, &g->at_start);
+		queue_errors(&v, d ? &g->dp.txq : &g->dp.rxq, d ? &g->net.txq : &g->net.rxq);
+		queue_errors(&all[d], d ? &g->dp.txq : &g->dp.rxq, d ? &g->net.txq : &g->net.rxq);
 		view_metrics(r, cfg_name(g->cfg), d, &v);
 		for (size_t i = 0; i < sizeof(struct ledger) / sizeof(*to); i++)
 			to[i] += from[i];
@@ -376,7 +388,7 @@ static void iommu_metrics(struct result *r, const struct iommu *io)
 	result_u64(r, "iommu", NULL, "page_walks", s->page_walks);
 	result_u64(r, "iommu", NULL, "iommu_faults", s->faults);
 	result_u64(r, "iommu", NULL, "invalidations", s->invalidations);
-	result_u64(r, "iommu", NULL, "stale_uses", s->stale_use.count);
+	result_u64(r, "iommu", NULL, "hazards.dma_after_unmap", s->stale_use.count);
 	result_mean_ps(r, "iommu", NULL, "stale_window_ns.mean", s->window.sum, s->window.count);
 	result_ps(r, "iommu", NULL, "stale_window_ns.max", s->window.max);
 }
@@ -587,6 +599,8 @@ static const struct metric_decl metrics[] = {
 	{"header_copies", "copies", G, .help = "of headers alone, under header split"},
 	{"fallbacks", "packets", G, .help = "frames copied for another reason than their policy"},
 	{"fallbacks.*", "packets", G, .help = "by reason", .words = ledger_reason_names + 1},
+	{"hazards.*", "", G, .help = "what a guest did wrong, by kind",
+	 .words = ledger_hazard_names},
 	{"dma_transfers", "transfers", G, .help = "of frames, by the NIC"},
 	{"dma_segments", "segments", G, .help = "pieces of them, as translated"},
 	{"dma_bytes", "bytes", G, .help = "of frames, by the NIC"},
@@ -596,6 +610,9 @@ static const struct metric_decl metrics[] = {
 	{"interrupts", "interrupts", G | OBJ_NIC,
 	 .help = "into the guest; of a NIC: into the host"},
 	{"interrupts_suppressed", "interrupts", G, .help = "that the guest did not want"},
+	{"virtq_errors.*", "", G,
+	 .help = "offences against the virtqueue, by kind; the first stops it",
+	 .words = virtq_err_names + 1},
 	{"kicks", "kicks", G, .help = "of the guest to the host"},
 	{"kicks_suppressed", "kicks", G, .help = "that the host did not want"},
 	{"kicks_per_packet", "", G, .help = "kicks / delivered"},
@@ -633,7 +650,7 @@ static const struct metric_decl metrics[] = {
 	{"page_walks", "walks", OBJ_IOMMU, .help = "of its tables"},
 	{"iommu_faults", "faults", OBJ_IOMMU, .help = "accesses refused"},
 	{"invalidations", "commands", OBJ_IOMMU, .help = "of the IOTLB"},
-	{"stale_uses", "translations", OBJ_IOMMU,
+	{"hazards.dma_after_unmap", "translations", OBJ_IOMMU,
 	 .help = "deferred: through mappings already gone"},
 	{"stale_window_ns.mean", "ns", OBJ_IOMMU, .help = "deferred: unmap until its invalidation"},
 	{"stale_window_ns.max", "ns", OBJ_IOMMU, .help = "the longest"},

@@ -228,6 +228,8 @@ static const struct key_decl guest_keys[] = {
 	 .help = "virtio: a frame may fill several buffers; never with delivery = process"},
 	{"rx_buffer", KEY_BYTES, .def = "0", .max = 65536 + 4096,
 	 .help = "kernel's receive buffers; 0: what the mtu needs; less needs mrg_rxbuf"},
+	{"overwrite", KEY_TIME, .def = "0", .max = SIM_S,
+	 .help = "a hazard: the process writes over a sent frame, so long after sending; 0: never"},
 	{"socket_queue", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
 	 .help = "receive buffers that may wait for the process, a power of two"},
 	{NULL},

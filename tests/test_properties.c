@@ -269,8 +269,10 @@ static void check_ratios(const struct run *run)
 		const struct result_value *v = result_at(run->r, i);
 
 		if (!strcmp(v->name, "busy_ratio") || !strcmp(v->name, "work_ratio"))
-			if (v->type == RESULT_RATIO && v->num > v->den)
+			if (v->type == RESULT_RATIO && v->num > v->den) {
+				run_show(run);
 				fail_msg("%s is above 1", v->full);
+			}
 	}
 }
 

@@ -82,7 +82,12 @@ void endpoint_receive(struct endpoint *ep, const struct frame *f, const uint8_t 
 	uint64_t hash = digest_bytes(bytes, len), chain;
 	struct endpoint_flow *flow = flow_entry(ep, endpoint_flow_key(bytes, len));
 
-	f->led->corrupt += hash != f->hash || len != f->len;
+	if (__builtin_expect(hash != f->hash || len != f->len, 0)) {
+		if (f->overwritten && len == f->len)
+			f->led->hazards[HAZARD_OVERWRITE_SEEN]++;
+		else
+			f->led->corrupt++;
+	}
 	if (flow->traffic == f->traffic && flow->key)
 		f->led->reordered += f->num < flow->next;
 	flow->traffic = f->traffic;

@@ -9,6 +9,7 @@
 #ifndef DATAPATH_FRAME_H
 #define DATAPATH_FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ledger.h"
@@ -22,7 +23,6 @@ struct frame {
 	uint64_t num;         /* number in its traffic, from 0 */
 	uint64_t hash;        /* digest_bytes() of what was sent */
 	uint64_t first, last; /* ps: first stamp, latest stamp */
-	uint64_t handed;      /* ps: when the sender gave its buffer away */
 	uint32_t len;         /* bytes, without padding and FCS */
 	uint16_t sites;       /* bit per enum copy_site passed */
 	uint16_t reasons;     /* bit per enum copy_reason taken */
@@ -30,6 +30,7 @@ struct frame {
 	uint16_t traffic;     /* index of its source */
 	uint16_t wire_header; /* bytes of headers that each slot repeats */
 	uint16_t wire_mss;    /* bytes behind them in all but the last slot */
+	bool overwritten;     /* its sender wrote over it after handing it over: a hazard */
 	int16_t to;           /* receiving guest, -1 the wire, -2 every guest */
 	uint32_t copied[SITE_N];
 	uint64_t stage_ps[STAGE_N];

@@ -2,6 +2,8 @@
 /* gnet.c - a guest's driver, kernel and process: see gnet.h. */
 #include "gnet.h"
 
+#include "frame.h"
+
 /* ---- process memory ----------------------------------------------------------------------------
  */
 
@@ -261,8 +263,10 @@ bool gnet_tx_room(struct gnet *g)
 	if (g->tx_top < g->tx_n / 2 || virtq_drv_room(&g->txq) < g->tx_need) {
 		plat_charge(g->tx_pl, PLAT_W_POLL, 1);
 		virtq_drv_used(&g->txq);
-		while (virtq_drv_get(&g->txq, g->tx_pl, &slot, NULL, NULL))
+		while (virtq_drv_get(&g->txq, g->tx_pl, &slot, NULL, NULL)) {
 			g->tx_free[g->tx_top++] = (uint32_t)slot;
+			g->tx_out[slot] = false;
+		}
 	}
 	return g->tx_top && virtq_drv_room(&g->txq) >= g->tx_need;
 }
@@ -320,9 +324,25 @@ bool gnet_send(struct gnet *g, struct frame *f)
 	if (!virtq_drv_add(&g->txq, pl, seg, n, 0, slot, f))
 		return false;
 	g->tx_top--;
-	f->handed = plat_now(pl);
+	g->tx_last = slot;
+	g->tx_out[slot] = true;
 	dpath_handed_on(&g->txb, f);
 	return true;
+}
+
+void gnet_overwrite(struct gnet *g, struct frame *f, uint64_t num)
+{
+	uint32_t one = 1;
+	gva_t gva = g->process ? g->tx_gva[g->tx_last] : g->write_gva;
+	uint8_t *p;
+
+	if (!g->process || !g->tx_out[g->tx_last] || !f->led || f->num != num)
+		return;
+	gva.a += f->len - 1;
+	p = plat_map_user(g->tx_pl, gva, &one, PLAT_WRITE);
+	*p ^= 0xff;
+	f->overwritten = true;
+	f->led->hazards[HAZARD_OVERWRITE_IN_FLIGHT]++;
 }
 
 bool gnet_tx_commit(struct gnet *g, bool full)

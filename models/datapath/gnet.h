@@ -61,9 +61,11 @@ struct gnet {
 	uint32_t *tx_free;
 	struct virtq_seg *tx_seg; /* as rx_seg */
 	uint32_t tx_per;
+	bool *tx_out;    /* by slot: handed over */
 	gva_t *tx_gva;   /* process: where each slot's frame is made */
 	gva_t write_gva; /* kernel: where the process makes frames */
 	uint32_t tx_need;
+	uint32_t tx_last; /* slot of the latest frame */
 
 	struct endpoint rx_end;
 	uint8_t *linear; /* max_frame bytes: a frame that is not in one piece, for the endpoint */
@@ -87,6 +89,11 @@ bool gnet_tx_room(struct gnet *g);
  * f->bytes are no longer needed afterwards. False, and the frame untouched: no room after all.
  */
 bool gnet_send(struct gnet *g, struct frame *f);
+/*
+ * A guest that misbehaves: the process writes over the frame that it sent last, f, whose number was
+ * `num` then. With `process` delivery that is a hazard as long as the buffer has not come back.
+ */
+void gnet_overwrite(struct gnet *g, struct frame *f, uint64_t num);
 /* Publish and kick. `full`: the process waits for room; true if there is some already. */
 bool gnet_tx_commit(struct gnet *g, bool full);
 

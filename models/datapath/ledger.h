@@ -104,6 +104,20 @@ enum frame_stage {
 		STAGE_N
 };
 
+/* What a guest, not the model, does wrong; counted, never an error of ours. */
+#define HAZARDS(X)                                                                                 \
+	X(OVERWRITE_IN_FLIGHT,                                                                     \
+	  overwrite_in_flight)                  /* guest wrote to a buffer it had handed over */   \
+	X(OVERWRITE_SEEN, overwrite_seen)       /* frames that arrived with what it wrote */       \
+	X(DOUBLE_COMPLETION, double_completion) /* a buffer came back that was not out */
+
+enum hazard {
+#define X(id, name) HAZARD_##id,
+	HAZARDS(X)
+#undef X
+		HAZARD_N
+};
+
 struct ledger {
 	/* fates */
 	uint64_t offered, offered_bytes;
@@ -116,6 +130,7 @@ struct ledger {
 	uint64_t fallbacks[REASON_N]; /* frames, by reason; REASON_POLICY stays 0 */
 	/* data moved by devices (descriptors are counted apart, by the NIC) */
 	uint64_t dma_transfers, dma_segments, dma_bytes;
+	uint64_t hazards[HAZARD_N];
 	/* must stay 0: the receiver's bytes are not the sender's; frames of a flow out of order */
 	uint64_t corrupt, reordered;
 };
@@ -124,5 +139,6 @@ extern const char *const ledger_site_names[SITE_N + 1]; /* NULL-ended, as are th
 extern const char *const ledger_reason_names[REASON_N + 1];
 extern const char *const ledger_drop_names[DROP_N + 1];
 extern const char *const ledger_stage_names[STAGE_N + 1];
+extern const char *const ledger_hazard_names[HAZARD_N + 1];
 
 #endif
