@@ -680,12 +680,12 @@ static const struct report_col frame_cols[] = {
 	{"copies/pkt", "copies_per_packet", REPORT_RATIO},
 	{"host", "host_copies_per_packet", REPORT_RATIO},
 	{"guest", "guest_copies_per_packet", REPORT_RATIO},
-	{NULL},
+	{0},
 };
 static const struct report_col time_cols[] = {
 	{"mean", "latency_ns.mean", REPORT_TIME_NS}, {"p50", "latency_ns.p50", REPORT_TIME_NS},
 	{"p99", "latency_ns.p99", REPORT_TIME_NS},   {"p99.9", "latency_ns.p999", REPORT_TIME_NS},
-	{"max", "latency_ns.max", REPORT_TIME_NS},   {NULL},
+	{"max", "latency_ns.max", REPORT_TIME_NS},   {0},
 };
 static const struct report_col event_cols[] = {
 	{"DMA", "dma_transfers", REPORT_COUNT},
@@ -694,13 +694,13 @@ static const struct report_col event_cols[] = {
 	{"VMM entries", "vmm_entries", REPORT_COUNT},
 	{"interrupts", "interrupts", REPORT_COUNT},
 	{"kicks", "kicks", REPORT_COUNT},
-	{NULL},
+	{0},
 };
 static const struct report_col cpu_cols[] = {
 	{"busy", "busy_ratio", REPORT_PERCENT},
 	{"work", "work_ratio", REPORT_PERCENT},
 	{"copying", "busy_ns.copy", REPORT_TIME_NS},
-	{NULL},
+	{0},
 };
 static const struct report_col nic_cols[] = {
 	{"frames", "packets", REPORT_COUNT},
@@ -708,13 +708,13 @@ static const struct report_col nic_cols[] = {
 	{"bus", "bus_utilization", REPORT_PERCENT},
 	{"ring mean", "ring_occupancy.mean", REPORT_RATIO},
 	{"max", "ring_occupancy.max", REPORT_COUNT},
-	{NULL},
+	{0},
 };
 static const struct report_col run_cols[] = {
 	{"bound by", "bound_by", REPORT_TEXT},
 	{"at", "bound_utilization", REPORT_PERCENT},
 	{"simulated", "time_ns", REPORT_TIME_NS},
-	{NULL},
+	{0},
 };
 
 #define GUESTS .objects = "guest|guests", .total = "guests"
@@ -744,5 +744,5 @@ const struct report_col machine_sweep_cols[] = {
 	{"rx p99", "guests.rx.latency_ns.p99", REPORT_TIME_NS},
 	{"core0", "host.core0.work_ratio", REPORT_PERCENT},
 	{"bound by", "run.bound_by", REPORT_TEXT},
-	{NULL},
+	{0},
 };

@@ -163,7 +163,7 @@ static const struct key_decl scenario_keys[] = {
 	 .help = "simulated time that a run must not pass; passing it is exit 4"},
 	{"checked", KEY_BOOL, .def = "false",
 	 .help = "keep the time of every write and refuse reads of what is not written yet"},
-	{NULL},
+	{0},
 };
 
 static const struct key_decl host_keys[] = {
@@ -180,7 +180,7 @@ static const struct key_decl host_keys[] = {
 	 .help = "machine memory; 0: enough for the guests"},
 	{"vmm_queue", KEY_STRING, .def = "1024", .check = check_power, .plain = KEY_COUNT,
 	 .help = "frames between host kernel and device emulator, a power of two"},
-	{NULL},
+	{0},
 };
 
 static const struct key_decl iommu_keys[] = {
@@ -196,7 +196,7 @@ static const struct key_decl iommu_keys[] = {
 	 .help = "deferred: unmaps that force an invalidation; Linux 256"},
 	{"flush_timeout", KEY_TIME, .def = "10ms", .min = 1, .max = 1000 * SIM_S,
 	 .help = "deferred: longest wait for one; Linux 10 ms"},
-	{NULL},
+	{0},
 };
 
 static const struct key_decl guest_keys[] = {
@@ -232,7 +232,7 @@ static const struct key_decl guest_keys[] = {
 	 .help = "a hazard: the process writes over a sent frame, so long after sending; 0: never"},
 	{"socket_queue", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
 	 .help = "receive buffers that may wait for the process, a power of two"},
-	{NULL},
+	{0},
 };
 
 static const struct key_decl traffic_keys[] = {
@@ -267,7 +267,7 @@ static const struct key_decl traffic_keys[] = {
 	 .help = "a guest that finds its send queue full"},
 	{"cache", KEY_BYTES, .def = "256MiB", .min = 4096,
 	 .help = "captures that expand to more are streamed"},
-	{NULL},
+	{0},
 };
 
 const struct group_decl option_groups[] = {
@@ -278,7 +278,7 @@ const struct group_decl option_groups[] = {
 	{"nic", .named = true, .many = true, .keys = nic_keys, .help = "a network interface"},
 	{"guest", .named = true, .many = true, .keys = guest_keys, .help = "a virtual machine"},
 	{"traffic", .named = true, .many = true, .keys = traffic_keys, .help = "what is offered"},
-	{NULL},
+	{0},
 };
 
 /* ---- traffic

@@ -610,14 +610,16 @@ static void whole_runs_read_nothing_early_and_end_with_nothing_left(void **state
 	}
 }
 
-/* A host whose clock is behind what the NIC has written: it copies what is not there yet. */
+/* As if the NIC told of a frame before its bytes were there: they come 1 us later. */
 static void early_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 {
-	plat_time real = dp->rx_pl->clk->now;
+	struct plat *pl = dp->rx_pl;
 
-	dp->rx_pl->clk->now = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct piece *p = hbuf_pieces(&dp->rx_pool, (uint32_t)rx[i].cookie);
+		mem_note_write(pl->mem, plat_sim_hpa(pl, p->p), rx[i].len, plat_now(pl) + SIM_US);
+	}
 	policy_single_copy.rx(dp, rx, n);
-	dp->rx_pl->clk->now += real;
 }
 
 static void a_run_that_reads_early_is_a_violation(void **state)
@@ -634,7 +636,6 @@ static void a_run_that_reads_early_is_a_violation(void **state)
 	assert_int_equal(rig.m->mem->violation.count, 50);
 	assert_false(machine_verify(rig.m, &error));
 	assert_int_equal(error->code, SIM_EXIT_VIOLATION);
-	print_message("%s\n", error->message);
 	assert_non_null(strstr(error->message, "copy reads bytes of a later time"));
 	g_error_free(error);
 	rig_close(&rig);

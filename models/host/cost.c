@@ -43,7 +43,7 @@ const struct key_decl cost_keys[] = {
 	CYCLES("guest_rx", "700", "guest kernel, a received frame; rule of thumb"),
 	CYCLES("guest_tx", "600", "guest kernel, a sent frame; rule of thumb"),
 	CYCLES("guest_post", "120", "translate and post a process buffer; rule of thumb"),
-	{NULL},
+	{0},
 };
 
 void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz)

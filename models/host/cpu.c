@@ -75,7 +75,7 @@ void cpu_wake(struct worker *w, uint32_t costs)
 	c->waking = true;
 	c->wakes++;
 	if (c->clk.now < now)
-		c->clk.now = c->poll ? cpu_poll_turn(c, now) : now;
+		c->found = c->clk.now = c->poll ? cpu_poll_turn(c, now) : now;
 	if (c->owes)
 		cpu_pay(c);
 	evq_schedule(c->q, &c->ev, c->clk.now);
@@ -137,5 +137,7 @@ uint64_t cpu_busy_ps(const struct cpu *c, sim_time now)
 	uint64_t sum = 0;
 	for (unsigned w = 0; w < PLAT_W_N; w++)
 		sum += c->clk.busy[w];
+	if (now < c->found)
+		now = c->found;
 	return c->clk.now > now ? sum - (c->clk.now - now) : sum;
 }

@@ -35,6 +35,7 @@ struct cpu {
 	bool poll;
 	bool waking;             /* idle no more: ev is the first burst */
 	sim_time idle_at;        /* polling: when the loop began to turn without finding anything */
+	sim_time found;          /* polling: the turn that ended that, no work before it */
 	uint32_t owed[PLAT_W_N]; /* news taken while busy, to be charged */
 	bool owes;
 	uint64_t sleeps, wakes; /* times it went idle; times it was found idle by a wake-up */

@@ -693,7 +693,7 @@ const struct key_decl nic_keys[] = {
 	 .help = "from the end of a write's transfer until it is in memory; rule of thumb"},
 	{"dma_read", KEY_TIME, .def = "543.4ns", .max = 1000000000u,
 	 .help = "latency of a read; NFP-6000 on Broadwell (SIGCOMM 2018)"},
-	{NULL},
+	{0},
 };
 
 void nic_config_read(struct nic_config *c, const struct cfg *cfg)
