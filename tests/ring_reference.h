@@ -17,6 +17,8 @@
  *     looking comes after the load.
  *   - A turn ends in one moment: publish, read the peer's wish, enable, look again. What these
  *     steps cost (kick, interrupt) passes after them; the kick leaves when its cost has passed.
+ *   - The driver pays for each interrupt, busy or not (what it takes while busy, before its next
+ *     turn); the device is a thread, and pays for waking up only when it sleeps.
  *   - Accesses of one actor at one time follow each other. If two actors touch the ring at the same
  *     picosecond and one of them stores, or a wake-up meets a turn's boundary at the same
  *     picosecond, either order is right and the case is a `race`: it must still deliver all items,
@@ -216,6 +218,8 @@ static inline void ref_wake(struct ref *r, unsigned who, sim_time cost)
 
 	if (a->last_step == r->now || a->next_step == r->now)
 		r->o->race = true;
+	if (who == REF_DEV && (a->running || a->pending)) /* a thread that is up already */
+		cost = 0;
 	a->owed += cost;
 	if (a->running)
 		a->again = true;

@@ -641,6 +641,125 @@ static void a_run_that_reads_early_is_a_violation(void **state)
 	rig_close(&rig);
 }
 
+/* ---- bursts of whole runs ------------------------------------------------------------------------------------- */
+
+/* All that others can see of a guest's rings, the device's doorbells included. */
+struct visible {
+	uint16_t idx[2][4]; /* by queue: avail, used, avail_event, used_event */
+	uint32_t rx_tail, tx_tail;
+	uint16_t to_vmm;
+};
+
+enum { WORKERS = 6 };
+
+/* Workers have no context of the test's: one guest at a time. */
+static struct {
+	struct guest *g;
+	struct worker *w[WORKERS];
+	void (*burst[WORKERS])(struct worker *w);
+	bool (*commit[WORKERS])(struct worker *w);
+	uint64_t bursts, early, late; /* late: a commit at another time than its CPU's clock */
+} spy;
+
+static struct visible visible(const struct guest *g)
+{
+	const struct virtq_drv *vq[] = {&g->net.rxq, &g->net.txq};
+	struct visible v;
+
+	memset(&v, 0, sizeof(v));
+	for (unsigned i = 0; i < 2; i++) {
+		v.idx[i][0] = *virtq_word(&vq[i]->avail, 2);
+		v.idx[i][1] = *virtq_word(&vq[i]->used, 2);
+		v.idx[i][2] = *virtq_word(&vq[i]->used, virtq_avail_event_pos(vq[i]->size));
+		v.idx[i][3] = *virtq_word(&vq[i]->avail, virtq_used_event_pos(vq[i]->size));
+	}
+	v.rx_tail = g->port.drv.regs->rx_tail;
+	v.tx_tail = g->port.drv.regs->tx_tail;
+	v.to_vmm = g->dp.to_vmm.TAIL;
+	return v;
+}
+
+static unsigned spied(const struct worker *w)
+{
+	unsigned i = 0;
+
+	while (spy.w[i] != w)
+		i++;
+	return i;
+}
+
+static void spy_burst(struct worker *w)
+{
+	struct visible before = visible(spy.g), after;
+
+	spy.burst[spied(w)](w);
+	after = visible(spy.g);
+	spy.bursts++;
+	spy.early += memcmp(&before, &after, sizeof(before)) != 0;
+}
+
+static bool spy_commit(struct worker *w)
+{
+	spy.late += w->cpu->clk.now != evq_now(w->cpu->q);
+	return spy.commit[spied(w)](w);
+}
+
+static void spy_on(struct guest *g)
+{
+	struct worker *w[WORKERS] = {&g->grx, &g->gread, &g->gtx, &g->hrx, &g->htx, &g->hvmm};
+
+	memset(&spy, 0, sizeof(spy));
+	spy.g = g;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		spy.w[i] = w[i];
+		spy.burst[i] = w[i]->burst;
+		spy.commit[i] = w[i]->commit;
+		w[i]->burst = spy_burst;
+		w[i]->commit = spy_commit;
+	}
+}
+
+static void bursts_of_whole_runs_publish_nothing(void **state)
+{
+	static const char *const policy[] = {"null", "copy", "single-copy", "zero-copy"};
+	uint64_t n = rig_scaled(2000, 200), seed = rig_seed(6);
+
+	(void)state;
+	for (unsigned i = 0; i < 4 * 32; i += 3) {
+		struct rig rig = mixed_run(policy[i / 32], i % 32, seed, n);
+
+		spy_on(&rig.m->guest[0]);
+		rig_run(&rig);
+		assert_true(spy.bursts > 10);
+		if (spy.early || spy.late)
+			fail_msg("policy %s, case %u: of %" PRIu64 " bursts %" PRIu64
+				 " publish, %" PRIu64 " commits are at another time",
+				 policy[i / 32], i % 32, spy.bursts, spy.early, spy.late);
+		rig_close(&rig);
+	}
+}
+
+static void hasty_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
+{
+	policy_single_copy.rx(dp, rx, n);
+	virtq_dev_publish(&dp->rxq);
+}
+
+static void a_policy_that_publishes_in_its_burst_is_found(void **state)
+{
+	struct policy hasty = policy_single_copy;
+	struct rig rig = rig_open("[nic eth0]\n[guest vm1]\n[traffic t]\nto = vm1\n"
+				  "pps = 1000\npackets = 50\n");
+
+	(void)state;
+	hasty.rx = hasty_rx;
+	rig.m->guest[0].dp.rx_policy = &hasty;
+	spy_on(&rig.m->guest[0]);
+	rig_run_only(&rig);
+	assert_int_equal(spy.early, 50);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -654,6 +773,8 @@ int main(void)
 		cmocka_unit_test(a_copy_of_bytes_of_a_later_time_is_found),
 		cmocka_unit_test(whole_runs_read_nothing_early_and_end_with_nothing_left),
 		cmocka_unit_test(a_run_that_reads_early_is_a_violation),
+		cmocka_unit_test(bursts_of_whole_runs_publish_nothing),
+		cmocka_unit_test(a_policy_that_publishes_in_its_burst_is_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,7 @@ struct rig {
 	struct chain chain[SLOTS]; /* by cookie */
 	bool used[SLOTS];
 	uint64_t random;
+	bool lied; /* the rings hold what the driver's side knows nothing of */
 	uint64_t rx_num, rx_seen, tx_num; /* frames so far */
 	struct frame *rx_frame[FRAMES];
 	uint32_t tx_len[FRAMES];
@@ -259,6 +260,8 @@ static void memory_is_as_expected(struct rig *r)
 	plat_test_read(&r->pl, 0, r->now, (uint32_t)r->bytes);
 	except_used(r, &r->rx);
 	except_used(r, &r->tx);
+	if (!memcmp(r->image, r->now, r->bytes))
+		return;
 	for (uint64_t i = 0; i < r->bytes; i++)
 		if (r->image[i] != r->now[i])
 			fail_msg("guest-physical %#llx is %#x, not %#x", (unsigned long long)i,
@@ -437,7 +440,7 @@ static unsigned take(struct rig *r, unsigned *empty)
 		plat_deliver(&r->pl, f);
 		frames++;
 	}
-	assert_false(r->rx.drv.stopped);
+	assert_true(!r->rx.drv.stopped || r->lied);
 	return frames;
 }
 
@@ -474,7 +477,7 @@ static unsigned tx_take(struct rig *r)
 	virtq_drv_used(&r->tx.drv);
 	for (; virtq_drv_get(&r->tx.drv, &r->pl, &cookie, NULL, NULL); n++)
 		r->used[cookie] = false;
-	assert_false(r->tx.drv.stopped);
+	assert_true(!r->tx.drv.stopped || r->lied);
 	return n;
 }
 
@@ -878,7 +881,7 @@ static void expose_hostile(struct rig *r, const struct queue *q, enum hostility 
 	if (h == BAD_ADDRESS)
 		desc(r, q, 40, beyond, 64, write | VIRTQ_DESC_F_NEXT, 41);
 	else if (h == BAD_SECOND) /* runs off the end of memory */
-		desc(r, q, 41, r->bytes - 1000, len, write, 0);
+		desc(r, q, 41, r->bytes - 100, len, write, 0);
 	else if (h == READ_ONLY_PAGE)
 		plat_test_protect(&r->pl, (uint32_t)((at + 4096) >> PAGE_SHIFT),
 				  write ? PLAT_READ : 0);
@@ -896,6 +899,7 @@ static void expose_hostile(struct rig *r, const struct queue *q, enum hostility 
 		idx = 2 + 65;
 	plat_test_write(&r->pl, q->l.avail.a + 4 + 2 * 2, &head, 2);
 	plat_test_write(&r->pl, q->l.avail.a + 2, &idx, 2);
+	r->lied = true;
 	rings_as_they_are(r);
 }
 
@@ -934,7 +938,7 @@ static void hostile_receive(const char *policy, enum hostility h)
 	assert_true(r->dp.rxq.stopped);
 	assert_int_equal(r->dp.rxq.err, found_as[h]);
 	assert_int_equal(r->dp.rxq.errors[found_as[h]], 1);
-	r->rx.drv.chains = 64; /* the driver is no judge here: it lied */
+	r->rx.drv.chains = 64;
 	assert_int_equal(take(r, &empty), zero || !at_once ? 2 : 0);
 	if (!zero)
 		assert_int_equal(r->rxl.drops[DROP_GUEST_QUEUE_STOPPED], at_once ? 5 : 3);
@@ -953,8 +957,8 @@ static void hostile_receive_chains_stop_the_queue_and_touch_nothing(void **state
 	(void)state;
 	for (unsigned p = 0; p < 3; p++)
 		for (enum hostility h = 0; h < HOSTILITIES; h++) {
-			if (p == 2 && h == HEAD_AGAIN)
-				continue; /* the head is with the device: next test */
+			if (h == HEAD_AGAIN)
+				continue; /* lawful once copied; with the device: next test */
 			hostile_receive(all[p], h);
 		}
 }

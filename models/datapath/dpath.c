@@ -189,9 +189,9 @@ static unsigned take_chains(struct dpath *dp, struct plat *pl, uint32_t need, ui
 	uint64_t have = 0;
 
 	*nseg = 0;
-	if (!virtq_dev_left(vq))
-		virtq_dev_avail(vq);
 	while (have < need && n < (dp->mrg_rxbuf ? MAX_MERGE : 1)) {
+		if (!virtq_dev_left(vq))
+			virtq_dev_avail(vq);
 		if (!virtq_dev_pop(vq, pl, &c, seg + *nseg, DPATH_SEGS - *nseg))
 			break;
 		/* A receive chain is what the device may write; readable parts have no meaning. */
@@ -376,15 +376,28 @@ bool dpath_tx_commit(struct dpath *dp)
 	return false;
 }
 
+void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf)
+{
+	struct plat_seg seg[DPATH_SEGS];
+	unsigned n = hbuf_segs(&dp->tx_pool, buf, dpath_tx_len(c), seg);
+
+	plat_dev_send(dp->tx_pl, dp->port, DPATH_HBUF | buf, c->frame, seg, n);
+	virtq_dev_push(&dp->txq, dp->tx_pl, c->head, 0, NULL);
+	dpath_handed_on(&dp->txb, c->frame);
+}
+
+void dpath_tx_hbuf_done(struct dpath *dp, uint64_t cookie)
+{
+	hbuf_put(&dp->tx_pool, (uint32_t)cookie);
+}
+
 bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site site,
 		     enum copy_reason reason)
 {
-	struct plat_seg seg[DPATH_SEGS];
 	struct piece piece[DPATH_PIECES];
 	struct hbuf_pool *p = &dp->tx_pool;
 	struct plat *pl = dp->tx_pl;
 	uint32_t len = dpath_tx_len(c), buf;
-	unsigned n;
 
 	if (plat_dev_tx_room(pl, dp->port) < p->per || !p->top)
 		return false;
@@ -395,10 +408,7 @@ bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site sit
 	}
 	buf = hbuf_get(p);
 	pieces_copy(pl, c->frame, site, reason, hbuf_pieces(p, buf), piece, len);
-	n = hbuf_segs(p, buf, len, seg);
-	plat_dev_send(pl, dp->port, DPATH_HBUF | buf, c->frame, seg, n);
-	virtq_dev_push(&dp->txq, pl, c->head, 0, NULL);
-	dpath_handed_on(&dp->txb, c->frame);
+	dpath_tx_hbuf(dp, c, buf);
 	return true;
 }
 

@@ -129,6 +129,11 @@ void dpath_tx_refuse(struct dpath *dp, struct virtq_chain *c, enum drop_reason w
 bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site site,
 		     enum copy_reason reason);
 
+/* Send a chain whose frame is in buffer `buf` of tx_pool; the chain goes back to the guest. */
+void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf);
+/* tx_done() of policies that send hypervisor buffers only. */
+void dpath_tx_hbuf_done(struct dpath *dp, uint64_t cookie);
+
 /* Cookies tell hypervisor buffers from guest chains. */
 #define DPATH_HBUF ((uint64_t)1 << 32)
 

@@ -72,11 +72,9 @@ static bool copy_tx(struct dpath *dp, struct virtq_chain *c)
 {
 	struct piece from[DPATH_PIECES];
 	const struct piece *mine = hbuf_pieces(&dp->vmm_pool, 1);
-	struct plat_seg seg[DPATH_SEGS];
 	struct hbuf_pool *p = &dp->tx_pool;
 	struct plat *pl = dp->tx_pl;
 	uint32_t len = dpath_tx_len(c), buf;
-	unsigned n;
 
 	if (plat_dev_tx_room(pl, dp->port) < p->per || !p->top)
 		return false;
@@ -91,16 +89,8 @@ static bool copy_tx(struct dpath *dp, struct virtq_chain *c)
 	buf = hbuf_get(p);
 	pieces_copy(pl, c->frame, SITE_VMM_TO_HYPERVISOR, REASON_POLICY, hbuf_pieces(p, buf), mine,
 		    len);
-	n = hbuf_segs(p, buf, len, seg);
-	plat_dev_send(pl, dp->port, DPATH_HBUF | buf, c->frame, seg, n);
-	virtq_dev_push(&dp->txq, pl, c->head, 0, NULL);
-	dpath_handed_on(&dp->txb, c->frame);
+	dpath_tx_hbuf(dp, c, buf);
 	return true;
-}
-
-static void copy_tx_done(struct dpath *dp, uint64_t cookie)
-{
-	hbuf_put(&dp->tx_pool, (uint32_t)cookie);
 }
 
 const struct policy policy_copy = {
@@ -112,6 +102,6 @@ const struct policy policy_copy = {
 	.rx = copy_rx,
 	.vmm_rx = copy_vmm_rx,
 	.tx = copy_tx,
-	.tx_done = copy_tx_done,
+	.tx_done = dpath_tx_hbuf_done,
 	.tx_in_vmm = true,
 };

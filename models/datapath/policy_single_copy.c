@@ -35,11 +35,6 @@ static bool single_copy_tx(struct dpath *dp, struct virtq_chain *c)
 	return dpath_tx_copied(dp, c, SITE_GUEST_TO_HYPERVISOR, REASON_POLICY);
 }
 
-static void single_copy_tx_done(struct dpath *dp, uint64_t cookie)
-{
-	hbuf_put(&dp->tx_pool, (uint32_t)cookie);
-}
-
 const struct policy policy_single_copy = {
 	.name = "single-copy",
 	.help = "one host copy: host kernel to and from the guest's buffer",
@@ -48,5 +43,5 @@ const struct policy policy_single_copy = {
 	.rx_post = single_copy_rx_post,
 	.rx = single_copy_rx,
 	.tx = single_copy_tx,
-	.tx_done = single_copy_tx_done,
+	.tx_done = dpath_tx_hbuf_done,
 };

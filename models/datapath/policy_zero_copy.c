@@ -101,6 +101,7 @@ static void zero_copy_rx_post(struct dpath *dp)
 	struct plat_devinfo dev = plat_dev_info(dp->rx_pl, dp->port);
 	enum zero_copy_post got = POSTED;
 
+	dp->rx_hungry = false;
 	if (!(dev.caps & PLAT_CAP_ZERO_COPY)) {
 		dpath_post_hbufs(dp, REASON_NO_CAPABILITY);
 		return;
@@ -203,7 +204,7 @@ static bool zero_copy_tx(struct dpath *dp, struct virtq_chain *c)
 static void zero_copy_tx_done(struct dpath *dp, uint64_t cookie)
 {
 	if (cookie & DPATH_HBUF) {
-		hbuf_put(&dp->tx_pool, (uint32_t)cookie);
+		dpath_tx_hbuf_done(dp, cookie);
 		return;
 	}
 	plat_dma_unmap(dp->tx_pl, dp->port, &dp->tx_seg[cookie * dp->max_segs],

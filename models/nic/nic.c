@@ -441,6 +441,22 @@ static uint32_t tx_peek(const struct nic_queue *q, uint32_t *len)
 	return 0;
 }
 
+/* To the end of the list of queues with frames to fetch. */
+static void tx_enlist(struct nic_queue *q)
+{
+	struct nic *n = q->nic;
+
+	if (q->tx_active)
+		return;
+	q->tx_active = true;
+	q->tx_next = NULL;
+	if (n->tx_last)
+		n->tx_last->tx_next = q;
+	else
+		n->tx_first = q;
+	n->tx_last = q;
+}
+
 /* Fetch frames, a queue after the other, as long as the send buffer has room. */
 static void tx_pump(struct nic *n)
 {
@@ -469,33 +485,17 @@ static void tx_pump(struct nic *n)
 		q->tx_head += ndesc;
 		if (!event_pending(&n->tx_dma_done))
 			evq_schedule(n->q, &n->tx_dma_done, n->tx_bus_free + n->cfg.dma_read);
-		if (q->tx_head != q->regs.tx_tail) { /* to the end of the list */
-			q->tx_active = true;
-			q->tx_next = NULL;
-			if (n->tx_last)
-				n->tx_last->tx_next = q;
-			else
-				n->tx_first = q;
-			n->tx_last = q;
-		}
+		if (q->tx_head != q->regs.tx_tail)
+			tx_enlist(q);
 	}
 }
 
 static void tx_bell(struct plat_line *line)
 {
 	struct nic_queue *q = line->ctx;
-	struct nic *n = q->nic;
 
-	if (!q->tx_active) {
-		q->tx_active = true;
-		q->tx_next = NULL;
-		if (n->tx_last)
-			n->tx_last->tx_next = q;
-		else
-			n->tx_first = q;
-		n->tx_last = q;
-	}
-	tx_pump(n);
+	tx_enlist(q);
+	tx_pump(q->nic);
 }
 
 /* Where a frame of len bytes lies in the send buffer: in one piece. */
