@@ -735,10 +735,10 @@ const struct report_section machine_report[] = {
 #undef GUESTS
 
 const struct report_col machine_sweep_cols[] = {
-	{"rx copies/pkt", "guests.rx.copies_per_packet", REPORT_RATIO},
-	{"tx copies/pkt", "guests.tx.copies_per_packet", REPORT_RATIO},
-	{"rx dropped", "guests.rx.drops", REPORT_COUNT},
-	{"tx dropped", "guests.tx.drops", REPORT_COUNT},
+	{"rx copies", "guests.rx.copies_per_packet", REPORT_RATIO},
+	{"tx copies", "guests.tx.copies_per_packet", REPORT_RATIO},
+	{"rx lost", "guests.rx.drops", REPORT_COUNT},
+	{"tx lost", "guests.tx.drops", REPORT_COUNT},
 	{"rx rate", "guests.rx.throughput_bps", REPORT_RATE},
 	{"rx p50", "guests.rx.latency_ns.p50", REPORT_TIME_NS},
 	{"rx p99", "guests.rx.latency_ns.p99", REPORT_TIME_NS},

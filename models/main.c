@@ -14,6 +14,18 @@ static bool list_policy(size_t i, struct cli_item *item)
 	return true;
 }
 
+static bool list_system(size_t i, struct cli_item *item)
+{
+	static const struct cli_item systems[] = {
+		{"baseline", "the policies as a scenario chooses them: scenarios/*.ini; works"},
+	};
+
+	if (i >= G_N_ELEMENTS(systems))
+		return false;
+	*item = systems[i];
+	return true;
+}
+
 /* The plot scripts are beside the build folder, or where they were installed. */
 static char *script_dir(void)
 {
@@ -64,6 +76,7 @@ int main(int argc, char **argv)
 		.run = machine_simulate,
 		.check = options_check,
 		.policy = list_policy,
+		.system = list_system,
 		.report = machine_report,
 		.sweep_cols = machine_sweep_cols,
 		.plot = plot,

@@ -37,8 +37,7 @@
 #define RING_ITEMS 16
 #define RING_SIZE  8
 
-/* ---- a case, and what comes of it --------------------------------------------------------------
- */
+/* ---- a case, and what comes of it ----------------------------------------------------- */
 
 struct ring_case {
 	uint64_t seed;
@@ -87,8 +86,7 @@ static inline unsigned ring_budget(const struct ring_case *c, unsigned kind, uin
 	return 1 + (unsigned)(ring_draw(c->seed, kind, turn) % c->budget);
 }
 
-/* ---- the list of events
- * -------------------------------------------------------------------------- */
+/* ---- the list of events --------------------------------------------------------------- */
 
 struct ref;
 
@@ -97,8 +95,7 @@ struct ref_event {
 	void (*fn)(struct ref *r);
 };
 
-/* ---- the world
- * ----------------------------------------------------------------------------------- */
+/* ---- the world ------------------------------------------------------------------------ */
 
 enum { REF_DRV, REF_DEV };
 
@@ -174,8 +171,7 @@ static inline bool ref_passed(uint16_t old, uint16_t new, uint16_t event)
 	return false;
 }
 
-/* ---- turns
- * ---------------------------------------------------------------------------------------- */
+/* ---- turns ---------------------------------------------------------------------------- */
 
 static inline void ref_begin(struct ref *r, unsigned who)
 {
@@ -280,8 +276,7 @@ static inline void ref_arrival(struct ref *r)
 		       ref_arrival);
 }
 
-/* ---- the driver, step by step
- * ---------------------------------------------------------------------- */
+/* ---- the driver, step by step --------------------------------------------------------- */
 
 static inline void drv_end(struct ref *r)
 {
@@ -386,8 +381,7 @@ static inline void drv_start(struct ref *r)
 	ref_step(r, REF_DRV, 0, drv_look);
 }
 
-/* ---- the device, step by step
- * ----------------------------------------------------------------------- */
+/* ---- the device, step by step --------------------------------------------------------- */
 
 static inline void dev_end(struct ref *r)
 {
@@ -490,8 +484,7 @@ static inline void dev_start(struct ref *r)
 		ref_step(r, REF_DEV, 0, dev_look);
 }
 
-/* ---- the whole case
- * ------------------------------------------------------------------------------------ */
+/* ---- the whole case ------------------------------------------------------------------- */
 
 static inline void ring_reference(const struct ring_case *c, struct ring_outcome *o)
 {

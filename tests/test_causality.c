@@ -3,7 +3,8 @@
  * test_causality.c - nobody sees a write before its time, nobody sleeps on a stale value.
  *
  * Buffers: the checked mode finds a read of bytes that are written later, alone and in whole runs,
- * and finds nothing in runs of all policies as they are.
+ * and finds nothing in runs of all policies as they are. Bursts of these runs must leave all that
+ * others can see as it was, and commits happen when their CPU's clock says.
  *
  * Ring words: a driver and a device on two CPUs (host/cpu.h) pass items through a virtqueue in
  * simulated memory, with random work, budgets, wake-up latencies and arrivals. The test logs each
@@ -25,8 +26,7 @@
 #define MIB       (1u << 20)
 #define ITEM_ADDR 4096u /* addresses of items: any that are not 0 */
 
-/* ---- ways to be wrong
- * ------------------------------------------------------------------------------ */
+/* ---- ways to be wrong ----------------------------------------------------------------- */
 
 enum breakage {
 	SOUND,
@@ -38,8 +38,7 @@ enum breakage {
 	BREAKAGES
 };
 
-/* ---- driver and device in simulated time
- * -------------------------------------------------------------- */
+/* ---- driver and device in simulated time ---------------------------------------------- */
 
 struct published {
 	sim_time at;
@@ -225,8 +224,7 @@ static bool dev_commit(struct worker *w)
 	return more;
 }
 
-/* ---- what happens around them
- * ---------------------------------------------------------------------------- */
+/* ---- what happens around them --------------------------------------------------------- */
 
 static void arrival_event(struct event *ev)
 {
@@ -269,8 +267,7 @@ static void fire_irq(struct plat_line *line)
 				     drawn(t, RING_DELAY_DRV, t->drv_wakes++, t->c->delay));
 }
 
-/* ---- a toy for many cases
- * ---------------------------------------------------------------------------------- */
+/* ---- a toy for many cases ------------------------------------------------------------- */
 
 static struct toy *toy_new(void)
 {
@@ -355,9 +352,7 @@ static void toy_run(struct toy *t, const struct ring_case *c, struct ring_outcom
 			fail_msg("case %" PRIu64 " does not end", c->seed);
 }
 
-/* ---- cases
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- cases ---------------------------------------------------------------------------- */
 
 /* 1 ns to 4 us, each binary order as likely. */
 static sim_time scale_of(uint64_t *x)
@@ -448,8 +443,7 @@ static struct tally play(uint64_t n, bool coarse, bool compare, enum breakage br
 	return y;
 }
 
-/* ---- tests of rings
- * -------------------------------------------------------------------------------------------- */
+/* ---- tests of rings ------------------------------------------------------------------- */
 
 static void no_wakeup_is_lost_in_a_million_interleavings(void **state)
 {
@@ -526,8 +520,7 @@ static void an_index_published_before_its_time_is_found(void **state)
 	assert_true(dev.different > 0);
 }
 
-/* ---- tests of buffers
- * ------------------------------------------------------------------------------------------ */
+/* ---- tests of buffers ----------------------------------------------------------------- */
 
 static void a_copy_of_bytes_of_a_later_time_is_found(void **state)
 {
@@ -641,13 +634,13 @@ static void a_run_that_reads_early_is_a_violation(void **state)
 	rig_close(&rig);
 }
 
-/* ---- bursts of whole runs ------------------------------------------------------------------------------------- */
+/* ---- bursts of whole runs ------------------------------------------------------------- */
 
 /* All that others can see of a guest's rings, the device's doorbells included. */
 struct visible {
 	uint16_t idx[2][4]; /* by queue: avail, used, avail_event, used_event */
 	uint32_t rx_tail, tx_tail;
-	uint16_t to_vmm;
+	uint16_t vmm_tail, vmm_head;
 };
 
 enum { WORKERS = 6 };
@@ -675,7 +668,8 @@ static struct visible visible(const struct guest *g)
 	}
 	v.rx_tail = g->port.drv.regs->rx_tail;
 	v.tx_tail = g->port.drv.regs->tx_tail;
-	v.to_vmm = g->dp.to_vmm.TAIL;
+	v.vmm_tail = g->dp.to_vmm.tail;
+	v.vmm_head = g->dp.to_vmm.head;
 	return v;
 }
 

@@ -18,8 +18,7 @@
 
 #define SLOT SIM_US /* of a frame of 1226 bytes at 10 Gbit/s */
 
-/* ---- departures, seen as they happen ----------------------------------------------------------
- */
+/* ---- departures, seen as they happen -------------------------------------------------- */
 
 struct seen {
 	sim_time *at;
@@ -97,8 +96,7 @@ static void watch_close(void)
 	rig_close(watch.rig);
 }
 
-/* ---- accounts kept apart ----------------------------------------------------------------------
- */
+/* ---- accounts kept apart -------------------------------------------------------------- */
 
 /* The integral of the number in the system over time; arrivals are read from the traffic again. */
 static unsigned __int128 occupancy(const struct rig *rig, int sender, const struct seen *out)
@@ -156,8 +154,7 @@ static bool same(unsigned __int128 a, unsigned __int128 b)
 	return a == b;
 }
 
-/* ---- one run of the wire ------------------------------------------------------------------------
- */
+/* ---- one run of the wire -------------------------------------------------------------- */
 
 static struct rig wire_run(const char *source, const char *size, uint64_t pps, uint64_t packets,
 			   uint64_t seed)
@@ -174,8 +171,7 @@ static struct rig wire_run(const char *source, const char *size, uint64_t pps, u
 	return rig;
 }
 
-/* ---- D/D/1 --------------------------------------------------------------------------------------
- */
+/* ---- D/D/1 ---------------------------------------------------------------------------- */
 
 static void evenly_spaced_frames_never_wait_up_to_full_load(void **state)
 {
@@ -205,8 +201,7 @@ static void above_full_load_waits_grow_by_the_same_step(void **state)
 	rig_close(&rig);
 }
 
-/* ---- M/D/1 and M/G/1
- * ----------------------------------------------------------------------------- */
+/* ---- M/D/1 and M/G/1 ------------------------------------------------------------------ */
 
 struct estimate {
 	double mean, error; /* error: standard, from replications */
@@ -283,8 +278,7 @@ static void imix_waits_as_mg1_says(void **state)
 		   n == 100000);
 }
 
-/* ---- Little's law
- * --------------------------------------------------------------------------------- */
+/* ---- Little's law --------------------------------------------------------------------- */
 
 static void little_holds_for_the_wire_and_for_the_way_to_the_host(void **state)
 {
@@ -342,8 +336,7 @@ static void little_holds_for_the_whole_way_out_of_a_guest(void **state)
 	}
 }
 
-/* ---- the stages of a frame
- * ------------------------------------------------------------------------ */
+/* ---- the stages of a frame ------------------------------------------------------------ */
 
 static void stages_of_each_run_add_up_to_its_latencies(void **state)
 {

@@ -13,7 +13,7 @@
 
 #define GBIT 1000000000ull
 
-/* ---- single slots ---------------------------------------------------------------------------- */
+/* ---- single slots --------------------------------------------------------------------- */
 
 static uint64_t bytes_of(uint32_t len)
 {
@@ -80,7 +80,7 @@ static void the_imix_slot_is_305_ns_on_average(void **state)
 	assert_near("imix slot, ns", (double)end / 12000 / 1000, 305.4667, 2e-7);
 }
 
-/* ---- many slots ------------------------------------------------------------------------------ */
+/* ---- many slots ----------------------------------------------------------------------- */
 
 /* The k-th end is the sum of all bits so far, over the rate, cut to whole picoseconds once. */
 static void no_drift(uint64_t rate_bps, sim_time from, const uint32_t *len, unsigned n)
@@ -126,7 +126,7 @@ static void an_idle_wire_begins_at_once_and_anew(void **state)
 	assert_int_equal(w.busy_ps, 677333 + 226666);
 }
 
-/* ---- frames of several slots ----------------------------------------------------------------- */
+/* ---- frames of several slots ---------------------------------------------------------- */
 
 enum { ARP, TCP4, TCP4_TS, UDP4, TCP6, UDP6, VLAN_TCP4, QINQ_UDP4, GRE4, BROKEN4 };
 
@@ -207,7 +207,7 @@ static void tso_frames_take_the_slots_computed_by_hand(void **state)
 	}
 }
 
-/* ---- whole runs ------------------------------------------------------------------------------ */
+/* ---- whole runs ----------------------------------------------------------------------- */
 
 struct ends {
 	void (*next)(struct event *ev); /* the NIC's own handler */
