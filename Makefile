@@ -63,7 +63,8 @@ TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 # Tests: a program each, in the world that it needs.
 TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/real_*.c))
 TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_plat_test.c \
-                tests/test_policy*.c tests/test_endpoint.c tests/fuzz_*.c))
+                tests/test_policy*.c tests/test_endpoint.c tests/test_nicdrv.c \
+                tests/test_demux.c tests/fuzz_*.c))
 TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
 TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)

@@ -67,7 +67,8 @@ struct key_decl {
 	 */
 	const char *choices;
 	const char *help; /* one line, lower case, no full stop */
-	/* KEY_STRING: judge the text. On false *why is what is wrong, freed with g_free(). */
+	/* KEY_STRING: judge the text, plain or not. On false *why is what is wrong, freed with
+	   g_free(). */
 	bool (*check)(const char *value, char **why);
 	/* KEY_STRING: the kind of a plain value, so that it gets a number, range and unit column.
 	 */

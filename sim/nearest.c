@@ -11,7 +11,7 @@ enum { ROW = 80, FAR = 4, SHOWN = 12 };
 
 static char fold(char c)
 {
-	return c == '-' ? '_' : g_ascii_tolower(c);
+	return (char)(c == '-' ? '_' : g_ascii_tolower(c));
 }
 
 unsigned nearest_distance(const char *a, const char *b)

@@ -32,7 +32,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(result_auto, result_free)
 
 /* ---- filled by the run ---- */
 
-void result_u64(struct result *r, const char *obj, const char *dir, const char *name, uint64_t v);
+void result_u64(struct result *r, const char *obj, const char *dir, const char *name, uint64_t n);
 /* A time; printed in ns. */
 void result_ps(struct result *r, const char *obj, const char *dir, const char *name, sim_time ps);
 /* num / den. */

@@ -42,12 +42,14 @@ fi
 only=${ONLY:-}
 for src in tests/test_*.c tests/real_*.c tests/fuzz_*.c; do
 	name=$(basename "$src" .c)
+	# shellcheck disable=SC2053 # a pattern
 	[ -n "$only" ] && [[ $name != $only ]] && continue
 	run "$name" "${wrap[@]}" "$B/tests/$name"
 done
 if [ -z "${VALGRIND:-}" ]; then
 	for src in tests/test_*.sh; do
 		name=$(basename "$src")
+		# shellcheck disable=SC2053 # a pattern
 		[ -n "$only" ] && [[ $name != $only ]] && continue
 		run "$name" bash "$src"
 	done

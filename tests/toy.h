@@ -72,7 +72,11 @@ static inline void toy_give(const char *folder, const char *name, const char *te
 
 static inline bool toy_check_size(const char *value, char **why)
 {
-	if (strcmp(value, "imix") == 0 || g_str_has_prefix(value, "uniform:"))
+	g_autofree char *no_size = NULL;
+	uint64_t bytes;
+
+	if (strcmp(value, "imix") == 0 || g_str_has_prefix(value, "uniform:") ||
+	    units_parse(KEY_BYTES, value, NULL, &bytes, &no_size))
 		return true;
 	*why = g_strdup_printf("\"%s\" is no size; write 1500B, imix or uniform:60B..1514B", value);
 	return false;
@@ -226,9 +230,9 @@ static const struct report_col toy_cols[] = {
 };
 static const struct report_col toy_core_cols[] = {{"busy", "busy_ratio", REPORT_PERCENT}, {0}};
 static const struct report_section toy_report[] = {
-	{"packets", REPORT_ROWS, "guest|guests", "packets", toy_cols, NULL, REPORT_COUNT},
-	{"drops", REPORT_NONZERO, "guest", NULL, NULL, "drops.*", REPORT_COUNT},
-	{"cores", REPORT_ROWS, "host.core*", NULL, toy_core_cols, NULL, REPORT_COUNT},
+	{"packets", REPORT_ROWS, "guest|guests", .when = "packets", .cols = toy_cols},
+	{"drops", REPORT_NONZERO, "guest", .pattern = "drops.*"},
+	{"cores", REPORT_ROWS, "host.core*", .cols = toy_core_cols},
 	{0},
 };
 static const struct report_col toy_sweep_cols[] = {

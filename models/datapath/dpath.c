@@ -39,11 +39,12 @@ static void rx_shared(struct dpath *dp)
 {
 	struct dpath_burst *b = &dp->rxb;
 	struct pktq_entry *e;
+	bool falls = dp->rx_policy->rx_copies == 0; /* else it is the copy that is made anyway */
 
 	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
 		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
-		dpath_to_guest(dp, dp->rx_pl, b, e->frame, SITE_HYPERVISOR_TO_GUEST, e->reason,
-			       hbuf_pieces(e->pool, e->buf));
+		dpath_to_guest(dp, dp->rx_pl, b, e->frame, SITE_HYPERVISOR_TO_GUEST,
+			       falls ? e->reason : REASON_POLICY, hbuf_pieces(e->pool, e->buf));
 		b->work++;
 	}
 }
@@ -224,7 +225,7 @@ void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, st
 	struct piece piece[DPATH_PIECES], header[VIRTQ_NET_HDR_BYTES];
 	uint16_t head[MAX_MERGE];
 	uint32_t bytes[MAX_MERGE], need = f->len + VIRTQ_NET_HDR_BYTES;
-	enum drop_reason why;
+	enum drop_reason why = DROP_GUEST_RING_EMPTY;
 	unsigned nseg, n = take_chains(dp, pl, need, head, bytes, seg, &nseg, &why);
 
 	if (!n) {

@@ -63,7 +63,6 @@ enum copy_reason {
 	X(OVERSIZE, oversize)                 /* longer than the NIC's mtu */                      \
 	X(DMA_FAULT, dma_fault)               /* the IOMMU refused the NIC's access */             \
 	X(VMM_QUEUE_FULL, vmm_queue_full)     /* queue between host kernel and device emulator */  \
-	X(POOL_EMPTY, pool_empty)             /* no hypervisor or VMM buffer left */               \
 	X(GUEST_RING_EMPTY, guest_ring_empty) /* the guest has no receive buffer available */      \
 	X(GUEST_QUEUE_STOPPED, guest_queue_stopped) /* the guest broke its virtqueue */            \
 	X(SHORT_BUFFER, short_buffer)               /* the guest's buffer is too small */          \

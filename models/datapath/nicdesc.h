@@ -60,6 +60,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little-endia
 /* Registers of one queue pair. Driver writes tails and masks, device clears a mask as it raises. */
 struct nic_regs {
 	uint32_t rx_tail, tx_tail;
+	uint32_t rx_taken; /* not on the 82599: receive descriptors that the driver is done with */
 	bool rx_irq, tx_irq;
 };
 

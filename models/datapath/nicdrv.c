@@ -104,6 +104,7 @@ unsigned nicdrv_reap_tx(struct nicdrv *d, struct plat *pl, uint64_t *cookie, uns
 
 void nicdrv_flush_rx(struct nicdrv *d, struct plat *pl)
 {
+	d->regs->rx_taken = d->rx.reaped;
 	if (d->regs->rx_tail == d->rx.tail)
 		return;
 	d->regs->rx_tail = d->rx.tail;

@@ -18,7 +18,7 @@ struct pktq_entry {
 	struct frame *frame;
 	struct hbuf_pool *pool;
 	uint32_t buf;
-	enum copy_reason reason; /* for the copies that the consumer makes */
+	enum copy_reason reason; /* of a copy that the consumer would not make otherwise */
 };
 
 struct pktq {

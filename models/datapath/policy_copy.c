@@ -54,9 +54,9 @@ static unsigned copy_vmm_rx_from(struct dpath *dp, struct pktq *q, unsigned budg
 	while (n < budget && (e = pktq_take(q))) {
 		plat_stamp(pl, e->frame, STAGE_VMM_WAIT);
 		plat_charge(pl, PLAT_W_SYSCALL, 1);
-		pieces_copy(pl, e->frame, SITE_HYPERVISOR_TO_VMM, e->reason, mine,
+		pieces_copy(pl, e->frame, SITE_HYPERVISOR_TO_VMM, REASON_POLICY, mine,
 			    hbuf_pieces(e->pool, e->buf), e->frame->len);
-		dpath_to_guest(dp, pl, &dp->vmmb, e->frame, SITE_VMM_TO_GUEST, e->reason, mine);
+		dpath_to_guest(dp, pl, &dp->vmmb, e->frame, SITE_VMM_TO_GUEST, REASON_POLICY, mine);
 		n++;
 	}
 	return n;

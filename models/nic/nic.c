@@ -326,7 +326,7 @@ static void receive(struct nic *n, struct frame *f)
 	uint32_t target = nic_filter(n, f);
 	struct nic_queue *q = rx_queue(n, target);
 	sim_time now = evq_now(n->q), start;
-	uint32_t ndesc, filled = q->rx_done - *q->driver_reaped;
+	uint32_t ndesc, filled = q->rx_done - q->regs.rx_taken;
 
 	n->rx_frames++;
 	q->seen++;
@@ -344,7 +344,7 @@ static void receive(struct nic *n, struct frame *f)
 	ndesc = rx_claim(q, f->len);
 	if (!ndesc) {
 		/* Full if the driver could post no more; else there is nothing to post. */
-		bool full = q->regs.rx_tail - *q->driver_reaped + 4 > q->rx.size;
+		bool full = q->regs.rx_tail - q->regs.rx_taken + 4 > q->rx.size;
 		rx_drop(n, f, full ? DROP_NIC_RING_FULL : DROP_NO_DESCRIPTOR);
 		return;
 	}
@@ -651,7 +651,6 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 	q->nic = n;
 	q->rx = *rx;
 	q->tx = *tx;
-	q->driver_reaped = &drv->rx.reaped;
 	drv->regs = &q->regs;
 	drv->tx.bell = &q->tx_bell;
 	event_init(&q->rx_itr, rx_itr_event);

@@ -42,10 +42,9 @@ struct nic_queue {
 	struct nic *nic;
 	struct nic_ring rx, tx;
 	struct nic_regs regs;
-	uint32_t rx_head;        /* next receive descriptor to take; advanced by the device */
-	uint32_t rx_done;        /* descriptors before it are written back */
-	uint32_t tx_head;        /* next send descriptor to fetch */
-	uint32_t *driver_reaped; /* the driver's position, to tell a full ring from an empty one */
+	uint32_t rx_head; /* next receive descriptor to take; advanced by the device */
+	uint32_t rx_done; /* descriptors before it are written back */
+	uint32_t tx_head; /* next send descriptor to fetch */
 	uint16_t requester;
 	bool tx_active; /* on the NIC's list of queues with work */
 	struct nic_queue *tx_next;

@@ -89,10 +89,11 @@ static pcap_t *open_pcap(const char *path, FILE *f, GError **err)
 		g_set_error(err, TRAFFIC_ERROR, TRAFFIC_ERROR_FORMAT,
 			    "capture '%s' is compressed; unpack it with %s first", path, tool);
 	else
-		g_set_error(err, TRAFFIC_ERROR, TRAFFIC_ERROR_FORMAT,
-			    "capture '%s' has no valid pcap or pcapng header: %s; give it a file that "
-			    "tcpdump or Wireshark wrote",
-			    path, text);
+		g_set_error(
+			err, TRAFFIC_ERROR, TRAFFIC_ERROR_FORMAT,
+			"capture '%s' has no valid pcap or pcapng header: %s; give it a file that "
+			"tcpdump or Wireshark wrote",
+			path, text);
 	return NULL;
 }
 
