@@ -209,9 +209,8 @@ static void print_report(struct session *s, struct study *st, const struct study
 	g_string_append_printf(out, "%s, seed %" G_GUINT64_FORMAT "%s\n", base, run->seed,
 			       result_partial(run->result) ? ", PARTIAL" : "");
 	if (study_is_swept(st))
-		g_string_append_printf(
-			out, "base point; `%s sweep` does all of %zu points, %u repeats\n",
-			s->prog->name, sweep_points(st->sweep), sweep_repeats(st->sweep));
+		g_string_append_printf(out, "base point; `%s sweep` does all of %zu points\n",
+				       s->prog->name, sweep_points(st->sweep));
 	report_print(s->prog->report, run->sc, run->result, out);
 	describe_expectations(st, run, out);
 	print_out(s, table_stream(s), out->str);

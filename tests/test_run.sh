@@ -300,6 +300,7 @@ test_sweep()
 	check "both tables say the same" tables_agree
 	check "... and what the result files say" table_and_json
 	check "the last key varies fastest" points_order
+	check "a swept time stands in nanoseconds, in a column that says so" time_column
 	check "repeats differ in their seed, points do not" repeat_seeds
 	check "two threads write the same bytes" threads_agree
 	check "without --out the folder is out/ and the scenario's name" default_folder
@@ -368,6 +369,13 @@ points_order()
 {
 	awk -F, '$2 == 1 && !seen[$1]++ { print $1, $4, $5 }' study/results.csv >a
 	printf '%s\n' '1 copy 100' '2 copy 1500' '3 zero-copy 100' '4 zero-copy 1500' | same - a
+}
+
+time_column()
+{
+	exits 0 "$vnicsim" sweep -q two.ini --set "sweep.bulk.start=1us, 2500ps" --out times &&
+		cut -d , -f 4 times/results.csv | uniq >got && printf '%s
+' traffic_bulk_start_ns 1000 2.5 | same - got
 }
 
 repeat_seeds()

@@ -37,7 +37,8 @@ struct sender {
 	void (*made)(void *ctx, struct frame *f);
 	void *ctx;
 	sim_time stop; /* when it has ended: one mean gap after its last frame's time, or its end */
-	const struct source *misdirected; /* of the first frame that had no book; the run must end */
+	const struct source
+		*misdirected; /* of the first frame that had no book; the run must end */
 	uint64_t misdirected_num;
 };
 
