@@ -264,7 +264,8 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	}
 	hn->rx_queues = c.queues;
 	c.queues = hn->guests + 1; /* each guest has one to send by */
-	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu, &c, m->traffics, m->guests);
+	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
+		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
 	hn->domain = iommu_domain_new(m->iommu);
 	iommu_attach(m->iommu, (uint16_t)(0x100 + (hn - m->nic)), hn->domain);
 	plat_dma_init(&hn->dma, &m->q, m->mem, m->iommu, hn->domain,

@@ -181,7 +181,8 @@ static struct nic_dma *fifo_first(struct nic_fifo *x)
 	return x->head == x->tail ? NULL : &x->ring[x->head & x->mask];
 }
 
-static void fifo_put(struct nic_fifo *x, struct nic_dma d)
+/* The next place, to be filled in: a struct by value would be stored twice. */
+static struct nic_dma *fifo_add(struct nic_fifo *x)
 {
 	if (x->tail - x->head > x->mask) { /* once, up to what the NIC's buffers hold */
 		uint32_t old = x->mask + 1;
@@ -190,7 +191,13 @@ static void fifo_put(struct nic_fifo *x, struct nic_dma d)
 			x->ring[(i & (2 * old - 1))] = x->ring[i & (old - 1)];
 		x->mask = 2 * old - 1;
 	}
-	x->ring[x->tail++ & x->mask] = d;
+	return &x->ring[x->tail++ & x->mask];
+}
+
+static bool is_buffer(const struct nic *n, hpa_t hpa)
+{
+	uint8_t owner = mem_frame(n->mem, hpa)->owner;
+	return owner == MEM_HYP || owner == MEM_GUEST;
 }
 
 /*
@@ -207,8 +214,8 @@ static bool dma_move(struct nic *n, struct nic_queue *q, struct frame *f, uint64
 		if (iommu_translate(n->iommu, q->requester, (iova_t){iova}, len, access, now,
 				    &hit) != IOMMU_OK)
 			return false;
-		if (mem_frame(n->mem, hit.hpa)->owner != MEM_HYP &&
-		    mem_frame(n->mem, hit.hpa)->owner != MEM_GUEST) {
+		/* A page in the IOTLB was looked at when it came there. */
+		if ((!hit.hit || hit.stale || n->look_always) && !is_buffer(n, hit.hpa)) {
 			mem_violation(n->mem, now, n->name, "DMA to memory that is no buffer",
 				      hit.hpa);
 			return false;
@@ -327,6 +334,7 @@ static void receive(struct nic *n, struct frame *f)
 	struct nic_queue *q = rx_queue(n, target);
 	sim_time now = evq_now(n->q), start;
 	uint32_t ndesc, filled = q->rx_done - q->regs.rx_taken;
+	struct nic_dma *dma;
 
 	n->rx_frames++;
 	q->seen++;
@@ -352,12 +360,13 @@ static void receive(struct nic *n, struct frame *f)
 	start = now > n->rx_bus_free ? now : n->rx_bus_free;
 	n->rx_bus_free = start + bus_ps(n, f->len + (uint64_t)ndesc * NIC_DESC_BYTES);
 	n->rx_bus_busy += n->rx_bus_free - start;
-	fifo_put(&n->rx_dma, (struct nic_dma){.frame = f,
-					      .queue = q,
-					      .done = n->rx_bus_free + n->cfg.dma_write,
-					      .desc = q->rx_head,
-					      .ndesc = ndesc,
-					      .target = target});
+	dma = fifo_add(&n->rx_dma);
+	dma->frame = f;
+	dma->queue = q;
+	dma->done = n->rx_bus_free + n->cfg.dma_write;
+	dma->desc = q->rx_head;
+	dma->ndesc = ndesc;
+	dma->target = target;
 	q->rx_head += ndesc;
 	if (!event_pending(&n->rx_dma_done))
 		evq_schedule(n->q, &n->rx_dma_done, n->rx_bus_free + n->cfg.dma_write);
@@ -463,6 +472,7 @@ static void tx_pump(struct nic *n)
 	while (n->tx_first) {
 		struct nic_queue *q = n->tx_first;
 		uint32_t len, ndesc = tx_peek(q, &len);
+		struct nic_dma *dma;
 		sim_time start;
 
 		if (ndesc && n->tx_held + len > n->cfg.tx_buffer && n->tx_held)
@@ -477,11 +487,12 @@ static void tx_pump(struct nic *n)
 		n->tx_bus_free = start + bus_ps(n, len + (uint64_t)ndesc * NIC_DESC_BYTES);
 		n->tx_bus_busy += n->tx_bus_free - start;
 		n->tx_held += len;
-		fifo_put(&n->tx_dma, (struct nic_dma){.frame = *nic_ring_tag(&q->tx, q->tx_head),
-						      .queue = q,
-						      .done = n->tx_bus_free + n->cfg.dma_read,
-						      .desc = q->tx_head,
-						      .ndesc = ndesc});
+		dma = fifo_add(&n->tx_dma);
+		dma->frame = *nic_ring_tag(&q->tx, q->tx_head);
+		dma->queue = q;
+		dma->done = n->tx_bus_free + n->cfg.dma_read;
+		dma->desc = q->tx_head;
+		dma->ndesc = ndesc;
 		q->tx_head += ndesc;
 		if (!event_pending(&n->tx_dma_done))
 			evq_schedule(n->q, &n->tx_dma_done, n->tx_bus_free + n->cfg.dma_read);
@@ -599,7 +610,8 @@ static void tx_dma_event(struct event *ev)
  */
 
 void nic_init(struct nic *n, const char *name, struct evq *q, struct world *world,
-	      struct iommu *iommu, const struct nic_config *cfg, unsigned traffics, unsigned guests)
+	      struct iommu *iommu, bool protects, const struct nic_config *cfg, unsigned traffics,
+	      unsigned guests)
 {
 	uint32_t slots = 16;
 
@@ -608,6 +620,7 @@ void nic_init(struct nic *n, const char *name, struct evq *q, struct world *worl
 			  .iommu = iommu,
 			  .mem = world->mem,
 			  .cfg = *cfg,
+			  .look_always = !protects || world->mem->shadow,
 			  .bus_byte_as =
 				  (uint64_t)((unsigned __int128)8 * SIM_S * 1000000 / cfg->bus_bps),
 			  .rx_wire = {.rate_bps = cfg->link_bps},

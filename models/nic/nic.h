@@ -112,6 +112,7 @@ struct nic {
 	struct iommu *iommu;
 	struct mem *mem;
 	struct nic_config cfg;
+	bool look_always;        /* at every page that DMA touches: whose it is */
 	uint64_t bus_byte_as;    /* a byte on the bus, attoseconds */
 	struct nic_queue *queue; /* cfg.queues of them */
 	bool *rule;              /* by traffic: its frames' receiver is decided by a rule */
@@ -152,9 +153,10 @@ struct nic {
 	uint64_t rx_frames, tx_frames, rx_dropped;
 };
 
-/* `requester` is the function's id on the bus; queues' rings are set up by the caller. */
+/* `protects`: the IOMMU is on. `requester` is the function's id on the bus; queues' rings are set
+ * up by the caller. */
 void nic_init(struct nic *n, const char *name, struct evq *q, struct world *world,
-	      struct iommu *iommu, const struct nic_config *cfg, unsigned traffics,
+	      struct iommu *iommu, bool protects, const struct nic_config *cfg, unsigned traffics,
 	      unsigned guests);
 void nic_fini(struct nic *n);
 
