@@ -43,7 +43,7 @@ worlds()
 		esac
 		;;
 	models/plat/real/*) echo real ;;
-	models/plat/test/* | tests/test_virtq*.h) echo test ;;
+	models/plat/test/* | tests/test_virtq*.h | tests/policy_rig.h) echo test ;;
 	tests/*.c)
 		if [[ $tests_test == *" $(basename "$1" .c) "* ]]; then
 			echo test
