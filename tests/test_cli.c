@@ -217,12 +217,13 @@ static void sweep_does_not_depend_on_the_number_of_threads(void **state)
 {
 	static const char *const files[] = {"results.csv", "wide.csv", "point-0001.json",
 					    "point-0003-r2.json", "all.json"};
+	static char *table; /* not on the stack: leak checkers look for it in the child, too */
 
 	(void)state;
 	give("s.ini", SWEPT);
 	assert_int_equal(run("toy sweep s.ini --out x --json x/all.json --set scenario.repeat=3"),
 			 0);
-	g_autofree char *table = g_strdup(out);
+	table = g_strdup(out);
 	assert_int_equal(run("toy sweep s.ini --out y --json y/all.json -j 4 "
 			     "--set scenario.repeat=3"),
 			 0);
@@ -240,6 +241,7 @@ static void sweep_does_not_depend_on_the_number_of_threads(void **state)
 	*strstr(table, "results:") = 0;
 	*strstr(out, "results:") = 0;
 	assert_string_equal(table, out);
+	g_clear_pointer(&table, g_free);
 }
 
 static void a_smaller_sweep_leaves_no_points_of_the_larger_one(void **state)

@@ -207,6 +207,32 @@ static void capability_lost_in_mid_run_lets_posted_buffers_finish(void **state)
 	rig_free(r);
 }
 
+/* Hypervisor buffers that the device still has need a chain each, so these are not given away. */
+static void capability_that_comes_back_costs_no_frame(void **state)
+{
+	struct rig *r =
+		rig_new((struct rig_opts){.policy = "zero-copy", .bufs = 8, .no_zero_copy = true});
+	unsigned empty = 0, posted;
+
+	(void)state;
+	host_rx(r); /* eight hypervisor buffers for the device */
+	r->port.info.caps |= PLAT_CAP_ZERO_COPY;
+	for (unsigned i = 0; i < 12; i++)
+		rx_post(r, 4, 12 + MAX_FRAME);
+	publish(r, &r->rx);
+	host_rx(r);
+	posted = r->dp.rx_posted;
+	assert_int_equal(posted, 4);
+	for (unsigned i = 0; i < 12; i++)
+		assert_true(arrive(r, 500 + i));
+	host_rx(r);
+	assert_int_equal(take(r, &empty), 12);
+	assert_int_equal(drops(&r->rxl), 0);
+	assert_int_equal(r->rxl.fallbacks[REASON_NO_CAPABILITY], 8);
+	memory_is_as_expected(r);
+	rig_free(r);
+}
+
 static void device_queue_that_is_not_the_guests_takes_hypervisor_buffers(void **state)
 {
 	struct rig *r = rig_new((struct rig_opts){.policy = "zero-copy",
@@ -435,6 +461,7 @@ int main(void)
 		cmocka_unit_test(
 			zero_copy_without_guest_buffers_leaves_the_drop_to_the_device_and_hears_of_new_ones),
 		cmocka_unit_test(capability_lost_in_mid_run_lets_posted_buffers_finish),
+		cmocka_unit_test(capability_that_comes_back_costs_no_frame),
 		cmocka_unit_test(device_queue_that_is_not_the_guests_takes_hypervisor_buffers),
 		cmocka_unit_test(full_queue_to_the_emulator_drops_by_name_and_gives_buffers_back),
 		cmocka_unit_test(work_between_burst_and_commit_keeps_the_worker_awake),

@@ -44,6 +44,39 @@ static unsigned segs_bound(const struct virtq_seg *seg, unsigned n, uint32_t len
 	return bound;
 }
 
+/*
+ * Are the guest's remaining chains needed for frames that come by hypervisor buffers? One for each
+ * such buffer that the device still has from a fallback, and one in nine if a shared queue may
+ * bring frames for several guests.
+ */
+static bool chains_are_reserved(const struct dpath *dp)
+{
+	unsigned chains = virtq_dev_left(&dp->rxq), out = dp->rx_pool.n - dp->rx_pool.top;
+
+	return (out && chains <= out) || (dp->shared && chains && chains <= dp->rx_posted / 8);
+}
+
+/* Map a chain behind the place of its header, as much as a frame can need. False: refused. */
+static bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin,
+			     struct plat_seg *dma, unsigned *n)
+{
+	uint32_t skip = VIRTQ_NET_HDR_BYTES, left = dp->max_frame;
+
+	*n = 0;
+	for (unsigned i = 0; i < nin && left; i++) {
+		uint32_t part = skip < in[i].len ? skip : in[i].len, len = in[i].len - part;
+		skip -= part;
+		len = len < left ? len : left;
+		left -= len;
+		if (len && !plat_dma_map(dp->rx_pl, dp->port, (gpa_t){in[i].addr.a + part}, len,
+					 PLAT_FROM_DEVICE, dma, dp->max_segs, n)) {
+			plat_dma_unmap(dp->rx_pl, dp->port, dma, *n);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Give the guest's next receive chain to the device. */
 static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 {
@@ -52,10 +85,9 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 	struct plat *pl = dp->rx_pl;
 	struct dpath_rx_slot *slot;
 	struct plat_seg *dma;
-	unsigned n = 0, bound, chains = virtq_dev_left(&dp->rxq);
-	uint32_t skip = VIRTQ_NET_HDR_BYTES, left = dp->max_frame;
+	unsigned n, bound;
 
-	if (dp->shared && chains && chains <= dp->rx_posted / 8)
+	if (chains_are_reserved(dp))
 		return NO_ROOM;
 	if (!virtq_dev_pop(&dp->rxq, pl, &c, seg, DPATH_SEGS))
 		return NO_CHAIN;
@@ -64,7 +96,7 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 		return SHORT_CHAIN;
 	}
 	in = seg + c.nout;
-	bound = segs_bound(in, c.nin, left + skip);
+	bound = segs_bound(in, c.nin, dp->max_frame + VIRTQ_NET_HDR_BYTES);
 	if (bound > dp->max_segs || plat_dev_rx_room(pl, dp->port) < bound) {
 		virtq_dev_unpop(&dp->rxq, 1);
 		return bound > dp->max_segs ? SHORT_CHAIN : NO_ROOM;
@@ -74,17 +106,9 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 	if (!dpath_pieces(&dp->rxq, pl, in, c.nin, 0, VIRTQ_NET_HDR_BYTES, PLAT_WRITE,
 			  slot->header))
 		goto refused;
-	for (unsigned i = 0; i < c.nin && left; i++) {
-		uint32_t part = skip < in[i].len ? skip : in[i].len, len = in[i].len - part;
-		skip -= part;
-		len = len < left ? len : left;
-		left -= len;
-		if (len && !plat_dma_map(pl, dp->port, (gpa_t){in[i].addr.a + part}, len,
-					 PLAT_FROM_DEVICE, dma, dp->max_segs, &n)) {
-			plat_dma_unmap(pl, dp->port, dma, n);
-			virtq_dev_fail(&dp->rxq, VIRTQ_ERR_ADDR_RANGE);
-			goto refused;
-		}
+	if (!zero_copy_map_rx(dp, in, c.nin, dma, &n)) {
+		virtq_dev_fail(&dp->rxq, VIRTQ_ERR_ADDR_RANGE);
+		goto refused;
 	}
 	slot->head = c.head;
 	slot->nseg = (uint16_t)n;
