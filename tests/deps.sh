@@ -4,7 +4,7 @@
 set -eu
 need=""
 for p in gcc make pkg-config libglib2.0-dev libpcap-dev libjansson-dev libcmocka-dev libxxhash-dev \
-	gnuplot-nox; do
+	gnuplot-nox fonts-dejavu-core; do
 	dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' && continue
 	[ "$p" = gnuplot-nox ] && command -v gnuplot >/dev/null && continue
 	[ "$p" = pkg-config ] && command -v pkg-config >/dev/null && continue
