@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cli_verbs.h - what the command line's parser (cli.c) and its verbs (cli_verbs.c) share; for them
+ * alone.
+ *
+ * A verb is called once, with all options parsed and `rest` never NULL, and returns the exit code.
+ * It may read the session's options but owns none of them.
+ */
+#ifndef SIM_CLI_VERBS_H
+#define SIM_CLI_VERBS_H
+
+#include <stdbool.h>
+#include <glib.h>
+#include "cli.h"
+#include "progress.h"
+
+enum { THREADS_MAX = 256 };
+
+struct options {
+	char **sets, **rest;
+	char *seed, *out, *json;
+	gboolean quiet, help, markdown;
+	gint jobs;
+};
+
+struct session {
+	const struct cli_program *prog;
+	const struct verb *verb;
+	struct options o;
+	struct progress progress;
+	int code; /* the highest so far */
+};
+
+struct verb {
+	const char *name, *arguments, *help;
+	bool runs, plots, lists; /* which options it has */
+	int (*fn)(struct session *s);
+	const char *examples; /* %s is the program */
+};
+
+int verb_run(struct session *s);
+int verb_sweep(struct session *s);
+int verb_check(struct session *s);
+int verb_plot(struct session *s);
+int verb_list(struct session *s);
+
+/* From now on the first SIGINT ends runs early, their results being partial; the second kills. */
+void cli_catch_sigint(void);
+/* Says what is wrong with the command line; returns the code for it. */
+__attribute__((format(printf, 2, 3))) int cli_usage_error(const struct cli_program *prog,
+							  const char *format, ...);
+
+#endif
