@@ -3,7 +3,7 @@
 #
 # test_plots.sh - studies and results become the right tables, and tables become pictures.
 #
-# Builds a program of a few lines around sim/plot.c (CC, default cc), so that it needs no other part
+# Builds a program of a few lines around sim/plot*.c (CC, default cc), so that it needs no other part
 # of the tree, and gives it studies written here, whose tables can be told by hand. Prints TAP;
 # exits 1 if a check failed, 77 if gnuplot is missing.
 set -uo pipefail
@@ -64,7 +64,7 @@ build_driver()
 	# shellcheck disable=SC2046
 	"${CC:-cc}" -std=gnu11 -g -O1 -Wall -Wextra -I"$root" \
 		$(pkg-config --cflags glib-2.0 jansson) -o "$tmp/driver" "$tmp/driver.c" \
-		"$root/sim/plot.c" "$root/sim/outfile.c" "$root/sim/sim_error.c" \
+		"$root"/sim/plot*.c "$root/sim/outfile.c" "$root/sim/sim_error.c" \
 		$(pkg-config --libs glib-2.0 jansson)
 }
 
