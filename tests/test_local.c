@@ -262,11 +262,12 @@ static void overwriting_a_lent_chain_is_seen_and_a_copied_one_is_not(void **stat
 
 	(void)state;
 	for (unsigned p = 0; p < 3; p++) {
-		struct run run = run_text(
-			"[host]\ncores = 4\n[nic eth0]\n[guest vm1..vm2]\npolicy = %s\n"
-			"delivery = process\noverwrite = 3us\n[traffic t]\nfrom = vm1\nto = vm2\nsize = 1000B\n"
-			"pps = 20000\npackets = %u\n",
-			policy[p], N);
+		struct run run =
+			run_text("[host]\ncores = 4\n[nic eth0]\n[guest vm1..vm2]\npolicy = %s\n"
+				 "delivery = process\noverwrite = 3us\n[traffic t]\nfrom = vm1\nto "
+				 "= vm2\nsize = 1000B\n"
+				 "pps = 20000\npackets = %u\n",
+				 policy[p], N);
 		run_ok(&run);
 		run_is(&run, "vm2.local.delivered", N);
 		seen[p] = run_int(&run, "vm2.local.hazards.overwrite_seen");
@@ -341,6 +342,93 @@ static void receiver_without_buffers_does_not_hold_up_others(void **state)
 	assert_true(run_int(&run, "vm2.local.drops") > 0);
 	run_is(&run, "vm3.local.delivered", 50);
 	run_free(&run);
+}
+
+/* Several senders are faster than one receiver: what its queue does not hold is dropped. */
+static void queue_to_a_receiver_is_bounded_and_its_drops_counted(void **state)
+{
+	struct run run = run_text("[host]\ncores = 16\n[nic eth0]\n[guest vm1..vm4]\n"
+				  "policy = copy\ndelivery = process\n[traffic t]\n"
+				  "from = vm2..vm4\nto = vm1\nsize = 1500B\nrate = max\n"
+				  "packets = 6000\n");
+	uint64_t full;
+
+	(void)state;
+	run_ok(&run);
+	conserves(&run, three);
+	full = run_int(&run, "vm1.local.drops.local_queue_full");
+	assert_true(full > 0);
+	assert_true(run_int(&run, "vm1.local.delivered") > 1000);
+	/* Each of them had been copied once. */
+	run_is(&run, "vm1.local.wasted_copies", run_int(&run, "vm1.local.drops"));
+	run_free(&run);
+}
+
+/* How many chains the sender has back when the receiver's first frame is published. */
+static struct {
+	struct guest *sender, *receiver;
+	bool (*commit)(struct worker *w);
+	int back;
+} watched;
+
+static bool watch(struct worker *w)
+{
+	uint16_t before = watched.receiver->dp.rxq.published_used;
+	bool more = watched.commit(w);
+
+	if (watched.receiver->dp.rxq.published_used != before && watched.back < 0)
+		watched.back = watched.sender->dp.txq.published_used;
+	return more;
+}
+
+static void lent_chain_returns_when_consumed_and_a_copied_one_at_once(void **state)
+{
+	static const int back[] = {1, 0, 0};
+
+	(void)state;
+	for (unsigned p = 0; p < 3; p++) {
+		struct rig rig = rig_open("[nic eth0]\n[guest vm1..vm2]\npolicy = %s\n"
+					  "[traffic t]\nfrom = vm1\nto = vm2\npps = 1000\n"
+					  "packets = 1\n",
+					  policy_name[p]);
+		struct worker *w = p ? &rig.m->guest[1].hrx : &rig.m->guest[1].hvmm;
+		struct dpath *dp = &rig.m->guest[0].dp;
+
+		watched.sender = &rig.m->guest[0];
+		watched.receiver = &rig.m->guest[1];
+		watched.commit = w->commit;
+		watched.back = -1;
+		w->commit = watch;
+		rig_run(&rig);
+		assert_int_equal(watched.back, back[p]);
+		assert_int_equal(dp->txq.published_used, 1);
+		assert_int_equal(dp->out->chains, 0);
+		rig_close(&rig);
+	}
+}
+
+/* After the run and its drain every slot and every buffer is where it was, or on its way back. */
+static void slots_and_buffers_come_back(void **state)
+{
+	(void)state;
+	for (unsigned p = 0; p < 3; p++) {
+		struct rig rig = rig_open(
+			"[nic eth0]\n[guest vm1..vm3]\npolicy = %s\n[traffic t]\n"
+			"from = vm1..vm3\nto = vm1..vm3, wire\nrate = max\npackets = 3000\n"
+			"[traffic b]\nfrom = vm1\nto = all\npps = 10000\npackets = 100\n",
+			policy_name[p]);
+
+		rig_run(&rig);
+		for (unsigned i = 0; i < 3; i++) {
+			struct dpath *dp = &rig.m->guest[i].dp;
+			for (unsigned k = 0; k < OUTBOX_SLOTS / DPATH_BURST; k++)
+				outbox_reclaim(dp);
+			assert_int_equal(dp->out->top, OUTBOX_SLOTS);
+			assert_int_equal(dp->out->lent.top, 0);
+			assert_int_equal(dp->out->chains, 0);
+		}
+		rig_close(&rig);
+	}
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -426,6 +514,9 @@ int main(void)
 		cmocka_unit_test(latency_of_local_frames_has_no_wire_in_it),
 		cmocka_unit_test(p4_13_both_directions_with_full_rings_do_not_deadlock),
 		cmocka_unit_test(receiver_without_buffers_does_not_hold_up_others),
+		cmocka_unit_test(queue_to_a_receiver_is_bounded_and_its_drops_counted),
+		cmocka_unit_test(lent_chain_returns_when_consumed_and_a_copied_one_at_once),
+		cmocka_unit_test(slots_and_buffers_come_back),
 		cmocka_unit_test(lookup_goes_by_mac_then_by_ip_and_reads_no_further_than_the_frame),
 		cmocka_unit_test(guests_behind_different_nics_are_refused),
 		cmocka_unit_test(without_local_traffic_there_is_no_switch),

@@ -70,10 +70,12 @@ static unsigned reclaim(struct demux *d)
 	for (unsigned i = 0; i < sw->nbusy; i++) {
 		struct pktq *q = d->target[sw->busy[i]].q;
 		n += pktq_reclaim(q);
-		if (q->reclaimed != q->put)
+		if (q->reclaimed != q->put) {
 			sw->busy[kept++] = sw->busy[i];
-		else
-			sw->is_busy[sw->busy[i]] = false;
+			continue;
+		}
+		sw->is_busy[sw->busy[i]] = false;
+		plat_publish_idx(&q->starved, d->starved);
 	}
 	sw->nbusy = kept;
 	return n;
