@@ -204,8 +204,7 @@ static void demux_wake(struct plat_line *line)
 	cpu_wake(&((struct host_nic *)line->ctx)->demux_worker, CPU_COST(WAKE));
 }
 
-/* Queue 0: for guests that have none of their own, and for frames to several guests. */
-static void build_shared(struct machine *m, struct host_nic *hn)
+void machine_shared(struct machine *m, struct host_nic *hn)
 {
 	struct cpu *core = machine_core(m);
 	struct demux *d = &hn->demux;
@@ -281,7 +280,7 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	hn->nic.sink = wire_sink;
 	hn->nic.sink_ctx = hn;
 	if (hn->guests && (hn->guests >= hn->rx_queues || (hn->guests > 1 && has_match(m->sc))))
-		build_shared(m, hn);
+		machine_shared(m, hn);
 	return true;
 }
 
@@ -351,6 +350,9 @@ static bool build_traffic(struct machine *m, unsigned i, GError **error)
 	m->traffic[i] = traffic_open(&t, &failed);
 	if (!m->traffic[i])
 		return traffic_failed(c, failed, error);
+	if (!local_check(m, c, &t, error))
+		return false;
+	local_traffic(m, &t, traffic_info(m->traffic[i]));
 	if (traffic_sends(m->traffic[i], TRAFFIC_WIRE)) {
 		hn = wire_of(m, c, &t, error);
 		if (!hn)
@@ -546,6 +548,7 @@ static bool build(struct machine *m, GError **error)
 	for (unsigned i = 0; i < m->traffics; i++)
 		if (!build_traffic(m, i, error))
 			return false;
+	local_build(m);
 	for (unsigned i = 0; i < m->guests; i++)
 		if (!guest_build(&m->guest[i], error))
 			return false;
@@ -597,8 +600,8 @@ static bool misdirected(const struct sender *s, const struct machine *m, GError 
 	if (!s->misdirected)
 		return false;
 	cfg_error(scenario_at(m->sc, "traffic", s->misdirected->traffic), "match", error,
-		  "frame %" G_GUINT64_FORMAT " goes from guest to guest, and there is no switch "
-		  "between guests yet; leave one of them out, or filter such frames",
+		  "frame %" G_GUINT64_FORMAT " goes between guests behind different NICs, and no "
+		  "wire joins these; put them behind one, or filter such frames",
 		  s->misdirected_num);
 	return true;
 }

@@ -3,7 +3,8 @@
  * machine.h - one simulated host with its NICs, guests and traffic: everything of one run.
  *
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
- * machine_guest.c builds and drives one guest, machine_result.c says what came of it.
+ * machine_guest.c builds and drives one guest, machine_local.c lets guests talk to each other,
+ * machine_result.c says what came of it.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
  * two machines in one process do not notice each other.
@@ -16,6 +17,7 @@
 #include "../sim/cli.h"
 #include "datapath/demux.h"
 #include "datapath/gnet.h"
+#include "datapath/outbox.h"
 #include "datapath/policy.h"
 #include "host/cpu.h"
 #include "nic/nic.h"
@@ -59,9 +61,10 @@ struct guest {
 	struct dpath dp;
 	struct worker grx, gread, gtx, hrx, htx, hvmm;
 	struct plat_line rx_kick, tx_kick, read_line, rx_intr, tx_intr, vmm_line, shared_line;
+	struct plat_line out_line, back_line; /* of its outbox */
 	struct pktq shared;
 
-	struct book rx, tx;
+	struct book rx, tx, local; /* local: from other guests */
 	struct endpoint tx_end;
 	struct sender sender;
 	bool sender_done;
@@ -117,6 +120,9 @@ struct machine {
 	struct traffic **traffic;
 	unsigned traffics;
 	struct traffic_endpoint *endpoint;
+	/* traffic goes between guests; from guests to everybody; by IP addresses */
+	bool local, floods, by_ip;
+	bool switched;     /* some NIC has a switch between its guests */
 	struct book warm;  /* frames first stamped before `warmup` */
 	GPtrArray *arrays; /* memory of all models, freed with the machine */
 
@@ -166,6 +172,25 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 
 /* A sender has no frame left. */
 void machine_sender_done(struct machine *m, const struct sender *s);
+
+/* Queue 0's worker: frames for guests without a queue, for several, and between guests. */
+void machine_shared(struct machine *m, struct host_nic *hn);
+
+/* What this traffic needs of a switch between guests. */
+void local_traffic(struct machine *m, const struct traffic_cfg *t, const struct traffic_info *info);
+/* False: its ends are guests that no switch joins. */
+bool local_check(const struct machine *m, const struct cfg *c, const struct traffic_cfg *t,
+		 GError **error);
+/* The switches; after the traffic, before the guests. */
+void local_build(struct machine *m);
+/* The guest's outbox, if there is a switch. */
+void local_guest(struct guest *g);
+/* In whose book is a frame that g sends? NULL: it cannot go where it has to. */
+struct book *local_book(struct guest *g, const struct tframe *t);
+/* sender.made of a guest: a frame for everybody gets a record for each other guest. */
+void local_made(void *ctx, struct frame *f);
+
+const struct policy *guest_policy(const struct cfg *c, const char *key);
 
 /* Its sender; before the traffic. */
 void guest_sender(struct machine *m, struct guest *g);

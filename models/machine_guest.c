@@ -220,18 +220,15 @@ static void tx_news(void *ctx, bool irq)
 
 static struct book *guest_book(void *ctx, const struct source *s, const struct tframe *t)
 {
-	struct guest *g = ctx;
-
 	(void)s;
-	if (t->to >= 0 || (t->to == TRAFFIC_ALL && g->nic->guests > 1))
-		return NULL;
-	return t->at < g->m->warmup ? &g->m->warm : &g->tx;
+	return local_book(ctx, t);
 }
 
 void guest_sender(struct machine *m, struct guest *g)
 {
 	sender_init(&g->sender, &m->world, m->traffics);
 	g->sender.book = guest_book;
+	g->sender.made = local_made;
 	g->sender.ctx = g;
 }
 
@@ -353,6 +350,10 @@ static bool build_buffers(struct guest *g, uint32_t size)
 	endpoint_init(&n->rx_end, flow, flows);
 	flow = flow_table(m, &flows);
 	endpoint_init(&g->tx_end, flow, flows);
+	if (g->nic->demux.sw) {
+		flow = flow_table(m, &flows);
+		endpoint_init(&n->local_end, flow, flows);
+	}
 	if (g->process) {
 		n->rx_n = size + DPATH_BURST;
 		n->rx_per = n->tx_per = 1;
@@ -387,7 +388,7 @@ static bool build_memory(struct guest *g)
 	return g->proc;
 }
 
-static const struct policy *policy_of(const struct cfg *c, const char *key)
+const struct policy *guest_policy(const struct cfg *c, const char *key)
 {
 	return policy_find(cfg_str(c, cfg_has(c, key) ? key : "policy"));
 }
@@ -401,8 +402,8 @@ static void build_dpath(struct guest *g, uint32_t size)
 	uint32_t vmmq = (uint32_t)cfg_u64(scenario_find(m->sc, "host"), "vmm_queue");
 	uint32_t frame = g->net.max_frame;
 
-	dp->rx_policy = policy_of(g->cfg, "rx_policy");
-	dp->tx_policy = policy_of(g->cfg, "tx_policy");
+	dp->rx_policy = guest_policy(g->cfg, "rx_policy");
+	dp->tx_policy = guest_policy(g->cfg, "tx_policy");
 	dp->rx_pl = &g->hrx_pl;
 	dp->tx_pl = &g->htx_pl;
 	dp->rx_intr = &g->rx_intr;
@@ -413,7 +414,8 @@ static void build_dpath(struct guest *g, uint32_t size)
 	dp->max_frame = frame;
 	dp->max_segs = 2 * (frame / PAGE_BYTES) + 8;
 	dp->port = &g->port;
-	machine_hbufs(m, &dp->tx_pool, &g->nic->dma, nc->tx_ring, frame);
+	machine_hbufs(m, &dp->tx_pool, &g->nic->dma,
+		      nc->tx_ring + (g->nic->demux.sw ? OUTBOX_SLOTS : 0), frame);
 	if (dp->rx_policy->vmm_rx || dp->tx_policy->tx_in_vmm)
 		machine_hbufs(m, &dp->vmm_pool, &g->nic->dma, 2, frame);
 	if (dp->rx_policy->vmm_rx) {
@@ -455,7 +457,7 @@ static void build_cpus(struct guest *g)
 	worker_init(&g->htx, core, htx_burst, htx_commit);
 	g->htx_pl = base;
 	g->htx_pl.clk = &core->clk;
-	if (policy_of(g->cfg, "rx_policy")->vmm_rx) {
+	if (guest_policy(g->cfg, "rx_policy")->vmm_rx) {
 		core = machine_core(m);
 		worker_init(&g->hvmm, core, hvmm_burst, hvmm_commit);
 		g->hvmm_pl = base;
@@ -535,6 +537,7 @@ bool guest_build(struct guest *g, GError **error)
 
 	book_init(&g->rx);
 	book_init(&g->tx);
+	book_init(&g->local);
 	g->process = cfg_choice(g->cfg, "delivery") == 1;
 	n->process = g->process;
 	n->mrg_rxbuf = !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
@@ -548,6 +551,7 @@ bool guest_build(struct guest *g, GError **error)
 	build_port(g);
 	build_dpath(g, size);
 	build_shared_in(g);
+	local_guest(g);
 	if (!build_buffers(g, size))
 		return cfg_error(g->cfg, "memory", error,
 				 "is too small for the buffers of "
@@ -641,5 +645,6 @@ void guest_fini(struct guest *g)
 	if (g->rx.latency.bucket) {
 		book_fini(&g->rx);
 		book_fini(&g->tx);
+		book_fini(&g->local);
 	}
 }

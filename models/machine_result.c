@@ -112,8 +112,10 @@ bool machine_verify(struct machine *m, GError **error)
 	for (unsigned i = 0; i < m->guests; i++) {
 		g_autofree char *rx = g_strdup_printf("%s.rx", cfg_name(m->guest[i].cfg));
 		g_autofree char *tx = g_strdup_printf("%s.tx", cfg_name(m->guest[i].cfg));
+		g_autofree char *local = g_strdup_printf("%s.local", cfg_name(m->guest[i].cfg));
 		if (!conserved(m, &m->guest[i].rx, rx, error) ||
-		    !conserved(m, &m->guest[i].tx, tx, error))
+		    !conserved(m, &m->guest[i].tx, tx, error) ||
+		    !conserved(m, &m->guest[i].local, local, error))
 			return false;
 	}
 	if (!conserved(m, &m->warm, "warm-up", error))
@@ -201,6 +203,10 @@ static void latency(struct result *r, const char *obj, const char *dir, const st
 			    (struct result_bin *)(void *)bins->data, bins->len, 1000);
 }
 
+/* By index of a view; the third is there if a NIC has a switch between its guests. */
+static const char *const directions[] = {"rx", "tx", "local"};
+enum { VIEW_RX, VIEW_TX, VIEW_LOCAL, VIEWS };
+
 /* Of one direction, all guests or one. */
 struct view {
 	struct book book;
@@ -248,14 +254,12 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 	result_u64(r, obj, dir, "dma_bytes", l->dma_bytes);
 }
 
-static void view_metrics(struct result *r, const char *obj, unsigned d, const struct view *v)
+/* Exits, kicks and the like: of a queue, so there are none of frames between guests. */
+static void queue_metrics(struct result *r, const char *obj, unsigned d, const struct view *v)
 {
-	const char *dir = d ? "tx" : "rx";
-	const struct book *b = &v->book;
-	const struct ledger *l = &b->led;
-	char digest[17];
+	const char *dir = directions[d];
+	const struct ledger *l = &v->book.led;
 
-	ledger_metrics(r, obj, dir, v);
 	result_u64(r, obj, dir, "vm_exits", v->c.exits[d]);
 	result_u64(r, obj, dir, "vmm_entries", v->c.vmm_entries[d]);
 	result_u64(r, obj, dir, "hypercalls", 0);
@@ -266,6 +270,18 @@ static void view_metrics(struct result *r, const char *obj, unsigned d, const st
 	result_ratio(r, obj, dir, "kicks_per_packet", v->c.kicks[d], l->delivered);
 	result_ratio(r, obj, dir, "interrupts_per_packet", v->c.interrupts[d], l->delivered);
 	names(r, obj, dir, "virtq_errors", virtq_err_names + 1, v->errors + 1);
+}
+
+static void view_metrics(struct result *r, const char *obj, unsigned d, const struct view *v)
+{
+	const char *dir = directions[d];
+	const struct book *b = &v->book;
+	const struct ledger *l = &b->led;
+	char digest[17];
+
+	ledger_metrics(r, obj, dir, v);
+	if (d < VIEW_LOCAL)
+		queue_metrics(r, obj, d, v);
 	g_snprintf(digest, sizeof(digest), "%016" PRIx64, v->digest);
 	result_str(r, obj, dir, "digest", digest);
 	latency(r, obj, dir, b);
@@ -298,30 +314,43 @@ static void queue_errors(struct view *v, const struct virtq_dev *dev, const stru
 	v->book.led.hazards[HAZARD_DOUBLE_COMPLETION] += drv->errors[VIRTQ_ERR_USED_NOT_IN_FLIGHT];
 }
 
-static void guest_metrics(struct machine *m, struct result *r, struct guest *g, struct view all[2])
+/* Add a guest's view to that of all guests. */
+static void view_add(struct view *all, const struct view *v)
 {
-	for (unsigned d = 0; d < 2; d++) {
-		struct book *b = d ? &g->tx : &g->rx;
-		struct view v = {.book = *b};
-		const uint64_t *from = (const uint64_t *)&b->led;
-		uint64_t *to = (uint64_t *)&all[d].book.led;
+	const uint64_t *from = (const uint64_t *)&v->book.led;
+	uint64_t *to = (uint64_t *)&all->book.led;
 
-		v.resident = residents(m, b).frames;
-		v.digest = d ? g->tx_end.digest : g->net.rx_end.digest;
-		counts_sub(&v.c, &g->at_stop, &g->at_start);
-		queue_errors(&v, d ? &g->dp.txq : &g->dp.rxq, d ? &g->net.txq : &g->net.rxq);
-		queue_errors(&all[d], d ? &g->dp.txq : &g->dp.rxq, d ? &g->net.txq : &g->net.rxq);
+	for (size_t i = 0; i < sizeof(struct ledger) / sizeof(*to); i++)
+		to[i] += from[i];
+	all->resident += v->resident;
+	all->digest += v->digest;
+	hist_merge(&all->book.latency, &v->book.latency);
+	for (unsigned s = 0; s < STAGE_N; s++)
+		all->book.stage_sum[s] += v->book.stage_sum[s];
+	all->book.first_done = MIN(all->book.first_done, v->book.first_done);
+	all->book.last_done = MAX(all->book.last_done, v->book.last_done);
+}
+
+static void guest_metrics(struct machine *m, struct result *r, struct guest *g, struct view *all)
+{
+	const struct book *book[VIEWS] = {&g->rx, &g->tx, &g->local};
+	const struct endpoint *end[VIEWS] = {&g->net.rx_end, &g->tx_end, &g->net.local_end};
+
+	for (unsigned d = 0; d < (g->nic->demux.sw ? VIEWS : VIEW_LOCAL); d++) {
+		struct view v = {.book = *book[d]};
+
+		v.resident = residents(m, book[d]).frames;
+		v.digest = end[d]->digest;
+		view_add(&all[d], &v);
+		if (d < VIEW_LOCAL) {
+			const struct virtq_dev *dev = d ? &g->dp.txq : &g->dp.rxq;
+			const struct virtq_drv *drv = d ? &g->net.txq : &g->net.rxq;
+			counts_sub(&v.c, &g->at_stop, &g->at_start);
+			counts_sub(&all[d].c, &g->at_stop, &g->at_start);
+			queue_errors(&v, dev, drv);
+			queue_errors(&all[d], dev, drv);
+		}
 		view_metrics(r, cfg_name(g->cfg), d, &v);
-		for (size_t i = 0; i < sizeof(struct ledger) / sizeof(*to); i++)
-			to[i] += from[i];
-		all[d].resident += v.resident;
-		all[d].digest += v.digest;
-		counts_sub(&all[d].c, &g->at_stop, &g->at_start);
-		hist_merge(&all[d].book.latency, &b->latency);
-		for (unsigned s = 0; s < STAGE_N; s++)
-			all[d].book.stage_sum[s] += b->stage_sum[s];
-		all[d].book.first_done = MIN(all[d].book.first_done, b->first_done);
-		all[d].book.last_done = MAX(all[d].book.last_done, b->last_done);
 	}
 }
 
@@ -456,15 +485,16 @@ static void traffic_metrics(struct result *r, struct machine *m)
 
 void machine_results(struct machine *m, struct result *r)
 {
-	struct view all[2] = {0};
+	struct view all[VIEWS] = {0};
 	sim_time window = m->window_stop > m->window_start ? m->window_stop - m->window_start : 0;
 
-	for (unsigned d = 0; d < 2; d++)
+	for (unsigned d = 0; d < VIEWS; d++)
 		book_init(&all[d].book);
 	for (unsigned i = 0; i < m->guests; i++)
 		guest_metrics(m, r, &m->guest[i], all);
-	for (unsigned d = 0; d < 2; d++) {
-		view_metrics(r, "guests", d, &all[d]);
+	for (unsigned d = 0; d < VIEWS; d++) {
+		if (d < VIEW_LOCAL || m->switched)
+			view_metrics(r, "guests", d, &all[d]);
 		book_fini(&all[d].book);
 	}
 	traffic_metrics(r, m);
@@ -498,7 +528,8 @@ static uint64_t offered(const struct machine *m)
 	uint64_t n = m->warm.led.offered;
 
 	for (unsigned i = 0; i < m->guests; i++)
-		n += m->guest[i].rx.led.offered + m->guest[i].tx.led.offered;
+		n += m->guest[i].rx.led.offered + m->guest[i].tx.led.offered +
+		     m->guest[i].local.led.offered;
 	return n;
 }
 

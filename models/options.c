@@ -238,8 +238,8 @@ static const struct key_decl guest_keys[] = {
 static const struct key_decl traffic_keys[] = {
 	{"trace", KEY_PATH, .help = "capture to replay (pcap, pcapng); without one: synthetic"},
 	{"from", KEY_REFS, .def = "wire", .choices = "guest|wire", .help = "who sends"},
-	{"to", KEY_REFS, .def = "wire", .choices = "guest|wire",
-	 .help = "who receives; frames of a capture go there by a filter rule"},
+	{"to", KEY_REFS, .def = "wire", .choices = "guest|wire|all",
+	 .help = "who receives; a capture's frames go there by a filter rule; all: broadcast"},
 	{"match", KEY_CHOICE, .choices = "mac|ip",
 	 .help = "ends of a capture's frames by their addresses, instead of from and to"},
 	{"timing", KEY_STRING, .def = "recorded", .check = check_timing,
@@ -286,6 +286,8 @@ const struct group_decl option_groups[] = {
 
 static int end_index(const struct scenario *sc, const char *name)
 {
+	if (!strcmp(name, "all"))
+		return TRAFFIC_ALL;
 	return strcmp(name, "wire") ? (int)cfg_index(scenario_find(sc, name)) : TRAFFIC_WIRE;
 }
 
@@ -307,6 +309,14 @@ static bool has_guest(const struct traffic_set *s)
 	return false;
 }
 
+static bool has_end(const struct traffic_set *s, int end)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->end[i] == end)
+			return true;
+	return false;
+}
+
 /* Where the frames of a capture come from and go to. */
 static bool check_ends(const struct cfg *c, const struct traffic_cfg *t, GError **error)
 {
@@ -320,10 +330,15 @@ static bool check_ends(const struct cfg *c, const struct traffic_cfg *t, GError 
 					 "excludes from and to; leave it or them out");
 		return true;
 	}
-	if (has_guest(&t->from) && has_guest(&t->to))
+	if (t->trace && has_guest(&t->from) && has_guest(&t->to))
 		return cfg_error(c, "to", error,
-				 "both ends are guests, and there is no switch between guests yet; "
-				 "let one end be the wire");
+				 "both ends are guests, and between them frames go by address; "
+				 "use match = mac or match = ip instead of from and to");
+	if (has_end(&t->to, TRAFFIC_ALL) &&
+	    (t->trace || t->to.n > 1 || has_end(&t->from, TRAFFIC_WIRE)))
+		return cfg_error(c, "to", error,
+				 "all stands alone, and is for synthetic frames from guests; a "
+				 "capture's frames are for all by their address: use match = mac");
 	if (!has_guest(&t->from) && !has_guest(&t->to))
 		return cfg_error(c, NULL, error, "no guest is at either end; set to, from%s",
 				 t->trace ? " or match" : "");

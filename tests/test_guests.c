@@ -245,28 +245,6 @@ static void capture_without_a_frame_for_a_guest_is_an_input_error(void **state)
 	run_free(&run);
 }
 
-static void frames_from_guest_to_guest_are_refused(void **state)
-{
-	static const struct hop hop[] = {{WIRE, 1}, {1, 2}};
-	static const struct hop all[] = {{WIRE, 1}, {1, ALL}};
-	g_autofree char *path = make(hop, 2, 5, 200), *everybody = make(all, 2, 5, 200);
-	struct run run =
-		run_text("[nic eth0]\n" GUESTS_3 "[traffic t]\ntrace = %s\nmatch = mac\n", path);
-
-	(void)state;
-	run_refused(&run, SIM_EXIT_USAGE, "frame 1 goes from guest to guest");
-	run_free(&run);
-	run = run_text("[nic eth0]\n" GUESTS_3 "[traffic t]\ntrace = %s\nmatch = mac\n", everybody);
-	run_refused(&run, SIM_EXIT_USAGE, "from guest to guest");
-	run_free(&run);
-	unlink(path);
-	unlink(everybody);
-	run = run_text("[nic eth0]\n" GUESTS_3
-		       "[traffic t]\nfrom = vm1\nto = vm2\npps = 1000\npackets = 5\n");
-	run_refused(&run, SIM_EXIT_USAGE, "both ends are guests");
-	run_free(&run);
-}
-
 static void two_guests_with_one_address_are_refused(void **state)
 {
 	struct run run = run_text("[nic eth0]\n[guest vm1]\nmac = 02:00:00:00:00:01\n"
@@ -355,7 +333,6 @@ int main(void)
 		cmocka_unit_test(broadcast_to_one_guest_is_no_fallback),
 		cmocka_unit_test(frames_of_no_guest_are_counted_and_not_offered),
 		cmocka_unit_test(capture_without_a_frame_for_a_guest_is_an_input_error),
-		cmocka_unit_test(frames_from_guest_to_guest_are_refused),
 		cmocka_unit_test(two_guests_with_one_address_are_refused),
 		cmocka_unit_test(two_nics_do_not_share_a_wire),
 		cmocka_unit_test(receivers_behind_two_nics_are_refused),

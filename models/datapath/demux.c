@@ -2,19 +2,20 @@
 /* demux.c - one receive queue for several guests: see demux.h. */
 #include "demux.h"
 
-/* Lend buffer `buf` for one receiver's frame. */
-static void give(struct demux *d, struct frame *f, uint32_t buf, enum copy_reason reason)
+#include "lswitch.h"
+
+void demux_give(struct demux *d, struct pktq_entry e)
 {
+	struct frame *f = e.frame;
 	struct demux_target *t = &d->target[f->to];
-	struct pktq_entry e = {.frame = f, .pool = &d->pool, .buf = buf, .reason = reason};
 
 	plat_stamp(d->pl, f, STAGE_HOST_WAIT);
 	plat_charge(d->pl, PLAT_W_HOST_STACK, 1);
 	if (!pktq_put(t->q, e)) {
-		plat_drop(d->pl, f, DROP_VMM_QUEUE_FULL);
+		plat_drop(d->pl, f, e.local ? DROP_LOCAL_QUEUE_FULL : DROP_VMM_QUEUE_FULL);
 		return;
 	}
-	d->pool.lent[buf]++;
+	e.pool->lent[e.buf]++;
 	d->frame[d->frames++] = f;
 	if (!t->touched) {
 		t->touched = true;
@@ -41,7 +42,8 @@ static void demux_one(struct demux *d, const struct plat_rx *rx)
 	while (f) {
 		peer = f->peer;
 		f->peer = NULL;
-		give(d, f, buf, reason);
+		demux_give(d, (struct pktq_entry){
+				      .frame = f, .pool = &d->pool, .buf = buf, .reason = reason});
 		f = peer;
 	}
 	if (!d->pool.lent[buf])
@@ -99,6 +101,8 @@ void demux_burst(struct demux *d)
 		demux_one(d, &rx[i]);
 	d->work = n;
 	post(d);
+	if (d->sw)
+		lswitch_burst(d);
 }
 
 bool demux_commit(struct demux *d)
@@ -111,8 +115,12 @@ bool demux_commit(struct demux *d)
 		if (pktq_publish(t->q, d->pl))
 			plat_kick(d->pl, t->line, 0);
 	}
+	if (d->sw)
+		lswitch_commit(d);
 	plat_dev_flush_rx(d->pl, d->port);
-	if (d->poll)
-		return d->work > 0 || starving(d);
-	return d->work == DPATH_BURST || plat_dev_rx_irq(d->pl, d->port, true) || starving(d);
+	if (d->poll ? d->work > 0 || starving(d)
+		    : d->work == DPATH_BURST || plat_dev_rx_irq(d->pl, d->port, true) ||
+			      starving(d))
+		return true;
+	return d->sw && lswitch_sleep(d);
 }

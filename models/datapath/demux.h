@@ -7,6 +7,8 @@
  * through a pktq each; the guest's worker makes the copy. The mark that the device's filters left
  * says for whom: a guest, or everybody.
  *
+ * With a switch between guests (lswitch.h) the same worker hands on what they send to each other.
+ *
  * A frame to several guests is a list (frame.peer), one record for each; all start with the stamps
  * of the first.
  */
@@ -33,7 +35,11 @@ struct demux {
 	struct frame **frame; /* of this burst, to be stamped */
 	unsigned frames, max_frames, work;
 	bool poll, starved;
+	struct lswitch *sw; /* between guests; NULL: there is none */
 };
+
+/* Lend a buffer for one receiver's frame; the frame says to whom. */
+void demux_give(struct demux *d, struct pktq_entry e);
 
 void demux_burst(struct demux *d);
 bool demux_commit(struct demux *d);

@@ -3,6 +3,7 @@
 #include "dpath.h"
 
 #include "frame.h"
+#include "outbox.h"
 #include "policy.h"
 
 static void burst_begin(struct dpath_burst *b)
@@ -34,7 +35,7 @@ static void notify(struct dpath *dp, struct virtq_dev *vq, struct plat *pl, stru
 /* ---- receive ----------------------------------------------------------------------------------
  */
 
-/* Frames that came in by a shared device queue, with one copy each as their fallback. */
+/* Frames that came in by a shared device queue or from other guests, with one copy each. */
 static void rx_shared(struct dpath *dp)
 {
 	struct dpath_burst *b = &dp->rxb;
@@ -43,7 +44,8 @@ static void rx_shared(struct dpath *dp)
 
 	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
 		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
-		dpath_to_guest(dp, dp->rx_pl, b, e->frame, SITE_HYPERVISOR_TO_GUEST,
+		dpath_to_guest(dp, dp->rx_pl, b, e->frame,
+			       e->local ? e->site : SITE_HYPERVISOR_TO_GUEST,
 			       falls ? e->reason : REASON_POLICY, hbuf_pieces(e->pool, e->buf));
 		b->work++;
 	}
@@ -313,7 +315,7 @@ static bool tx_one(struct dpath *dp, struct virtq_chain *c)
 		return true;
 	}
 	plat_stamp(pl, c->frame, dp->tx_policy->tx_in_vmm ? STAGE_VMM_WAIT : STAGE_HOST_WAIT);
-	return dp->tx_policy->tx(dp, c);
+	return dp->out ? outbox_tx(dp, c) : dp->tx_policy->tx(dp, c);
 }
 
 void dpath_tx_burst(struct dpath *dp)
@@ -331,6 +333,8 @@ void dpath_tx_burst(struct dpath *dp)
 	done = plat_dev_reap_tx(pl, dp->port, cookie, DPATH_BURST);
 	for (unsigned i = 0; i < done; i++)
 		dp->tx_policy->tx_done(dp, cookie[i]);
+	if (dp->out)
+		done += outbox_reclaim(dp);
 	plat_charge(pl, PLAT_W_POLL, 1);
 	virtq_dev_avail(&dp->txq);
 	while (taken < DPATH_BURST && virtq_dev_pop(&dp->txq, pl, &c, seg, DPATH_SEGS)) {
@@ -356,21 +360,26 @@ static bool tx_sleep(struct dpath *dp)
 	if ((dp->txb.blocked || (dp->tx_policy->tx_wants_done && dp->tx_out)) &&
 	    plat_dev_tx_irq(pl, dp->port, true))
 		return true;
+	if (dp->out && outbox_sleep(dp->out, pl))
+		return true;
 	return !dp->txb.blocked && virtq_dev_notify_on(&dp->txq, pl);
 }
 
 bool dpath_tx_commit(struct dpath *dp)
 {
+	enum frame_stage stage = dp->tx_policy->tx_in_vmm ? STAGE_VMM : STAGE_HOST;
 	struct dpath_burst *b = &dp->txb;
 	struct plat *pl = dp->tx_pl;
 
-	burst_stamp(b, pl, dp->tx_policy->tx_in_vmm ? STAGE_VMM : STAGE_HOST);
+	burst_stamp(b, pl, stage);
 	virtq_dev_publish(&dp->txq);
+	if (dp->out)
+		outbox_commit(dp->out, pl, stage);
 	plat_dev_flush_tx(pl, dp->port);
 	notify(dp, &dp->txq, pl, dp->tx_intr);
 	if (dp->poll)
-		return b->work > 0;
-	if (b->work == DPATH_BURST || tx_sleep(dp)) {
+		return b->work > 0 || (dp->out && outbox_sleep(dp->out, pl));
+	if (b->work >= DPATH_BURST || tx_sleep(dp)) {
 		virtq_dev_notify_off(&dp->txq);
 		return true;
 	}
@@ -382,6 +391,9 @@ void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf)
 	struct plat_seg seg[DPATH_SEGS];
 	unsigned n = hbuf_segs(&dp->tx_pool, buf, dpath_tx_len(c), seg);
 
+	dp->tx_pool.lent[buf] = 1;
+	if (dp->out && dp->out->flood)
+		outbox_flood(dp, c->frame, buf);
 	plat_dev_send(dp->tx_pl, dp->port, DPATH_HBUF | buf, c->frame, seg, n);
 	virtq_dev_push(&dp->txq, dp->tx_pl, c->head, 0, NULL);
 	dpath_handed_on(&dp->txb, c->frame);
@@ -389,7 +401,10 @@ void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf)
 
 void dpath_tx_hbuf_done(struct dpath *dp, uint64_t cookie)
 {
-	hbuf_put(&dp->tx_pool, (uint32_t)cookie);
+	uint32_t buf = (uint32_t)cookie;
+
+	if (--dp->tx_pool.lent[buf] == 0) /* other guests may still read it */
+		hbuf_put(&dp->tx_pool, buf);
 }
 
 bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site site,

@@ -29,6 +29,7 @@
 #define DPATH_PIECES (DPATH_SEGS + 20u)
 
 struct policy;
+struct outbox;
 
 /* A guest's receive buffer that was posted to the device. */
 struct dpath_rx_slot {
@@ -62,6 +63,7 @@ struct dpath {
 	enum copy_reason *rx_reason; /* by buffer of rx_pool: why it was posted */
 	struct pktq to_vmm;          /* from rx */
 	struct pktq *shared;         /* frames from a shared device queue; NULL if there is none */
+	struct outbox *out;          /* frames to other guests; NULL: all go to the device */
 
 	struct dpath_rx_slot *rx_slot; /* posted guest buffers, by chain head */
 	uint32_t max_segs;             /* of one frame in guest memory, at most DPATH_SEGS */

@@ -30,15 +30,16 @@ static void look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len)
 {
 	struct piece piece[DPATH_PIECES];
 	unsigned n = user_pieces(g->rx_pl, gva, len, PLAT_READ, piece);
+	struct endpoint *end = f->local ? &g->local_end : &g->rx_end;
 	uint8_t *to = g->linear;
 
 	if (n == 1) {
-		endpoint_receive(&g->rx_end, f, piece[0].p, len);
+		endpoint_receive(end, f, piece[0].p, len);
 		return;
 	}
 	for (unsigned i = 0; i < n; to += piece[i].len, i++)
 		__builtin_memcpy(to, piece[i].p, piece[i].len);
-	endpoint_receive(&g->rx_end, f, g->linear, (uint32_t)(to - g->linear));
+	endpoint_receive(end, f, g->linear, (uint32_t)(to - g->linear));
 }
 
 /* The process's pages as guest-physical segments behind seg[0]: what the kernel posts for it. */

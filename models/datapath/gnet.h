@@ -67,7 +67,7 @@ struct gnet {
 	uint32_t tx_need;
 	uint32_t tx_last; /* slot of the latest frame */
 
-	struct endpoint rx_end;
+	struct endpoint rx_end, local_end; /* from the wire, from other guests */
 	uint8_t *linear; /* max_frame bytes: a frame that is not in one piece, for the endpoint */
 
 	struct dpath_burst rxb, readb, txb;

@@ -46,7 +46,8 @@ enum copy_site {
 	X(TOO_MANY_SEGMENTS, too_many_segments) /* more pieces than the device takes */            \
 	X(NO_GATHER, no_gather)                 /* the device sends from one segment only */       \
 	X(MAP_FAILED, map_failed)               /* the IOMMU mapping was refused */                \
-	X(SHORT_BUFFER, short_buffer)           /* the posted buffer is too small for the frame */
+	X(SHORT_BUFFER, short_buffer)           /* the posted buffer is too small for the frame */ \
+	X(LOCAL, local)                         /* from a guest of this host: no device moves it */
 
 enum copy_reason {
 #define X(id, name) REASON_##id,
@@ -67,7 +68,9 @@ enum copy_reason {
 	X(GUEST_QUEUE_STOPPED, guest_queue_stopped) /* the guest broke its virtqueue */            \
 	X(SHORT_BUFFER, short_buffer)               /* the guest's buffer is too small */          \
 	X(SOCKET_FULL, socket_full)                 /* the process does not read fast enough */    \
-	X(SEND_FULL, send_full)                     /* when_full = drop and no room to send */
+	X(SEND_FULL, send_full)                     /* when_full = drop and no room to send */     \
+	X(LOCAL_QUEUE_FULL, local_queue_full)       /* from the local switch to the guest */       \
+	X(TO_SELF, to_self)                         /* its destination is its sender */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,

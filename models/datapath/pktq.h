@@ -19,6 +19,8 @@ struct pktq_entry {
 	struct hbuf_pool *pool;
 	uint32_t buf;
 	enum copy_reason reason; /* of a copy that the consumer would not make otherwise */
+	enum copy_site site;     /* of a local frame's copy by the consumer */
+	bool local;              /* from another guest: one copy, whatever the consumer's policy */
 };
 
 struct pktq {
@@ -68,6 +70,12 @@ static inline unsigned pktq_reclaim(struct pktq *q)
 			hbuf_put(e->pool, e->buf);
 	}
 	return (uint16_t)(head - from);
+}
+
+/* Producer, of entries that lend nothing or whose buffers come back another way: room again. */
+static inline void pktq_forget(struct pktq *q)
+{
+	q->reclaimed = plat_load_idx(&q->head);
 }
 
 /* Consumer: the next entry, or NULL. */

@@ -53,6 +53,12 @@ static unsigned copy_vmm_rx_from(struct dpath *dp, struct pktq *q, unsigned budg
 
 	while (n < budget && (e = pktq_take(q))) {
 		plat_stamp(pl, e->frame, STAGE_VMM_WAIT);
+		if (e->local) { /* its other copy was the sender's */
+			dpath_to_guest(dp, pl, &dp->vmmb, e->frame, e->site, REASON_POLICY,
+				       hbuf_pieces(e->pool, e->buf));
+			n++;
+			continue;
+		}
 		plat_charge(pl, PLAT_W_SYSCALL, 1);
 		pieces_copy(pl, e->frame, SITE_HYPERVISOR_TO_VMM, REASON_POLICY, mine,
 			    hbuf_pieces(e->pool, e->buf), e->frame->len);

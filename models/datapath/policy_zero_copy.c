@@ -7,7 +7,7 @@
  * needs a device that takes guest memory and a receive queue of the guest's own, since the buffer
  * is chosen before the frame is known. One chain takes one frame: a chain too short for the longest
  * frame stays with the guest. Where frames also come by a shared queue (broadcast), one chain in
- * nine stays with the guest for them.
+ * nine stays with the guest for them; where they come from other guests of the host, every second.
  *
  * Transmit. For each request the device is asked what it can; then the chain is mapped and sent as
  * a gather list, and goes back to the guest when the device has read it.
@@ -46,14 +46,15 @@ static unsigned segs_bound(const struct virtq_seg *seg, unsigned n, uint32_t len
 
 /*
  * Are the guest's remaining chains needed for frames that come by hypervisor buffers? One for each
- * such buffer that the device still has from a fallback, and one in nine if a shared queue may
- * bring frames for several guests.
+ * such buffer that the device still has from a fallback; one in nine if a shared queue may bring
+ * frames for several guests; every second if other guests of the host may send some.
  */
 static bool chains_are_reserved(const struct dpath *dp)
 {
 	unsigned chains = virtq_dev_left(&dp->rxq), out = dp->rx_pool.n - dp->rx_pool.top;
+	unsigned shared = dp->out ? dp->rx_posted : dp->rx_posted / 8;
 
-	return (out && chains <= out) || (dp->shared && chains && chains <= dp->rx_posted / 8);
+	return (out && chains <= out) || (dp->shared && chains && chains <= shared);
 }
 
 /* Map a chain behind the place of its header, as much as a frame can need. False: refused. */

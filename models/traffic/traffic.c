@@ -119,6 +119,8 @@ static void count_step(struct traffic *t, const struct step *s, GHashTable *flow
 	i->truncated += s->f.caplen < s->f.len;
 	i->synth_bytes += s->f.len - s->f.caplen;
 	i->largest = MAX(i->largest, s->f.len);
+	i->local += s->from >= 0 && s->to >= 0;
+	i->floods += s->from >= 0 && s->to == TRAFFIC_ALL;
 	t->by_sender[1 + s->from]++;
 	t->last_pos = s->pos;
 	g_hash_table_add(flows, GSIZE_TO_POINTER(capture_flow(s->f.bytes, s->f.caplen)));

@@ -152,6 +152,7 @@ struct traffic_info {
 	int link_type;                   /* DLT_EN10MB */
 	bool cached;                     /* kept whole; else streamed */
 	char sha256[65];                 /* of the file */
+	uint64_t local, floods;          /* from guest to guest; from a guest to all */
 	const uint64_t *by_sender;       /* offered per pass, [0] the wire, [1 + i] guest i */
 	uint32_t n_senders;
 };

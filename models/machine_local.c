@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine_local.c - the switch between guests of one NIC: wiring, and whose book a frame is in.
+ *
+ * It is there if some traffic goes between guests, or from a guest to everybody; else nothing of it
+ * is built and nothing costs anything. Whose book a frame is in follows from its bytes, by the same
+ * lookup that the switch makes in guest memory: so the books agree with the switch whatever the
+ * traffic said, unless the guest changes the destination in between.
+ */
+#include <string.h>
+
+#include "machine.h"
+
+/* ---- senders --------------------------------------------------------------------------------- */
+
+struct book *local_book(struct guest *g, const struct tframe *t)
+{
+	struct machine *m = g->m;
+	struct book *book = &g->tx;
+
+	if (g->dp.out) {
+		int to = lswitch_lookup(g->dp.out->sw, t->bytes, t->len);
+		if (to >= 0)
+			book = &m->guest[to].local;
+		else if (to == LSWITCH_WIRE && t->to >= 0) /* behind another NIC */
+			return NULL;
+	} else if (t->to >= 0 && g->dp.tx_policy != &policy_null) {
+		return NULL;
+	}
+	return t->at < m->warmup ? &m->warm : book;
+}
+
+void local_made(void *ctx, struct frame *f)
+{
+	struct guest *g = ctx;
+	struct machine *m = g->m;
+	struct frame *last = f;
+	int to;
+
+	if (!g->dp.out)
+		return;
+	to = lswitch_lookup(g->dp.out->sw, f->bytes, f->len);
+	f->local = to >= 0;
+	for (unsigned i = 0; to == LSWITCH_ALL && i < m->guests; i++) {
+		struct guest *other = &m->guest[i];
+		if (other == g || other->nic != g->nic)
+			continue;
+		last->peer = world_frame(&m->world, f->first < m->warmup ? &m->warm : &other->local,
+					 f->len, f->first);
+		last = last->peer;
+		last->num = f->num;
+		last->hash = f->hash;
+		last->traffic = f->traffic;
+		last->to = (int16_t)i;
+		last->local = true;
+	}
+}
+
+/* ---- wiring ---------------------------------------------------------------------------------- */
+
+static void fire_switch(struct plat_line *line)
+{
+	cpu_wake(&((struct guest *)line->ctx)->nic->demux_worker, CPU_COST(WAKE));
+}
+
+static void fire_sender(struct plat_line *line)
+{
+	cpu_wake(&((struct guest *)line->ctx)->htx, CPU_COST(WAKE));
+}
+
+static void queue_init(struct machine *m, struct pktq *q)
+{
+	q->mask = OUTBOX_SLOTS - 1;
+	q->entry = machine_array(m, OUTBOX_SLOTS, sizeof(*q->entry));
+}
+
+void local_guest(struct guest *g)
+{
+	struct machine *m = g->m;
+	struct lswitch *sw = g->nic->demux.sw;
+	struct outbox *ob;
+
+	if (!sw || g->dp.tx_policy == &policy_null)
+		return;
+	ob = machine_array(m, 1, sizeof(*ob));
+	ob->sw = sw;
+	ob->self = (int)g->index;
+	queue_init(m, &ob->out);
+	queue_init(m, &ob->back);
+	ob->line = &g->out_line;
+	ob->wake = &g->back_line;
+	plat_line_init(ob->line, &m->q, PLAT_W_N, fire_switch, g);
+	plat_line_init(ob->wake, &m->q, PLAT_W_N, fire_sender, g);
+	ob->lent = (struct hbuf_pool){.n = OUTBOX_SLOTS,
+				      .per = MAX(g->dp.max_segs, g->dp.tx_pool.per)};
+	ob->lent.piece =
+		machine_array(m, (size_t)OUTBOX_SLOTS * ob->lent.per, sizeof(struct piece));
+	ob->lent.stack = machine_array(m, OUTBOX_SLOTS, sizeof(uint32_t));
+	ob->lent.lent = machine_array(m, OUTBOX_SLOTS, sizeof(uint32_t));
+	ob->slot = machine_array(m, OUTBOX_SLOTS, sizeof(*ob->slot));
+	ob->free = machine_array(m, OUTBOX_SLOTS, sizeof(*ob->free));
+	for (; ob->top < OUTBOX_SLOTS; ob->top++)
+		ob->free[ob->top] = OUTBOX_SLOTS - 1 - ob->top;
+	g->dp.out = ob;
+	sw->box[sw->boxes++] = ob;
+}
+
+static void build_switch(struct machine *m, struct host_nic *hn)
+{
+	struct demux *d = &hn->demux;
+	struct lswitch *sw = machine_array(m, 1, sizeof(*sw));
+
+	/* Two addresses a guest, half of the table empty. */
+	for (sw->mask = 7; sw->mask < 4 * hn->guests; sw->mask = 2 * sw->mask + 1)
+		;
+	sw->addr = machine_array(m, sw->mask + 1, sizeof(*sw->addr));
+	sw->by_ip = m->by_ip;
+	sw->copies = machine_array(m, m->guests, sizeof(*sw->copies));
+	sw->box = machine_array(m, hn->guests, sizeof(*sw->box));
+	sw->busy = machine_array(m, m->guests, sizeof(*sw->busy));
+	sw->is_busy = machine_array(m, m->guests, sizeof(*sw->is_busy));
+	for (unsigned i = 0; i < m->guests; i++) {
+		const struct guest *g = &m->guest[i];
+		if (g->nic != hn)
+			continue;
+		lswitch_learn(sw, (int)i, g->mac, g->ip);
+		sw->copies[i] = guest_policy(g->cfg, "rx_policy")->rx_copies;
+	}
+	d->max_frames *= 2; /* a burst from the device, and one from the guests */
+	d->frame = machine_array(m, d->max_frames, sizeof(*d->frame));
+	d->sw = sw;
+}
+
+void local_build(struct machine *m)
+{
+	for (unsigned i = 0; i < m->nics; i++) {
+		struct host_nic *hn = &m->nic[i];
+		if (!hn->guests || !(m->local || (m->floods && hn->guests > 1)))
+			continue;
+		if (!hn->has_shared)
+			machine_shared(m, hn);
+		build_switch(m, hn);
+		m->switched = true;
+	}
+}
+
+void local_traffic(struct machine *m, const struct traffic_cfg *t, const struct traffic_info *info)
+{
+	bool from = false, to = false, all = false;
+
+	for (uint32_t i = 0; i < t->from.n; i++)
+		from |= t->from.end[i] >= 0;
+	for (uint32_t i = 0; i < t->to.n; i++) {
+		to |= t->to.end[i] >= 0;
+		all |= t->to.end[i] == TRAFFIC_ALL;
+	}
+	m->local |= (from && to) || info->local;
+	m->floods |= (from && all) || info->floods;
+	m->by_ip |= t->match == TRAFFIC_MATCH_IP;
+}
+
+bool local_check(const struct machine *m, const struct cfg *c, const struct traffic_cfg *t,
+		 GError **error)
+{
+	for (uint32_t f = 0; f < t->from.n; f++)
+		for (uint32_t k = 0; k < t->to.n; k++) {
+			int from = t->from.end[f], to = t->to.end[k];
+			if (from >= 0 && to >= 0 && m->guest[from].nic != m->guest[to].nic)
+				return cfg_error(c, "to", error,
+						 "%s and %s are behind different NICs, and no wire "
+						 "joins these; put them behind one",
+						 m->endpoint[from].name, m->endpoint[to].name);
+		}
+	return true;
+}
