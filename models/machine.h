@@ -14,6 +14,7 @@
 #include <glib.h>
 
 #include "../sim/cli.h"
+#include "datapath/cluster.h"
 #include "datapath/demux.h"
 #include "datapath/gnet.h"
 #include "datapath/policy.h"
@@ -32,6 +33,7 @@ struct host_nic;
 struct guest_counts {
 	uint64_t exits[2], vmm_entries[2], interrupts[2], interrupts_suppressed[2];
 	uint64_t kicks[2], kicks_suppressed[2];
+	uint64_t clusterings[2], clustered[2], by_count[2], by_timer[2]; /* cluster.h */
 };
 
 /* What a CPU did, at both ends of the window. */
@@ -59,6 +61,8 @@ struct guest {
 	struct dpath dp;
 	struct worker grx, gread, gtx, hrx, htx, hvmm;
 	struct plat_line rx_kick, tx_kick, read_line, rx_intr, tx_intr, vmm_line, shared_line;
+	struct cluster cluster;
+	struct plat_line cluster_alarm;
 	struct pktq shared;
 
 	struct book rx, tx;

@@ -200,6 +200,12 @@ static void fire_worker(struct plat_line *line)
 	cpu_wake(line->ctx, CPU_COST(WAKE));
 }
 
+/* A timer of the host's is over: clustering has a tail to look after. */
+static void fire_cluster_alarm(struct plat_line *line)
+{
+	cpu_wake(line->ctx, CPU_COST(HOST_IRQ));
+}
+
 static void rx_news(void *ctx, bool irq)
 {
 	struct guest *g = ctx;
@@ -489,6 +495,24 @@ static void build_lines(struct guest *g)
 	g->net.read_line = &g->read_line;
 }
 
+/* Off, the datapath knows nothing of it. */
+static void build_cluster(struct guest *g)
+{
+	struct cluster *c = &g->cluster;
+
+	plat_line_init(&g->cluster_alarm, &g->m->q, PLAT_W_N, fire_cluster_alarm,
+		       g->dp.vmm_pl ? &g->hvmm : &g->hrx);
+	if (!cfg_bool(g->cfg, "cluster"))
+		return;
+	*c = (struct cluster){.packets = (uint32_t)cfg_u64(g->cfg, "cluster_rate_packets"),
+			      .window = cfg_time(g->cfg, "cluster_rate_window"),
+			      .count = (uint32_t)cfg_u64(g->cfg, "cluster_count"),
+			      .timer = cfg_time(g->cfg, "cluster_timer"),
+			      .alarm = &g->cluster_alarm};
+	c->arrival = machine_array(g->m, c->packets + 1u, sizeof(*c->arrival));
+	g->dp.cluster = c;
+}
+
 /*
  * A queue pair of the guest's own; when the NIC's receive queues are used up, only its send half,
  * and frames for it arrive in queue 0.
@@ -547,6 +571,7 @@ bool guest_build(struct guest *g, GError **error)
 	build_lines(g);
 	build_port(g);
 	build_dpath(g, size);
+	build_cluster(g);
 	build_shared_in(g);
 	if (!build_buffers(g, size))
 		return cfg_error(g->cfg, "memory", error,
@@ -582,8 +607,8 @@ static void forget(struct plat_line *line)
  */
 void guest_start(struct guest *g)
 {
-	struct plat_line *line[] = {&g->rx_kick, &g->tx_kick,  &g->read_line,  &g->rx_intr,
-				    &g->tx_intr, &g->vmm_line, &g->shared_line};
+	struct plat_line *line[] = {&g->rx_kick, &g->tx_kick,  &g->read_line,   &g->rx_intr,
+				    &g->tx_intr, &g->vmm_line, &g->shared_line, &g->cluster_alarm};
 	struct cpu *cpu[] = {g->grx.cpu, g->gtx.cpu, g->hrx.cpu, g->htx.cpu, g->hvmm.cpu};
 	sim_time at;
 
@@ -618,6 +643,10 @@ void guest_counts(const struct guest *g, struct guest_counts *c)
 		.interrupts_suppressed = {g->dp.rxq.suppressed, g->dp.txq.suppressed},
 		.kicks = {g->rx_kick.kicks, g->tx_kick.kicks},
 		.kicks_suppressed = {g->net.rxq.suppressed, g->net.txq.suppressed},
+		.clusterings = {g->cluster.begun},
+		.clustered = {g->cluster.frames},
+		.by_count = {g->cluster.by_count},
+		.by_timer = {g->cluster.by_timer},
 	};
 }
 

@@ -232,6 +232,16 @@ static const struct key_decl guest_keys[] = {
 	 .help = "a hazard: the process writes over a sent frame, so long after sending; 0: never"},
 	{"socket_queue", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
 	 .help = "receive buffers that may wait for the process, a power of two"},
+	{"cluster", KEY_BOOL, .def = "false",
+	 .help = "under load, one receive interrupt for several packets (US 8,959,529)"},
+	{"cluster_rate_packets", KEY_COUNT, .def = "120", .min = 1, .max = 65535,
+	 .help = "it is on while more packets than this came in cluster_rate_window"},
+	{"cluster_rate_window", KEY_TIME, .def = "120ms", .min = 1, .max = 1000 * SIM_S,
+	 .help = "sliding, up to and including the packet that is judged"},
+	{"cluster_count", KEY_COUNT, .def = "10", .min = 1, .max = 32768,
+	 .help = "on: unprocessed packets at which the guest is interrupted"},
+	{"cluster_timer", KEY_TIME, .def = "10ms", .min = 1, .max = 1000 * SIM_S,
+	 .help = "on: longest that a packet waits for that; 10 take 10ms at the default rate"},
 	{0},
 };
 

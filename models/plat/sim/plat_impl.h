@@ -141,6 +141,14 @@ static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t v
 	evq_rearm(line->q, &line->ev, pl->clk->now);
 }
 
+static inline void plat_arm(struct plat *pl, struct plat_line *line, plat_time at)
+{
+	if (at == PLAT_NEVER)
+		evq_cancel(line->q, &line->ev);
+	else
+		evq_rearm(line->q, &line->ev, at > pl->clk->now ? at : pl->clk->now);
+}
+
 static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_stage stage)
 {
 	frame_stamp(frame, stage, pl->clk->now);
