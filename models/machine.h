@@ -34,6 +34,8 @@ struct guest_counts {
 	uint64_t exits[2], vmm_entries[2], interrupts[2], interrupts_suppressed[2];
 	uint64_t kicks[2], kicks_suppressed[2];
 	uint64_t clusterings[2], clustered[2], by_count[2], by_timer[2]; /* cluster.h */
+	uint64_t requests[TXBATCH_N];
+	uint64_t offloaded[2], pended[2];
 };
 
 /* What a CPU did, at both ends of the window. */
@@ -62,7 +64,8 @@ struct guest {
 	struct worker grx, gread, gtx, hrx, htx, hvmm;
 	struct plat_line rx_kick, tx_kick, read_line, rx_intr, tx_intr, vmm_line, shared_line;
 	struct cluster cluster;
-	struct plat_line cluster_alarm;
+	struct txbatch tx_batch;
+	struct plat_line cluster_alarm, tx_alarm;
 	struct pktq shared;
 
 	struct book rx, tx;
@@ -75,6 +78,11 @@ struct guest {
 	uint64_t last_num;
 	struct event app; /* the process's next intended send */
 	bool tx_full;     /* it waits for room instead */
+
+	sim_time irq_mask; /* how long it masks its receive interrupt after each */
+	sim_time unmask_at;
+	struct event unmask; /* pending: an interrupt pends */
+	uint64_t pended;
 
 	uint64_t exits[2]; /* by direction: interrupts and halts, kicks */
 	struct guest_counts at_start, at_stop;
@@ -114,6 +122,7 @@ struct machine {
 	struct cpu_counts *core_counts; /* by core */
 	unsigned cores, next_core;
 	bool poll;
+	bool offload; /* idle cores watch the guests' send queues */
 	struct host_nic *nic;
 	unsigned nics;
 	struct guest *guest;

@@ -253,6 +253,7 @@ static void view_metrics(struct result *r, const char *obj, unsigned d, const st
 	const char *dir = d ? "tx" : "rx";
 	const struct book *b = &v->book;
 	const struct ledger *l = &b->led;
+	static const uint64_t none[TXBATCH_N];
 	char digest[17];
 
 	ledger_metrics(r, obj, dir, v);
@@ -261,6 +262,7 @@ static void view_metrics(struct result *r, const char *obj, unsigned d, const st
 	result_u64(r, obj, dir, "hypercalls", 0);
 	result_u64(r, obj, dir, "interrupts", v->c.interrupts[d]);
 	result_u64(r, obj, dir, "interrupts_suppressed", v->c.interrupts_suppressed[d]);
+	result_u64(r, obj, dir, "interrupts_pended", v->c.pended[d]);
 	result_u64(r, obj, dir, "interrupts.by_count", v->c.by_count[d]);
 	result_u64(r, obj, dir, "interrupts.by_timer", v->c.by_timer[d]);
 	result_u64(r, obj, dir, "clusterings", v->c.clusterings[d]);
@@ -268,6 +270,8 @@ static void view_metrics(struct result *r, const char *obj, unsigned d, const st
 	result_ratio(r, obj, dir, "clustered_interrupts_per_packet",
 		     v->c.by_count[d] + v->c.by_timer[d], v->c.clustered[d]);
 	result_u64(r, obj, dir, "kicks", v->c.kicks[d]);
+	result_u64(r, obj, dir, "kicks_offloaded", v->c.offloaded[d]);
+	names(r, obj, dir, "requests", txbatch_trigger_names, d ? v->c.requests : none);
 	result_u64(r, obj, dir, "kicks_suppressed", v->c.kicks_suppressed[d]);
 	result_ratio(r, obj, dir, "kicks_per_packet", v->c.kicks[d], l->delivered);
 	result_ratio(r, obj, dir, "interrupts_per_packet", v->c.interrupts[d], l->delivered);
@@ -616,6 +620,8 @@ static const struct metric_decl metrics[] = {
 	{"interrupts", "interrupts", G | OBJ_NIC,
 	 .help = "into the guest; of a NIC: into the host"},
 	{"interrupts_suppressed", "interrupts", G, .help = "that the guest did not want"},
+	{"interrupts_pended", "interrupts", G,
+	 .help = "raised while the guest had them masked; taken once, on unmask"},
 	{"interrupts.by_count", "interrupts", G,
 	 .help = "raised while clustering, because of cluster_count"},
 	{"interrupts.by_timer", "interrupts", G,
@@ -628,6 +634,9 @@ static const struct metric_decl metrics[] = {
 	 .help = "offences against the virtqueue, by kind; the first stops it",
 	 .words = virtq_err_names + 1},
 	{"kicks", "kicks", G, .help = "of the guest to the host"},
+	{"kicks_offloaded", "kicks", G, .help = "taken by an idle core, without a trap"},
+	{"requests.*", "", G, .help = "put off by tx_batch and then due, by trigger",
+	 .words = txbatch_trigger_names},
 	{"kicks_suppressed", "kicks", G, .help = "that the host did not want"},
 	{"kicks_per_packet", "", G, .help = "kicks / delivered"},
 	{"interrupts_per_packet", "", G, .help = "interrupts / delivered"},

@@ -46,7 +46,7 @@ bool cluster_due(struct cluster *c, struct virtq_dev *vq, struct plat *pl, unsig
 	if (!vq->unsignalled)
 		return false;
 	c->late = c->armed && now >= c->due;
-	if (!c->on || waiting >= c->count || c->late)
+	if (!c->on || waiting >= c->count || waiting >= c->level || c->late)
 		return true;
 	if (!c->armed) {
 		c->armed = true;

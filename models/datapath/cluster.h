@@ -6,7 +6,8 @@
  * in the sliding window (t - window, t], this one included, and clustering is on; else it is off.
  * Off, the guest is told of each publication. On, it is told
  *
- *   - when the packets that it has neither processed nor been told of reach `count`, or
+ *   - when the packets that it has neither processed nor been told of reach `count`, or are all the
+ *     buffers that it has, or
  *   - `timer` after the first of them was published: a tail is never stranded, or
  *   - when a packet finds the rate too low: clustering has ended.
  *
