@@ -273,6 +273,74 @@ static void p3_15_rings_of_1_2_and_512_wrap_more_than_twice(void **state)
 		}
 }
 
+/* ---- both ---- */
+
+/* A random machine that clusters and batches, or one that does not. */
+static struct rig random_machine(GRand *rand, bool on)
+{
+	static const char *const policy[] = {"copy", "single-copy", "zero-copy"};
+	static const char *const bools[] = {"false", "true"};
+	static const char *const how[] = {"interrupt", "poll"};
+	const char *p = policy[g_rand_int_range(rand, 0, 3)];
+	const char *delivery = g_rand_boolean(rand) ? "kernel" : "process";
+	const char *event_idx = bools[g_rand_boolean(rand)];
+	const char *rx = how[g_rand_boolean(rand)], *host = how[g_rand_boolean(rand)];
+	int packets = g_rand_int_range(rand, 1, 20), count = g_rand_int_range(rand, 2, 30);
+	int batch = g_rand_int_range(rand, 2, 20), seed = g_rand_int_range(rand, 1, 1 << 20);
+	int pps = g_rand_int_range(rand, 1000, 60000), size = 4 << g_rand_int_range(rand, 2, 6);
+	const char *offload = g_rand_boolean(rand) ? "idle" : "none";
+
+	return rig_open("[scenario]\nseed = %d\n[host]\ndatapath = %s\noffload = %s\ncores = 2\n"
+			"[nic eth0]\n"
+			"[guest vm1]\npolicy = %s\ndelivery = %s\nevent_idx = %s\nreceive = %s\n"
+			"queue_size = %d\ncluster = %s\ncluster_rate_packets = %d\n"
+			"cluster_rate_window = 1ms\ncluster_count = %d\ncluster_timer = 700us\n"
+			"tx_batch = %d\ntx_timer = 600us\ntx_ack_age = 400us\n"
+			"[traffic in]\nto = vm1\nsource = onoff\non = 2ms\noff = 3ms\nsize = imix\n"
+			"pps = %d\npackets = 800\n"
+			"[traffic out]\nfrom = vm1\nsource = poisson\nsize = imix\npps = %d\n"
+			"packets = 800\n",
+			seed, host, on ? offload : "none", p, delivery, event_idx, rx, size,
+			bools[on], packets, count, on ? batch : 0, pps, pps);
+}
+
+/*
+ * Nothing waits for ever, and nothing longer than the timers and the work let it: whoever is put
+ * off is told in the end. What arrives is the same.
+ */
+static void p3_08_no_wakeup_is_lost_by_putting_it_off(void **state)
+{
+	uint64_t seed = rig_seed(308), rounds = rig_scaled(60, 4);
+	uint64_t by_count = 0, by_timer = 0, asked = 0;
+	GRand *rand = g_rand_new_with_seed((guint32)seed);
+
+	(void)state;
+	for (uint64_t i = 0; i < rounds; i++) {
+		GRand *again = g_rand_copy(rand);
+		struct rig plain = random_machine(again, false),
+			   put_off = random_machine(rand, true);
+		const struct guest *a = guest(&plain, 0), *b = guest(&put_off, 0);
+
+		rig_run(&plain);
+		rig_run(&put_off);
+		assert_int_equal(put_off.m->world.live, 0);
+		assert_int_equal(b->tx.led.delivered, 800);
+		assert_int_equal(b->tx_end.digest, a->tx_end.digest);
+		assert_true(b->tx.latency.max < a->tx.latency.max + 1300 * SIM_US);
+		assert_true(b->rx.latency.max < a->rx.latency.max + 900 * SIM_US);
+		if (a->rx.led.delivered == 800 && b->rx.led.delivered == 800)
+			assert_int_equal(b->net.rx_end.digest, a->net.rx_end.digest);
+		by_count += b->cluster.by_count;
+		by_timer += b->cluster.by_timer;
+		asked += b->tx_kick.kicks + b->tx_kick.takes;
+		rig_close(&plain);
+		rig_close(&put_off);
+		g_rand_free(again);
+	}
+	assert_true(by_count > rounds && by_timer > rounds && asked > rounds);
+	g_rand_free(rand);
+}
+
 /* ---- transmit ---- */
 
 static struct rig transmit(const char *host, const char *keys, uint64_t pps, uint64_t n)
@@ -414,6 +482,7 @@ int main(void)
 		cmocka_unit_test(p3_07_thousand_clustered_frames_cost_a_tenth_of_an_interrupt_each),
 		cmocka_unit_test(p3_08_stranded_tail_is_delivered_when_its_timer_is_over),
 		cmocka_unit_test(p3_08_clustering_ends_when_the_rate_drops),
+		cmocka_unit_test(p3_08_no_wakeup_is_lost_by_putting_it_off),
 		cmocka_unit_test(p3_09_polling_guest_waits_for_no_interrupt),
 		cmocka_unit_test(p3_12_masked_interrupt_pends_and_is_taken_once_on_unmask),
 		cmocka_unit_test(p3_14_clustering_is_each_guests_own),
