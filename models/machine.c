@@ -490,6 +490,7 @@ static bool build_host(struct machine *m, GError **error)
 	m->iommu = iommu_new(m->mem, &ic);
 	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
 	m->poll = cfg_choice(host, "datapath") == 1;
+	m->offload = cfg_choice(host, "offload") == 1;
 	m->cores = (unsigned)cfg_u64(host, "cores");
 	m->core = machine_array(m, m->cores, sizeof(*m->core));
 	m->core_counts = machine_array(m, m->cores, sizeof(*m->core_counts));

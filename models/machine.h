@@ -15,6 +15,7 @@
 #include <glib.h>
 
 #include "../sim/cli.h"
+#include "datapath/cluster.h"
 #include "datapath/demux.h"
 #include "datapath/gnet.h"
 #include "datapath/outbox.h"
@@ -34,6 +35,9 @@ struct host_nic;
 struct guest_counts {
 	uint64_t exits[2], vmm_entries[2], interrupts[2], interrupts_suppressed[2];
 	uint64_t kicks[2], kicks_suppressed[2];
+	uint64_t clusterings[2], clustered[2], by_count[2], by_timer[2]; /* cluster.h */
+	uint64_t requests[TXBATCH_N];
+	uint64_t offloaded[2], pended[2];
 };
 
 /* What a CPU did, at both ends of the window. */
@@ -62,6 +66,9 @@ struct guest {
 	struct worker grx, gread, gtx, hrx, htx, hvmm;
 	struct plat_line rx_kick, tx_kick, read_line, rx_intr, tx_intr, vmm_line, shared_line;
 	struct plat_line out_line, back_line; /* of its outbox */
+	struct cluster cluster;
+	struct txbatch tx_batch;
+	struct plat_line cluster_alarm, tx_alarm;
 	struct pktq shared;
 
 	struct book rx, tx, local; /* local: from other guests */
@@ -74,6 +81,11 @@ struct guest {
 	uint64_t last_num;
 	struct event app; /* the process's next intended send */
 	bool tx_full;     /* it waits for room instead */
+
+	sim_time irq_mask; /* how long it masks its receive interrupt after each */
+	sim_time unmask_at;
+	struct event unmask; /* pending: an interrupt pends */
+	uint64_t pended;
 
 	uint64_t exits[2]; /* by direction: interrupts and halts, kicks */
 	struct guest_counts at_start, at_stop;
@@ -113,6 +125,7 @@ struct machine {
 	struct cpu_counts *core_counts; /* by core */
 	unsigned cores, next_core;
 	bool poll;
+	bool offload; /* idle cores watch the guests' send queues */
 	struct host_nic *nic;
 	unsigned nics;
 	struct guest *guest;

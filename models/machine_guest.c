@@ -182,10 +182,29 @@ static void interrupt(struct guest *g, struct worker *w, unsigned direction)
 	cpu_wake(w, CPU_COST(GUEST_IRQ) | (cpu_idle(w->cpu) ? CPU_COST(WAKE) : CPU_COST(VM_EXIT)));
 }
 
+static void take_rx_intr(struct guest *g)
+{
+	g->unmask_at = evq_now(&g->m->q) + g->irq_mask;
+	interrupt(g, &g->grx, 0);
+}
+
+/* Masked, it pends: however often it is raised, it is taken once, on unmask. */
 static void fire_rx_intr(struct plat_line *line)
 {
 	struct guest *g = line->ctx;
-	interrupt(g, &g->grx, 0);
+
+	if (evq_now(&g->m->q) >= g->unmask_at) {
+		take_rx_intr(g);
+		return;
+	}
+	g->pended++;
+	if (!event_pending(&g->unmask))
+		evq_schedule(&g->m->q, &g->unmask, g->unmask_at);
+}
+
+static void unmask_event(struct event *ev)
+{
+	take_rx_intr((struct guest *)((char *)ev - offsetof(struct guest, unmask)));
 }
 
 static void fire_tx_intr(struct plat_line *line)
@@ -198,6 +217,53 @@ static void fire_tx_intr(struct plat_line *line)
 static void fire_worker(struct plat_line *line)
 {
 	cpu_wake(line->ctx, CPU_COST(WAKE));
+}
+
+/* A timer of the host's is over: clustering has a tail to look after. */
+static void fire_cluster_alarm(struct plat_line *line)
+{
+	cpu_wake(line->ctx, CPU_COST(HOST_IRQ));
+}
+
+/* A timer of the guest's own is over: a request to send may be due. */
+static void fire_tx_alarm(struct plat_line *line)
+{
+	cpu_wake(line->ctx, CPU_COST(GUEST_IRQ));
+}
+
+/* A core that could take the worker at once: its own, or another one that idles. NULL: none. */
+static struct cpu *idle_core(struct machine *m, const struct worker *w)
+{
+	if (cpu_free(w->cpu))
+		return w->cpu;
+	if (worker_up(w) || cpu_idle(w->cpu)) /* the latter: its own last turn is not over */
+		return NULL;
+	for (unsigned i = 0; i < m->cores; i++)
+		if (cpu_free(&m->core[i]))
+			return &m->core[i];
+	return NULL;
+}
+
+/*
+ * The guest has published a request to send: does an idle core pick it up? Such a core has been
+ * looking at the queue; the worker goes there.
+ */
+static bool picked_up(struct plat_line *line)
+{
+	struct worker *w = line->ctx;
+	struct guest *g = GUEST(w, htx);
+	struct cpu *core = idle_core(g->m, w);
+
+	if (!core)
+		return false;
+	w->cpu = core;
+	g->htx_pl.clk = &core->clk;
+	return true;
+}
+
+static void fire_tx_kick(struct plat_line *line)
+{
+	cpu_wake(line->ctx, line->last_taken ? CPU_COST(POLL) : CPU_COST(WAKE));
 }
 
 static void rx_news(void *ctx, bool irq)
@@ -477,7 +543,10 @@ static void build_lines(struct guest *g)
 	struct evq *q = &g->m->q;
 
 	plat_line_init(&g->rx_kick, q, PLAT_W_VM_EXIT, fire_worker, &g->hrx);
-	plat_line_init(&g->tx_kick, q, PLAT_W_VM_EXIT, fire_worker, &g->htx);
+	plat_line_init(&g->tx_kick, q, PLAT_W_VM_EXIT, fire_tx_kick, &g->htx);
+	if (g->m->offload)
+		g->tx_kick.taken = picked_up;
+	plat_line_init(&g->tx_alarm, q, PLAT_W_N, fire_tx_alarm, &g->gtx);
 	plat_line_init(&g->read_line, q, PLAT_W_N, fire_worker, &g->gread);
 	plat_line_init(&g->rx_intr, q, PLAT_W_INJECT, fire_rx_intr, g);
 	plat_line_init(&g->tx_intr, q, PLAT_W_INJECT, fire_tx_intr, g);
@@ -485,10 +554,43 @@ static void build_lines(struct guest *g)
 	plat_line_init(&g->shared_line, q, PLAT_W_N, fire_worker, &g->hrx);
 	event_init(&g->app, app_event);
 	event_init(&g->scribble, scribble_event);
+	event_init(&g->unmask, unmask_event);
+	g->irq_mask = cfg_time(g->cfg, "irq_mask");
 	g->overwrite = cfg_time(g->cfg, "overwrite");
 	g->net.rx_kick = &g->rx_kick;
 	g->net.tx_kick = &g->tx_kick;
 	g->net.read_line = &g->read_line;
+}
+
+/* Off, the datapath knows nothing of it. */
+static void build_cluster(struct guest *g)
+{
+	struct cluster *c = &g->cluster;
+
+	plat_line_init(&g->cluster_alarm, &g->m->q, PLAT_W_N, fire_cluster_alarm,
+		       g->dp.vmm_pl ? &g->hvmm : &g->hrx);
+	if (!cfg_bool(g->cfg, "cluster"))
+		return;
+	*c = (struct cluster){.packets = (uint32_t)cfg_u64(g->cfg, "cluster_rate_packets"),
+			      .window = cfg_time(g->cfg, "cluster_rate_window"),
+			      .count = (uint32_t)cfg_u64(g->cfg, "cluster_count"),
+			      .timer = cfg_time(g->cfg, "cluster_timer"),
+			      .alarm = &g->cluster_alarm};
+	c->arrival = machine_array(g->m, c->packets + 1u, sizeof(*c->arrival));
+	g->dp.cluster = c;
+}
+
+static void build_txbatch(struct guest *g)
+{
+	struct txbatch *b = &g->tx_batch;
+
+	*b = (struct txbatch){.count = (uint32_t)cfg_u64(g->cfg, "tx_batch"),
+			      .ack_age = cfg_time(g->cfg, "tx_ack_age"),
+			      .timer = cfg_time(g->cfg, "tx_timer"),
+			      .alarm = &g->tx_alarm,
+			      .armed = PLAT_NEVER};
+	if (b->count)
+		g->net.tx_batch = b;
 }
 
 /*
@@ -550,6 +652,8 @@ bool guest_build(struct guest *g, GError **error)
 	build_lines(g);
 	build_port(g);
 	build_dpath(g, size);
+	build_cluster(g);
+	build_txbatch(g);
 	build_shared_in(g);
 	local_guest(g);
 	if (!build_buffers(g, size))
@@ -586,8 +690,9 @@ static void forget(struct plat_line *line)
  */
 void guest_start(struct guest *g)
 {
-	struct plat_line *line[] = {&g->rx_kick, &g->tx_kick,  &g->read_line,  &g->rx_intr,
-				    &g->tx_intr, &g->vmm_line, &g->shared_line};
+	struct plat_line *line[] = {&g->rx_kick,     &g->tx_kick,       &g->read_line,
+				    &g->rx_intr,     &g->tx_intr,       &g->vmm_line,
+				    &g->shared_line, &g->cluster_alarm, &g->tx_alarm};
 	struct cpu *cpu[] = {g->grx.cpu, g->gtx.cpu, g->hrx.cpu, g->htx.cpu, g->hvmm.cpu};
 	sim_time at;
 
@@ -622,6 +727,14 @@ void guest_counts(const struct guest *g, struct guest_counts *c)
 		.interrupts_suppressed = {g->dp.rxq.suppressed, g->dp.txq.suppressed},
 		.kicks = {g->rx_kick.kicks, g->tx_kick.kicks},
 		.kicks_suppressed = {g->net.rxq.suppressed, g->net.txq.suppressed},
+		.clusterings = {g->cluster.begun},
+		.clustered = {g->cluster.frames},
+		.by_count = {g->cluster.by_count},
+		.by_timer = {g->cluster.by_timer},
+		.requests = {g->tx_batch.due[TXBATCH_COUNT], g->tx_batch.due[TXBATCH_ACK_AGE],
+			     g->tx_batch.due[TXBATCH_TIMER], g->tx_batch.due[TXBATCH_FULL]},
+		.offloaded = {0, g->tx_kick.takes},
+		.pended = {g->pended},
 	};
 }
 

@@ -259,13 +259,23 @@ static void queue_metrics(struct result *r, const char *obj, unsigned d, const s
 {
 	const char *dir = directions[d];
 	const struct ledger *l = &v->book.led;
+	static const uint64_t none[TXBATCH_N];
 
 	result_u64(r, obj, dir, "vm_exits", v->c.exits[d]);
 	result_u64(r, obj, dir, "vmm_entries", v->c.vmm_entries[d]);
 	result_u64(r, obj, dir, "hypercalls", 0);
 	result_u64(r, obj, dir, "interrupts", v->c.interrupts[d]);
 	result_u64(r, obj, dir, "interrupts_suppressed", v->c.interrupts_suppressed[d]);
+	result_u64(r, obj, dir, "interrupts_pended", v->c.pended[d]);
+	result_u64(r, obj, dir, "interrupts.by_count", v->c.by_count[d]);
+	result_u64(r, obj, dir, "interrupts.by_timer", v->c.by_timer[d]);
+	result_u64(r, obj, dir, "clusterings", v->c.clusterings[d]);
+	result_u64(r, obj, dir, "clustered_packets", v->c.clustered[d]);
+	result_ratio(r, obj, dir, "clustered_interrupts_per_packet",
+		     v->c.by_count[d] + v->c.by_timer[d], v->c.clustered[d]);
 	result_u64(r, obj, dir, "kicks", v->c.kicks[d]);
+	result_u64(r, obj, dir, "kicks_offloaded", v->c.offloaded[d]);
+	names(r, obj, dir, "requests", txbatch_trigger_names, d ? v->c.requests : none);
 	result_u64(r, obj, dir, "kicks_suppressed", v->c.kicks_suppressed[d]);
 	result_ratio(r, obj, dir, "kicks_per_packet", v->c.kicks[d], l->delivered);
 	result_ratio(r, obj, dir, "interrupts_per_packet", v->c.interrupts[d], l->delivered);
@@ -641,10 +651,23 @@ static const struct metric_decl metrics[] = {
 	{"interrupts", "interrupts", G | OBJ_NIC,
 	 .help = "into the guest; of a NIC: into the host"},
 	{"interrupts_suppressed", "interrupts", G, .help = "that the guest did not want"},
+	{"interrupts_pended", "interrupts", G,
+	 .help = "raised while the guest had them masked; taken once, on unmask"},
+	{"interrupts.by_count", "interrupts", G,
+	 .help = "raised while clustering, because of cluster_count"},
+	{"interrupts.by_timer", "interrupts", G,
+	 .help = "raised while clustering, because of cluster_timer"},
+	{"clusterings", "times", G, .help = "that interrupt clustering went on"},
+	{"clustered_packets", "packets", G, .help = "put in the guest's queue while it was on"},
+	{"clustered_interrupts_per_packet", "", G,
+	 .help = "interrupts raised while clustering / clustered_packets"},
 	{"virtq_errors.*", "", G,
 	 .help = "offences against the virtqueue, by kind; the first stops it",
 	 .words = virtq_err_names + 1},
 	{"kicks", "kicks", G, .help = "of the guest to the host"},
+	{"kicks_offloaded", "kicks", G, .help = "taken by an idle core, without a trap"},
+	{"requests.*", "", G, .help = "put off by tx_batch and then due, by trigger",
+	 .words = txbatch_trigger_names},
 	{"kicks_suppressed", "kicks", G, .help = "that the host did not want"},
 	{"kicks_per_packet", "", G, .help = "kicks / delivered"},
 	{"interrupts_per_packet", "", G, .help = "interrupts / delivered"},

@@ -173,6 +173,8 @@ static const struct key_decl host_keys[] = {
 	 .help = "of every core and vCPU; [cost] counts in its cycles"},
 	{"datapath", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how host cores learn of work"},
+	{"offload", KEY_CHOICE, .def = "none", .choices = "none|idle",
+	 .help = "idle: a core with nothing to do takes a guest's request to send without a trap"},
 	{"preset", KEY_CHOICE, .def = "default", .choices = "default",
 	 .help = "set of [cost] defaults"},
 	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
@@ -232,6 +234,24 @@ static const struct key_decl guest_keys[] = {
 	 .help = "a hazard: the process writes over a sent frame, so long after sending; 0: never"},
 	{"socket_queue", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
 	 .help = "receive buffers that may wait for the process, a power of two"},
+	{"cluster", KEY_BOOL, .def = "false",
+	 .help = "under load, one receive interrupt for several packets (US 8,959,529)"},
+	{"cluster_rate_packets", KEY_COUNT, .def = "120", .min = 1, .max = 65535,
+	 .help = "it is on while more packets than this came in cluster_rate_window"},
+	{"cluster_rate_window", KEY_TIME, .def = "120ms", .min = 1, .max = 1000 * SIM_S,
+	 .help = "sliding, up to and including the packet that is judged"},
+	{"cluster_count", KEY_COUNT, .def = "10", .min = 1, .max = 32768,
+	 .help = "on: unprocessed packets at which the guest is interrupted"},
+	{"cluster_timer", KEY_TIME, .def = "10ms", .min = 1, .max = 1000 * SIM_S,
+	 .help = "on: longest that a packet waits for that; 10 take 10ms at the default rate"},
+	{"irq_mask", KEY_TIME, .def = "0", .max = SIM_S,
+	 .help = "how long it masks its receive interrupt after taking one; one that comes pends"},
+	{"tx_batch", KEY_COUNT, .def = "0", .max = 32768,
+	 .help = "pointers to send that one request serves; 0: each burst has its own"},
+	{"tx_timer", KEY_TIME, .def = "100us", .max = 1000 * SIM_S,
+	 .help = "with tx_batch: longest that a pointer waits for its request; 0: no such trigger"},
+	{"tx_ack_age", KEY_TIME, .def = "0", .max = 1000 * SIM_S,
+	 .help = "with tx_batch: age of the last acknowledgement that is one; 0: no such trigger"},
 	{0},
 };
 
@@ -423,6 +443,10 @@ static bool check_guest(const struct cfg *g, GError **error)
 		return cfg_error(
 			g, "rx_buffer", error,
 			"needs mrg_rxbuf; without it a buffer must hold the longest frame");
+	if (cfg_u64(g, "tx_batch") > 1 && !cfg_time(g, "tx_timer") && !cfg_time(g, "tx_ack_age"))
+		return cfg_error(g, "tx_batch", error,
+				 "would hold the last frames back for ever; set tx_timer or "
+				 "tx_ack_age");
 	if (cfg_u64(g, "rx_buffer") && cfg_u64(g, "rx_buffer") < 256)
 		return cfg_error(g, "rx_buffer", error, "is too small; use 256B or more, or 0");
 	return true;

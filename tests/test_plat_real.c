@@ -251,6 +251,25 @@ static void doorbell_keeps_kicks_until_they_are_cleared(void **state)
 	plat_line_fini(&line);
 }
 
+static void alarm_goes_off_once_at_its_time_unless_disarmed(void **state)
+{
+	(void)state;
+	struct plat_line line;
+	plat_time at = plat_now(NULL) + 3000000001u;
+	assert_true(plat_line_init_alarm(&line));
+	assert_false(plat_line_wait(&line, 0));
+	plat_arm(NULL, &line, at);
+	assert_true(plat_line_wait(&line, 5000));
+	assert_true(plat_now(NULL) >= at);
+	assert_false(plat_line_wait(&line, 0));
+	plat_arm(NULL, &line, 0); /* long past */
+	assert_true(plat_line_wait(&line, 5000));
+	plat_arm(NULL, &line, plat_now(NULL) + 2000000000u);
+	plat_arm(NULL, &line, PLAT_NEVER);
+	assert_false(plat_line_wait(&line, 5));
+	plat_line_fini(&line);
+}
+
 static void clock_counts_picoseconds_and_never_goes_back(void **state)
 {
 	(void)state;
@@ -275,6 +294,7 @@ int main(void)
 		cmocka_unit_test(send_gathers_segments_and_waits_while_the_descriptor_is_full),
 		cmocka_unit_test(frame_that_the_descriptor_refuses_is_dropped),
 		cmocka_unit_test(doorbell_keeps_kicks_until_they_are_cleared),
+		cmocka_unit_test(alarm_goes_off_once_at_its_time_unless_disarmed),
 		cmocka_unit_test(clock_counts_picoseconds_and_never_goes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

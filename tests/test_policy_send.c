@@ -509,6 +509,29 @@ static void device_gone_in_mid_flight_ends_every_mapping(void **state)
 	rig_free(r);
 }
 
+/* Out of range, misaligned, looped: of the single-copy path, by the numbers of the system P3. */
+static void p3_13_guest_pointers_are_validated_counted_and_nothing_is_written(void **state)
+{
+	static const enum hostility h[] = {BAD_ADDRESS, BAD_SECOND,  WRAPS,      LOOP,
+					   NEXT_BEYOND, HEAD_BEYOND, INDEX_JUMP, INDIRECT_OFF};
+	struct rig *r = rig_new((struct rig_opts){.policy = "single-copy"});
+	struct virtq_layout odd[3] = {r->rx.l, r->rx.l, r->rx.l};
+	struct virtq_dev dev;
+	void *mem = malloc(virtq_dev_bytes(&r->rx.l) + 64);
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(h) / sizeof(h[0]); i++)
+		hostile_receive("single-copy", h[i]);
+	odd[0].desc.a += 8;
+	odd[1].avail.a += 1;
+	odd[2].used.a += 2;
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(virtq_dev_init(&dev, &r->pl, &odd[i], mem));
+	free(mem);
+	start(r);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -527,6 +550,7 @@ int main(void)
 		cmocka_unit_test(one_piece_needs_no_gather),
 		cmocka_unit_test(capability_lost_while_sends_are_in_flight_lets_them_finish),
 		cmocka_unit_test(device_gone_in_mid_flight_ends_every_mapping),
+		cmocka_unit_test(p3_13_guest_pointers_are_validated_counted_and_nothing_is_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

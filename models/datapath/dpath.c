@@ -2,6 +2,7 @@
 /* dpath.c - bursts and commits of a guest's host side, and what policies share: see dpath.h. */
 #include "dpath.h"
 
+#include "cluster.h"
 #include "frame.h"
 #include "outbox.h"
 #include "policy.h"
@@ -19,17 +20,29 @@ static void burst_stamp(struct dpath_burst *b, struct plat *pl, enum frame_stage
 		plat_stamp(pl, b->frame[i], stage);
 }
 
-/* After the publish: interrupt the guest if it wants to know. */
-static void notify(struct dpath *dp, struct virtq_dev *vq, struct plat *pl, struct plat_line *line)
+/* After the publish: interrupt the guest if it wants to know. True: it did. */
+static bool notify(struct dpath *dp, struct virtq_dev *vq, struct plat *pl, struct plat_line *line)
 {
 	if (!vq->unsignalled)
-		return;
+		return false;
 	if (virtq_dev_should_notify(vq, pl)) {
 		dp->interrupts++;
 		plat_kick(pl, line, 0);
-	} else {
-		dp->interrupts_suppressed++;
+		return true;
 	}
+	dp->interrupts_suppressed++;
+	return false;
+}
+
+/* The same for what burst b has put into the receive queue, unless clustering puts it off. */
+static void notify_rx(struct dpath *dp, const struct dpath_burst *b, struct plat *pl)
+{
+	struct cluster *c = dp->cluster;
+
+	if (!c)
+		notify(dp, &dp->rxq, pl, dp->rx_intr);
+	else if (cluster_due(c, &dp->rxq, pl, b->frames))
+		cluster_told(c, pl, notify(dp, &dp->rxq, pl, dp->rx_intr));
 }
 
 /* ---- receive ----------------------------------------------------------------------------------
@@ -109,7 +122,7 @@ bool dpath_rx_commit(struct dpath *dp)
 	if (wake_vmm)
 		plat_kick(pl, dp->vmm_line, 0);
 	if (!dp->rx_policy->vmm_rx)
-		notify(dp, &dp->rxq, pl, dp->rx_intr);
+		notify_rx(dp, b, pl);
 	if (b->work && (dp->poll || b->work == DPATH_BURST))
 		return true;
 	return rx_sleep(dp);
@@ -279,7 +292,7 @@ bool dpath_vmm_commit(struct dpath *dp)
 	pktq_consumed(&dp->to_vmm, pl);
 	if (dp->shared)
 		pktq_consumed(dp->shared, pl);
-	notify(dp, &dp->rxq, pl, dp->rx_intr);
+	notify_rx(dp, b, pl);
 	if (b->work && (dp->poll || b->work == DPATH_BURST))
 		return true;
 	return pktq_sleep(&dp->to_vmm, pl) || (dp->shared && pktq_sleep(dp->shared, pl));

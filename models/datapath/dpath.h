@@ -30,6 +30,7 @@
 
 struct policy;
 struct outbox;
+struct cluster;
 
 /* A guest's receive buffer that was posted to the device. */
 struct dpath_rx_slot {
@@ -55,6 +56,7 @@ struct dpath {
 	struct virtq_dev rxq, txq;
 	struct plat_line *rx_intr, *tx_intr; /* to the guest */
 	struct plat_line *vmm_line;          /* wakes the vmm worker */
+	struct cluster *cluster;             /* of receive interrupts; NULL: none is put off */
 	bool poll; /* workers poll the device and the guest: neither is asked to notify */
 	bool mrg_rxbuf;
 	uint32_t max_frame; /* longest that the device may deliver */

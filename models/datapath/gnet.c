@@ -353,11 +353,10 @@ bool gnet_tx_commit(struct gnet *g, bool full)
 	for (unsigned i = 0; i < b->frames; i++)
 		plat_stamp(g->tx_pl, b->frame[i], STAGE_GUEST);
 	b->frames = 0;
-	if (virtq_drv_pending(&g->txq)) {
-		virtq_drv_publish(&g->txq);
-		if (virtq_drv_should_kick(&g->txq, g->tx_pl))
-			plat_kick(g->tx_pl, g->tx_kick, 0);
-	}
+	virtq_drv_publish(&g->txq);
+	if ((!g->tx_batch || txbatch_due(g->tx_batch, &g->txq, g->tx_pl, full)) &&
+	    virtq_drv_should_kick(&g->txq, g->tx_pl))
+		plat_kick(g->tx_pl, g->tx_kick, 0);
 	if (!full) {
 		virtq_drv_intr_off(&g->txq);
 		return false;

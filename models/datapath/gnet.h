@@ -24,6 +24,7 @@
 
 #include "dpath.h"
 #include "endpoint.h"
+#include "txbatch.h"
 #include "virtq_drv.h"
 
 /* A frame on the socket: its buffers are linked by gnet.rx_link. */
@@ -65,7 +66,8 @@ struct gnet {
 	gva_t *tx_gva;   /* process: where each slot's frame is made */
 	gva_t write_gva; /* kernel: where the process makes frames */
 	uint32_t tx_need;
-	uint32_t tx_last; /* slot of the latest frame */
+	uint32_t tx_last;         /* slot of the latest frame */
+	struct txbatch *tx_batch; /* puts requests to send off; NULL: none is */
 
 	struct endpoint rx_end, local_end; /* from the wire, from other guests */
 	uint8_t *linear; /* max_frame bytes: a frame that is not in one piece, for the endpoint */

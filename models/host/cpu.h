@@ -71,6 +71,18 @@ static inline bool cpu_idle(const struct cpu *c)
 	return !c->current && !c->waking;
 }
 
+/* It could begin something new at this moment: idle, and what its last commit charged is over. */
+static inline bool cpu_free(const struct cpu *c)
+{
+	return cpu_idle(c) && c->clk.now <= evq_now(c->q);
+}
+
+/* It runs, or will without being woken: it cannot be moved to another CPU. */
+static inline bool worker_up(const struct worker *w)
+{
+	return w->queued || w->cpu->current == w;
+}
+
 /* Picoseconds of work charged so far and done by `now`. */
 uint64_t cpu_busy_ps(const struct cpu *c, sim_time now);
 

@@ -120,6 +120,12 @@ static inline void plat_fence(struct plat *pl);
 /* Doorbell, notification or interrupt along a line; `value` is what the register takes (a tail). */
 static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t value);
 
+/*
+ * Alarm: the line is kicked at time `at` (at once if that is past), for free and unless it is armed
+ * anew before; PLAT_NEVER disarms it. Such a line carries no other kicks.
+ */
+static inline void plat_arm(struct plat *pl, struct plat_line *line, plat_time at);
+
 /* ---- time and work ------------------------------------------------------------------------------
  */
 

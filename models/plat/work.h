@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 typedef uint64_t plat_time; /* picoseconds */
+#define PLAT_NEVER UINT64_MAX
 
 /*
  * Work that is not memory traffic, in units of one. The name is the metric's: busy_ns.NAME, and

@@ -27,6 +27,7 @@
 #define PLAT_REAL_IMPL_H
 
 #include <string.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,7 +60,7 @@ struct plat {
 };
 
 struct plat_line {
-	int fd; /* eventfd; -1: nobody listens */
+	int fd; /* eventfd, of an alarm timerfd; -1: nobody listens */
 	uint64_t kicks;
 };
 
@@ -164,6 +165,19 @@ static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t v
 	uint64_t one = 1;
 	ssize_t done = write(line->fd, &one, sizeof(one));
 	(void)done;
+}
+
+/* In whole nanoseconds, rounded up: never early. Zero would disarm. */
+static inline void plat_arm(struct plat *pl, struct plat_line *line, plat_time at)
+{
+	(void)pl;
+	struct itimerspec t = {0};
+	if (at != PLAT_NEVER) {
+		uint64_t ns = at / 1000 + (at % 1000 || at == 0);
+		t.it_value.tv_sec = (time_t)(ns / 1000000000u);
+		t.it_value.tv_nsec = (long)(ns % 1000000000u);
+	}
+	timerfd_settime(line->fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
 static inline void plat_charge(struct plat *pl, enum plat_work what, uint32_t n)

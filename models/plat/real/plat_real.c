@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
 
 #include "plat_real.h"
 
@@ -284,6 +285,13 @@ bool plat_line_init(struct plat_line *line)
 	return line->fd >= 0;
 }
 
+bool plat_line_init_alarm(struct plat_line *line)
+{
+	*line = (struct plat_line){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
+	return line->fd >= 0;
+}
+
 void plat_line_fini(struct plat_line *line)
 {
 	close(line->fd);
@@ -291,7 +299,7 @@ void plat_line_fini(struct plat_line *line)
 
 bool plat_line_clear(struct plat_line *line)
 {
-	uint64_t kicks;
+	uint64_t kicks; /* or how often the alarm went off */
 	return read(line->fd, &kicks, sizeof(kicks)) == (ssize_t)sizeof(kicks);
 }
 

@@ -45,6 +45,8 @@ void plat_port_fini(struct plat_port *port);
 
 /* A doorbell: an eventfd. */
 bool plat_line_init(struct plat_line *line);
+/* A line for plat_arm(): a timerfd, cleared and waited for as the other. */
+bool plat_line_init_alarm(struct plat_line *line);
 void plat_line_fini(struct plat_line *line);
 
 /* Sleep until it is kicked, at most timeout_ms (-1: no limit); true if it was. */

@@ -40,6 +40,13 @@ struct plat_line {
 	void *ctx;
 	uint32_t value;
 	uint64_t kicks;
+	/*
+	 * Asked at each kick, if set: is somebody looking who takes it? Then it costs the one who
+	 * kicks nothing and is counted in `takes`, not in `kicks`.
+	 */
+	bool (*taken)(struct plat_line *line);
+	bool last_taken; /* what it said last */
+	uint64_t takes;
 };
 
 void plat_line_init(struct plat_line *line, struct evq *q, enum plat_work cost,
@@ -134,11 +141,20 @@ static inline void plat_fence(struct plat *pl)
 
 static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t value)
 {
-	if (line->cost != PLAT_W_N)
+	line->last_taken = line->taken && line->taken(line);
+	if (line->cost != PLAT_W_N && !line->last_taken)
 		plat_charge(pl, line->cost, 1);
-	line->kicks++;
+	++*(line->last_taken ? &line->takes : &line->kicks);
 	line->value = value;
 	evq_rearm(line->q, &line->ev, pl->clk->now);
+}
+
+static inline void plat_arm(struct plat *pl, struct plat_line *line, plat_time at)
+{
+	if (at == PLAT_NEVER)
+		evq_cancel(line->q, &line->ev);
+	else
+		evq_rearm(line->q, &line->ev, at > pl->clk->now ? at : pl->clk->now);
 }
 
 static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_stage stage)

@@ -82,7 +82,8 @@ struct plat {
 
 struct plat_line {
 	uint64_t kicks;
-	uint32_t value; /* of the last one */
+	uint32_t value;  /* of the last one */
+	plat_time armed; /* for when; 0 at first, PLAT_NEVER once disarmed */
 };
 
 #define PLAT_TEST_RING     1024u /* segments posted, frames sent: at most */
@@ -224,6 +225,12 @@ static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t v
 	pl->ops[PLAT_TEST_KICK]++;
 	line->kicks++;
 	line->value = value;
+}
+
+static inline void plat_arm(struct plat *pl, struct plat_line *line, plat_time at)
+{
+	(void)pl;
+	line->armed = at;
 }
 
 static inline plat_time plat_now(struct plat *pl)
