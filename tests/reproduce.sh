@@ -9,7 +9,7 @@ passed=0 failed=0
 strip() { # the result without its last object, machine
 	sed '/^  "machine": {/,$d' "$1"
 }
-for scenario in scenarios/*.ini scenarios/regress/*.ini; do
+for scenario in scenarios/*.ini scenarios/regress/*.ini scenarios/systems/*.ini; do
 	"$1" run "$scenario" --quiet --json "$tmp/ref.json" 2>/dev/null || [ $? = 1 ] || {
 		echo "not ok - $scenario does not run"
 		failed=$((failed + 1))
