@@ -94,6 +94,7 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 
 	nicdrv_init(&port->drv, &rx, machine_array(m, rx.size, sizeof(struct nicdrv_slot)), &tx,
 		    machine_array(m, tx.size, sizeof(struct nicdrv_slot)), NULL);
+	port->drv.any_order = c->tx_late_every;
 	port->dma = &hn->dma;
 	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
 			  (c->gather ? PLAT_CAP_GATHER : 0) | (queue ? PLAT_CAP_OWN_QUEUE : 0);
@@ -592,6 +593,7 @@ static void start(struct machine *m)
 			demux_commit(&m->nic[i].demux);
 			cpu_reset(m->nic[i].demux_worker.cpu);
 		}
+		machine_capability(&m->nic[i]);
 		nic_start(&m->nic[i].nic);
 	}
 }

@@ -112,6 +112,7 @@ struct host_nic {
 		sim_time rx_wire, tx_wire, rx_bus, tx_bus;
 		uint64_t interrupts;
 	} at_start, at_stop;
+	struct event zero_copy_off, zero_copy_on;
 };
 
 struct machine {
@@ -204,6 +205,10 @@ struct book *local_book(struct guest *g, const struct tframe *t);
 void local_made(void *ctx, struct frame *f);
 
 const struct policy *guest_policy(const struct cfg *c, const char *key);
+/* What zero-copy sending keeps for a queue of `size` chains, as the guest's keys say. */
+void guest_ztx(struct guest *g, uint32_t size);
+/* The times at which a NIC's capability changes. */
+void machine_capability(struct host_nic *hn);
 
 /* Its sender; before the traffic. */
 void guest_sender(struct machine *m, struct guest *g);

@@ -466,7 +466,7 @@ static void build_dpath(struct guest *g, uint32_t size)
 	struct machine *m = g->m;
 	const struct nic_config *nc = &g->nic->nic.cfg;
 	uint32_t vmmq = (uint32_t)cfg_u64(scenario_find(m->sc, "host"), "vmm_queue");
-	uint32_t frame = g->net.max_frame;
+	uint32_t frame = g->net.max_frame, tx_pool = (uint32_t)cfg_u64(g->cfg, "tx_pool");
 
 	dp->rx_policy = guest_policy(g->cfg, "rx_policy");
 	dp->tx_policy = guest_policy(g->cfg, "tx_policy");
@@ -480,8 +480,10 @@ static void build_dpath(struct guest *g, uint32_t size)
 	dp->max_frame = frame;
 	dp->max_segs = 2 * (frame / PAGE_BYTES) + 8;
 	dp->port = &g->port;
+	guest_ztx(g, size);
 	machine_hbufs(m, &dp->tx_pool, &g->nic->dma,
-		      nc->tx_ring + (g->nic->demux.sw ? OUTBOX_SLOTS : 0), frame);
+		      (tx_pool ? tx_pool : nc->tx_ring) + (g->nic->demux.sw ? OUTBOX_SLOTS : 0),
+		      frame);
 	if (dp->rx_policy->vmm_rx || dp->tx_policy->tx_in_vmm)
 		machine_hbufs(m, &dp->vmm_pool, &g->nic->dma, 2, frame);
 	if (dp->rx_policy->vmm_rx) {

@@ -252,6 +252,13 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 	result_u64(r, obj, dir, "dma_transfers", l->dma_transfers);
 	result_u64(r, obj, dir, "dma_segments", l->dma_segments);
 	result_u64(r, obj, dir, "dma_bytes", l->dma_bytes);
+	result_u64(r, obj, dir, "capability_queries", l->capability_queries);
+	result_u64(r, obj, dir, "zero_copy_errors", l->zero_copy_errors);
+	result_mean_ps(r, obj, dir, "reuse_ns.mean", l->reuse_ps, l->reuses);
+	if (l->reuses)
+		result_ps(r, obj, dir, "reuse_ns.max", l->reuse_max_ps);
+	else
+		result_null(r, obj, dir, "reuse_ns.max");
 }
 
 /* Exits, kicks and the like: of a queue, so there are none of frames between guests. */
@@ -329,9 +336,11 @@ static void view_add(struct view *all, const struct view *v)
 {
 	const uint64_t *from = (const uint64_t *)&v->book.led;
 	uint64_t *to = (uint64_t *)&all->book.led;
+	uint64_t away = MAX(all->book.led.reuse_max_ps, v->book.led.reuse_max_ps);
 
 	for (size_t i = 0; i < sizeof(struct ledger) / sizeof(*to); i++)
 		to[i] += from[i];
+	all->book.led.reuse_max_ps = away;
 	all->resident += v->resident;
 	all->digest += v->digest;
 	hist_merge(&all->book.latency, &v->book.latency);
@@ -645,6 +654,12 @@ static const struct metric_decl metrics[] = {
 	{"dma_transfers", "transfers", G, .help = "of frames, by the NIC"},
 	{"dma_segments", "segments", G, .help = "pieces of them, as translated"},
 	{"dma_bytes", "bytes", G, .help = "of frames, by the NIC"},
+	{"capability_queries", "queries", G,
+	 .help = "zero-copy sending: devices asked what they can, once a request"},
+	{"zero_copy_errors", "packets", G, .help = "zero-copied and reported failed by the device"},
+	{"reuse_ns.mean", "ns", G,
+	 .help = "send buffers: handed to the device until the guest has them back"},
+	{"reuse_ns.max", "ns", G, .help = "the longest"},
 	{"vm_exits", "exits", G, .help = "from guest to host: kicks, interrupts or halts"},
 	{"vmm_entries", "entries", G, .help = "control reaches the device emulator; one a batch"},
 	{"hypercalls", "calls", G, .help = "calls of the guest to its hypervisor"},

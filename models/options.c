@@ -201,6 +201,11 @@ static const struct key_decl iommu_keys[] = {
 	{0},
 };
 
+static const char *const zero_copy_vhost[] = {
+	"guest.zero_copy_min=256B", "guest.zero_copy_inflight=vhost",
+	"guest.zero_copy_backoff=true", "guest.zero_copy_release=in-order", NULL};
+static const struct key_preset zero_copy_presets[] = {{"vhost-net", zero_copy_vhost}, {0}};
+
 static const struct key_decl guest_keys[] = {
 	{"nic", KEY_REF, .choices = "nic", .help = "NIC that it is behind; default: the first one"},
 	{"mac", KEY_STRING, .check = check_mac,
@@ -252,6 +257,22 @@ static const struct key_decl guest_keys[] = {
 	 .help = "with tx_batch: longest that a pointer waits for its request; 0: no such trigger"},
 	{"tx_ack_age", KEY_TIME, .def = "0", .max = 1000 * SIM_S,
 	 .help = "with tx_batch: age of the last acknowledgement that is one; 0: no such trigger"},
+	{"zero_copy_preset", KEY_CHOICE, .def = "none", .choices = "none|vhost-net",
+	 .presets = zero_copy_presets,
+	 .help = "what vhost-net adds to zero-copy sending: the four keys below"},
+	{"zero_copy_min", KEY_BYTES, .def = "0", .max = 65550,
+	 .help = "shorter frames are copied (too_small); vhost-net 256B"},
+	{"zero_copy_inflight", KEY_COUNT, .def = "0", .choices = "vhost", .max = 32768,
+	 .help = "zero-copied buffers away at a time, others are copied (in_flight_cap); 0: any; "
+		 "vhost: the less of 128 and queue_size / 4"},
+	{"zero_copy_backoff", KEY_BOOL, .def = "false",
+	 .help = "copy (backing_off) while errors exceed packets / 64, counted anew each 1024"},
+	{"zero_copy_release", KEY_CHOICE, .def = "out-of-order", .choices = "out-of-order|in-order",
+	 .help = "zero-copied buffers go back one by one, or as the done prefix"},
+	{"tx_pool", KEY_COUNT, .def = "0", .max = 32768,
+	 .help = "hypervisor buffers to send by; 0: as many as the NIC's tx_ring"},
+	{"tx_pool_empty", KEY_CHOICE, .def = "wait", .choices = "wait|drop",
+	 .help = "a frame to be copied that finds none: waits, or is no_hypervisor_buffer"},
 	{0},
 };
 

@@ -149,7 +149,8 @@ static void dpath_make(struct rig *r, const struct rig_opts *o)
 			     .poll = o->poll,
 			     .mrg_rxbuf = o->mrg,
 			     .max_frame = MAX_FRAME,
-			     .max_segs = 60};
+			     .max_segs = 60,
+			     .ztx.segs = o->max_segs ? o->max_segs : 40};
 	assert_non_null(dp->rx_policy);
 	pool_make(&dp->rx_pool, o->bufs);
 	pool_make(&dp->tx_pool, o->bufs);

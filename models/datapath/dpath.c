@@ -303,7 +303,7 @@ bool dpath_vmm_commit(struct dpath *dp)
 
 void dpath_tx_refuse(struct dpath *dp, struct virtq_chain *c, enum drop_reason why)
 {
-	virtq_dev_push(&dp->txq, dp->tx_pl, c->head, 0, NULL);
+	dpath_tx_return(dp, c->head);
 	if (c->frame)
 		plat_drop(dp->tx_pl, c->frame, why);
 }
@@ -313,6 +313,7 @@ static bool tx_one(struct dpath *dp, struct virtq_chain *c)
 {
 	struct plat *pl = dp->tx_pl;
 
+	ztx_taken(&dp->ztx, c->head, c->frame);
 	if (c->oversize) {
 		dpath_tx_refuse(dp, c, DROP_OVERSIZE);
 		return true;
@@ -331,6 +332,13 @@ static bool tx_one(struct dpath *dp, struct virtq_chain *c)
 	return dp->out ? outbox_tx(dp, c) : dp->tx_policy->tx(dp, c);
 }
 
+static void tx_failed(struct dpath *dp, uint64_t *cookie)
+{
+	*cookie &= ~PLAT_TX_FAILED;
+	if (!(*cookie & DPATH_HBUF))
+		ztx_failed(&dp->ztx, (uint16_t)*cookie);
+}
+
 void dpath_tx_burst(struct dpath *dp)
 {
 	struct virtq_seg seg[DPATH_SEGS];
@@ -344,8 +352,11 @@ void dpath_tx_burst(struct dpath *dp)
 	if (!dp->poll)
 		plat_dev_tx_irq(pl, dp->port, false);
 	done = plat_dev_reap_tx(pl, dp->port, cookie, DPATH_BURST);
-	for (unsigned i = 0; i < done; i++)
+	for (unsigned i = 0; i < done; i++) {
+		if (__builtin_expect((cookie[i] & PLAT_TX_FAILED) != 0, 0))
+			tx_failed(dp, &cookie[i]);
 		dp->tx_policy->tx_done(dp, cookie[i]);
+	}
 	if (dp->out)
 		done += outbox_reclaim(dp);
 	plat_charge(pl, PLAT_W_POLL, 1);
@@ -388,6 +399,8 @@ bool dpath_tx_commit(struct dpath *dp)
 	virtq_dev_publish(&dp->txq);
 	if (dp->out)
 		outbox_commit(dp->out, pl, stage);
+	if (dp->ztx.nreturned)
+		ztx_published(&dp->ztx, plat_now(pl));
 	plat_dev_flush_tx(pl, dp->port);
 	notify(dp, &dp->txq, pl, dp->tx_intr);
 	if (dp->poll)
@@ -408,8 +421,18 @@ void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf)
 	if (dp->out && dp->out->flood)
 		outbox_flood(dp, c->frame, buf);
 	plat_dev_send(dp->tx_pl, dp->port, DPATH_HBUF | buf, c->frame, seg, n);
-	virtq_dev_push(&dp->txq, dp->tx_pl, c->head, 0, NULL);
+	dpath_tx_return(dp, c->head);
 	dpath_handed_on(&dp->txb, c->frame);
+}
+
+uint32_t dpath_tx_hbuf_get(struct dpath *dp, struct virtq_chain *c, bool *gone)
+{
+	struct hbuf_pool *p = &dp->tx_pool;
+
+	*gone = !p->top && dp->ztx.pool_drop;
+	if (*gone)
+		dpath_tx_refuse(dp, c, DROP_NO_HYPERVISOR_BUFFER);
+	return plat_dev_tx_room(dp->tx_pl, dp->port) < p->per ? HBUF_NONE : hbuf_get(p);
 }
 
 void dpath_tx_hbuf_done(struct dpath *dp, uint64_t cookie)
@@ -426,16 +449,17 @@ bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site sit
 	struct piece piece[DPATH_PIECES];
 	struct hbuf_pool *p = &dp->tx_pool;
 	struct plat *pl = dp->tx_pl;
-	uint32_t len = dpath_tx_len(c), buf;
+	bool gone;
+	uint32_t len = dpath_tx_len(c), buf = dpath_tx_hbuf_get(dp, c, &gone);
 
-	if (plat_dev_tx_room(pl, dp->port) < p->per || !p->top)
-		return false;
+	if (buf == HBUF_NONE)
+		return gone;
 	if (!dpath_pieces(&dp->txq, pl, c->seg, c->nout, VIRTQ_NET_HDR_BYTES, len, PLAT_READ,
 			  piece)) {
+		hbuf_put(p, buf);
 		dpath_tx_refuse(dp, c, DROP_GUEST_QUEUE_STOPPED);
 		return true;
 	}
-	buf = hbuf_get(p);
 	pieces_copy(pl, c->frame, site, reason, hbuf_pieces(p, buf), piece, len);
 	dpath_tx_hbuf(dp, c, buf);
 	return true;

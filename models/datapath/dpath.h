@@ -23,6 +23,7 @@
 #include "hbuf.h"
 #include "pktq.h"
 #include "virtq_dev.h"
+#include "ztx.h"
 
 #define DPATH_BURST  64u
 #define DPATH_SEGS   80u /* segments of a chain: a 64 KiB frame in 2 KiB buffers, and a header */
@@ -75,6 +76,7 @@ struct dpath {
 	uint32_t rx_posted;            /* guest buffers with the device */
 	bool rx_hungry;  /* they run low and the guest has no more: hear of new ones */
 	uint32_t tx_out; /* guest chains with the device */
+	struct ztx ztx;
 
 	struct dpath_burst rxb, txb, vmmb;
 
@@ -137,6 +139,19 @@ bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site sit
 void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf);
 /* tx_done() of policies that send hypervisor buffers only. */
 void dpath_tx_hbuf_done(struct dpath *dp, uint64_t cookie);
+
+/* A transmit chain goes back to the guest with the next commit. */
+static inline void dpath_tx_return(struct dpath *dp, uint16_t head)
+{
+	virtq_dev_push(&dp->txq, dp->tx_pl, head, 0, NULL);
+	ztx_returned(&dp->ztx, head);
+}
+
+/*
+ * A buffer of tx_pool, and room in the device for it; HBUF_NONE if there is not, and the chain
+ * waits unless it is *gone: dropped for want of a buffer, as the guest's settings say.
+ */
+uint32_t dpath_tx_hbuf_get(struct dpath *dp, struct virtq_chain *c, bool *gone);
 
 /* Cookies tell hypervisor buffers from guest chains. */
 #define DPATH_HBUF ((uint64_t)1 << 32)

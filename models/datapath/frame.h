@@ -25,7 +25,7 @@ struct frame {
 	uint64_t first, last; /* ps: first stamp, latest stamp */
 	uint32_t len;         /* bytes, without padding and FCS */
 	uint16_t sites;       /* bit per enum copy_site passed */
-	uint16_t reasons;     /* bit per enum copy_reason taken */
+	uint32_t reasons;     /* bit per enum copy_reason taken */
 	uint16_t slots;       /* on the wire: 1, or segments of a TSO/LRO frame */
 	uint16_t traffic;     /* index of its source */
 	uint16_t wire_header; /* bytes of headers that each slot repeats */
@@ -42,7 +42,7 @@ static inline void frame_copied(struct frame *f, enum copy_site site, enum copy_
 				uint32_t len)
 {
 	f->sites |= (uint16_t)(1u << site);
-	f->reasons |= (uint16_t)(1u << reason);
+	f->reasons |= 1u << reason;
 	f->copied[site] += len;
 }
 

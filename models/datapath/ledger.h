@@ -47,7 +47,10 @@ enum copy_site {
 	X(NO_GATHER, no_gather)                 /* the device sends from one segment only */       \
 	X(MAP_FAILED, map_failed)               /* the IOMMU mapping was refused */                \
 	X(SHORT_BUFFER, short_buffer)           /* the posted buffer is too small for the frame */ \
-	X(LOCAL, local)                         /* from a guest of this host: no device moves it */
+	X(LOCAL, local)                 /* from a guest of this host: no device moves it */        \
+	X(TOO_SMALL, too_small)         /* shorter than what is worth zero copy */                 \
+	X(IN_FLIGHT_CAP, in_flight_cap) /* the guest has enough with the device */                 \
+	X(BACKING_OFF, backing_off)     /* too many recent zero-copy sends failed */
 
 enum copy_reason {
 #define X(id, name) REASON_##id,
@@ -65,12 +68,13 @@ enum copy_reason {
 	X(DMA_FAULT, dma_fault)               /* the IOMMU refused the NIC's access */             \
 	X(VMM_QUEUE_FULL, vmm_queue_full)     /* queue between host kernel and device emulator */  \
 	X(GUEST_RING_EMPTY, guest_ring_empty) /* the guest has no receive buffer available */      \
-	X(GUEST_QUEUE_STOPPED, guest_queue_stopped) /* the guest broke its virtqueue */            \
-	X(SHORT_BUFFER, short_buffer)               /* the guest's buffer is too small */          \
-	X(SOCKET_FULL, socket_full)                 /* the process does not read fast enough */    \
-	X(SEND_FULL, send_full)                     /* when_full = drop and no room to send */     \
-	X(LOCAL_QUEUE_FULL, local_queue_full)       /* from the local switch to the guest */       \
-	X(TO_SELF, to_self)                         /* its destination is its sender */
+	X(GUEST_QUEUE_STOPPED, guest_queue_stopped)   /* the guest broke its virtqueue */          \
+	X(SHORT_BUFFER, short_buffer)                 /* the guest's buffer is too small */        \
+	X(SOCKET_FULL, socket_full)                   /* the process does not read fast enough */  \
+	X(SEND_FULL, send_full)                       /* when_full = drop and no room to send */   \
+	X(LOCAL_QUEUE_FULL, local_queue_full)         /* from the local switch to the guest */     \
+	X(TO_SELF, to_self)                           /* its destination is its sender */          \
+	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,
@@ -133,6 +137,10 @@ struct ledger {
 	/* data moved by devices (descriptors are counted apart, by the NIC) */
 	uint64_t dma_transfers, dma_segments, dma_bytes;
 	uint64_t hazards[HAZARD_N];
+	/* zero-copy transmission: what the device was asked, and called failed */
+	uint64_t capability_queries, zero_copy_errors;
+	/* send buffers that the guest has back, and how long they were away (ztx.h) */
+	uint64_t reuses, reuse_ps, reuse_max_ps;
 	/* must stay 0: the receiver's bytes are not the sender's; frames of a flow out of order */
 	uint64_t corrupt, reordered;
 };

@@ -51,6 +51,7 @@ struct nic_tx_desc {
 #define NIC_TX_EOP      (1u << 24)
 #define NIC_TX_RS       (1u << 27)
 #define NIC_TX_DD       (1u << 0)
+#define NIC_TX_ERROR    (1u << 31) /* not on the 82599: beside DD, sending it failed */
 
 static_assert(sizeof(struct nic_rx_read) == NIC_DESC_BYTES, "82599 7.1.6.1");
 static_assert(sizeof(struct nic_rx_done) == NIC_DESC_BYTES, "82599 7.1.6.2");

@@ -84,20 +84,62 @@ void nicdrv_send(struct nicdrv *d, struct plat *pl, uint64_t cookie, struct fram
 	plat_charge(pl, PLAT_W_DEV_TX, n);
 }
 
+/* Status of the frame that begins at a position: written back to its last descriptor. */
+static uint32_t tx_status(const struct nicdrv_half *h, uint32_t at)
+{
+	const struct nicdrv_slot *s = &h->slot[nicdrv_slot_at(h, at)];
+	const struct nic_tx_desc *t = nic_ring_desc(&h->ring, at + s->ndesc - 1);
+
+	return t->olinfo_status;
+}
+
+static uint64_t tx_cookie(const struct nicdrv_half *h, uint32_t at, uint32_t status)
+{
+	return h->slot[nicdrv_slot_at(h, at)].cookie | (status & NIC_TX_ERROR ? PLAT_TX_FAILED : 0);
+}
+
+/* Where the first frame is that is done and not taken yet; h->tail: nowhere. */
+static uint32_t tx_done_at(const struct nicdrv_half *h, uint32_t at)
+{
+	for (; at != h->tail; at += h->slot[nicdrv_slot_at(h, at)].ndesc)
+		if (!h->slot[nicdrv_slot_at(h, at)].taken && tx_status(h, at) & NIC_TX_DD)
+			break;
+	return at;
+}
+
+/* Descriptors are free again from the oldest frame on, whatever is done behind it. */
+static unsigned reap_any_order(struct nicdrv_half *h, uint64_t *cookie, unsigned max)
+{
+	uint32_t at = h->reaped;
+	unsigned n;
+
+	for (n = 0; n < max && (at = tx_done_at(h, at)) != h->tail; n++) {
+		cookie[n] = tx_cookie(h, at, tx_status(h, at));
+		h->slot[nicdrv_slot_at(h, at)].taken = true;
+	}
+	while (h->reaped != h->tail && h->slot[nicdrv_slot_at(h, h->reaped)].taken) {
+		struct nicdrv_slot *s = &h->slot[nicdrv_slot_at(h, h->reaped)];
+		s->taken = false;
+		h->reaped += s->ndesc;
+	}
+	return n;
+}
+
 unsigned nicdrv_reap_tx(struct nicdrv *d, struct plat *pl, uint64_t *cookie, unsigned max)
 {
 	struct nicdrv_half *h = &d->tx;
 	unsigned n;
 
 	plat_charge(pl, PLAT_W_POLL, 1);
+	if (__builtin_expect(d->any_order, 0))
+		return reap_any_order(h, cookie, max);
 	for (n = 0; n < max && h->reaped != h->tail; n++) {
-		const struct nicdrv_slot *s = &h->slot[nicdrv_slot_at(h, h->reaped)];
-		const struct nic_tx_desc *t = nic_ring_desc(&h->ring, h->reaped + s->ndesc - 1);
+		uint32_t status = tx_status(h, h->reaped);
 
-		if (!(t->olinfo_status & NIC_TX_DD))
+		if (!(status & NIC_TX_DD))
 			break;
-		cookie[n] = s->cookie;
-		h->reaped += s->ndesc;
+		cookie[n] = tx_cookie(h, h->reaped, status);
+		h->reaped += h->slot[nicdrv_slot_at(h, h->reaped)].ndesc;
 	}
 	return n;
 }
@@ -135,13 +177,12 @@ bool nicdrv_rx_irq(struct nicdrv *d, struct plat *pl, bool on)
 bool nicdrv_tx_irq(struct nicdrv *d, struct plat *pl, bool on)
 {
 	const struct nicdrv_half *h = &d->tx;
-	const struct nicdrv_slot *s = &h->slot[nicdrv_slot_at(h, h->reaped)];
-	const struct nic_tx_desc *t;
 
 	d->regs->tx_irq = on;
 	plat_fence(pl);
 	if (!on || h->reaped == h->tail)
 		return false;
-	t = nic_ring_desc(&h->ring, h->reaped + s->ndesc - 1);
-	return t->olinfo_status & NIC_TX_DD;
+	if (__builtin_expect(d->any_order, 0))
+		return tx_done_at(h, h->reaped) != h->tail;
+	return tx_status(h, h->reaped) & NIC_TX_DD;
 }

@@ -24,6 +24,7 @@ struct plat_seg;
 struct nicdrv_slot {
 	uint64_t cookie;
 	uint32_t ndesc; /* at a buffer's or frame's first descriptor: how many it has */
+	bool taken;     /* any_order: reaped before one that was posted earlier */
 };
 
 struct nicdrv_half {
@@ -37,6 +38,7 @@ struct nicdrv_half {
 struct nicdrv {
 	struct nicdrv_half rx, tx;
 	struct nic_regs *regs;
+	bool any_order; /* sends may be done out of order: look behind one that is not */
 };
 
 /* All memory is the caller's: slot arrays of ring.size each, zeroed. */

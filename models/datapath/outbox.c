@@ -118,7 +118,7 @@ static bool unicast(struct dpath *dp, struct virtq_chain *c, unsigned copies)
 	pieces_copy(pl, c->frame, SITE_GUEST_TO_HYPERVISOR, why, hbuf_pieces(&dp->tx_pool, buf),
 		    piece, len);
 	lend_hbuf(dp, c->frame, buf, why);
-	virtq_dev_push(&dp->txq, pl, c->head, 0, NULL);
+	dpath_tx_return(dp, c->head);
 	return true;
 }
 
@@ -163,7 +163,7 @@ unsigned outbox_reclaim(struct dpath *dp)
 	for (; n < DPATH_BURST && (e = pktq_take(&ob->back)); n++) {
 		const struct outbox_slot *s = &ob->slot[e->buf];
 		if (s->buf == HBUF_NONE) {
-			virtq_dev_push(&dp->txq, dp->tx_pl, s->head, 0, NULL);
+			dpath_tx_return(dp, s->head);
 			ob->chains--;
 		} else {
 			dpath_tx_hbuf_done(dp, s->buf);

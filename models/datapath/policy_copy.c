@@ -80,19 +80,20 @@ static bool copy_tx(struct dpath *dp, struct virtq_chain *c)
 	const struct piece *mine = hbuf_pieces(&dp->vmm_pool, 1);
 	struct hbuf_pool *p = &dp->tx_pool;
 	struct plat *pl = dp->tx_pl;
-	uint32_t len = dpath_tx_len(c), buf;
+	bool gone;
+	uint32_t len = dpath_tx_len(c), buf = dpath_tx_hbuf_get(dp, c, &gone);
 
-	if (plat_dev_tx_room(pl, dp->port) < p->per || !p->top)
-		return false;
+	if (buf == HBUF_NONE)
+		return gone;
 	if (!dpath_pieces(&dp->txq, pl, c->seg, c->nout, VIRTQ_NET_HDR_BYTES, len, PLAT_READ,
 			  from)) {
+		hbuf_put(p, buf);
 		dpath_tx_refuse(dp, c, DROP_GUEST_QUEUE_STOPPED);
 		return true;
 	}
 	pieces_copy(pl, c->frame, SITE_GUEST_TO_VMM, REASON_POLICY, mine, from, len);
 	plat_charge(pl, PLAT_W_SYSCALL, 1);
 	plat_charge(pl, PLAT_W_HOST_STACK, 1);
-	buf = hbuf_get(p);
 	pieces_copy(pl, c->frame, SITE_VMM_TO_HYPERVISOR, REASON_POLICY, hbuf_pieces(p, buf), mine,
 		    len);
 	dpath_tx_hbuf(dp, c, buf);

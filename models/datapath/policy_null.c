@@ -29,7 +29,7 @@ static void null_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 static bool null_tx(struct dpath *dp, struct virtq_chain *c)
 {
 	plat_deliver(dp->tx_pl, c->frame);
-	virtq_dev_push(&dp->txq, dp->tx_pl, c->head, 0, NULL);
+	dpath_tx_return(dp, c->head);
 	return true;
 }
 

@@ -9,12 +9,14 @@
  * frame stays with the guest. Where frames also come by a shared queue (broadcast), one chain in
  * nine stays with the guest for them; where they come from other guests of the host, every second.
  *
- * Transmit. For each request the device is asked what it can; then the chain is mapped and sent as
- * a gather list, and goes back to the guest when the device has read it.
+ * Transmit. For each request, once there is room for it and before anything is copied, the device
+ * that it is for is asked what it can, once; no answer is kept for another request. Then the chain
+ * is mapped and sent as a gather list, and goes back to the guest when the device has read it
+ * (ztx.h: or when all before it have been read).
  *
  * Fallbacks, each counted under its reason, cost one copy through a hypervisor buffer:
  * no_capability, shared_queue, short_buffer (receive); no_capability, no_gather, too_many_segments,
- * map_failed (transmit).
+ * map_failed, and too_small, in_flight_cap, backing_off if set (transmit).
  *
  * Always holds: a chain with the device is mapped, and only then; every mapping ends when the
  * device is done with it.
@@ -177,14 +179,18 @@ static enum copy_reason zero_copy_map(struct dpath *dp, const struct virtq_chain
 				      struct plat_seg *seg, unsigned *n)
 {
 	struct plat *pl = dp->tx_pl;
-	struct plat_devinfo dev = plat_dev_info(pl, dp->port);
+	struct plat_devinfo dev = plat_dev_info(pl, dp->port); /* never from memory */
 	unsigned max = dev.max_segs < dp->max_segs ? dev.max_segs : dp->max_segs;
 	uint32_t skip = VIRTQ_NET_HDR_BYTES;
-	enum copy_reason why = REASON_POLICY;
+	enum copy_reason why;
 
 	*n = 0;
+	c->frame->led->capability_queries++;
 	if (!(dev.caps & PLAT_CAP_ZERO_COPY))
 		return REASON_NO_CAPABILITY;
+	why = ztx_refuses(&dp->ztx, dpath_tx_len(c), dp->tx_out);
+	if (why != REASON_POLICY)
+		return why;
 	if (!(dev.caps & PLAT_CAP_GATHER))
 		max = 1;
 	for (unsigned i = 0; i < c->nout && why == REASON_POLICY; i++) {
@@ -207,20 +213,36 @@ static enum copy_reason zero_copy_map(struct dpath *dp, const struct virtq_chain
 	return why;
 }
 
+/* By a hypervisor buffer. If there is none the answer stays with the request: it is asked once. */
+static bool zero_copy_fall_back(struct dpath *dp, struct virtq_chain *c, enum copy_reason why)
+{
+	dp->ztx.held = why;
+	if (!dpath_tx_copied(dp, c, SITE_GUEST_TO_HYPERVISOR, why))
+		return false;
+	dp->ztx.held = REASON_POLICY;
+	ztx_count(&dp->ztx);
+	return true;
+}
+
 static bool zero_copy_tx(struct dpath *dp, struct virtq_chain *c)
 {
 	struct plat_seg *seg = &dp->tx_seg[c->head * dp->max_segs];
 	unsigned n, need = segs_bound(c->seg, c->nout, c->out_bytes);
-	unsigned max = plat_dev_info(dp->tx_pl, dp->port).max_segs;
-	enum copy_reason why;
+	enum copy_reason why = dp->ztx.held;
 
-	if (plat_dev_tx_room(dp->tx_pl, dp->port) < (need < max ? need : max))
+	if (why != REASON_POLICY)
+		return zero_copy_fall_back(dp, c, why);
+	if (dp->ztx.segs && need > dp->ztx.segs)
+		need = dp->ztx.segs;
+	if (plat_dev_tx_room(dp->tx_pl, dp->port) < need)
 		return false;
 	why = zero_copy_map(dp, c, seg, &n);
 	if (why != REASON_POLICY)
-		return dpath_tx_copied(dp, c, SITE_GUEST_TO_HYPERVISOR, why);
+		return zero_copy_fall_back(dp, c, why);
 	dp->tx_nseg[c->head] = (uint16_t)n;
 	dp->tx_out++;
+	ztx_sent(&dp->ztx, c->head);
+	ztx_count(&dp->ztx);
 	plat_dev_send(dp->tx_pl, dp->port, c->head, c->frame, seg, n);
 	dpath_handed_on(&dp->txb, c->frame);
 	return true;
@@ -228,15 +250,22 @@ static bool zero_copy_tx(struct dpath *dp, struct virtq_chain *c)
 
 static void zero_copy_tx_done(struct dpath *dp, uint64_t cookie)
 {
+	uint16_t head = (uint16_t)cookie;
+
 	if (cookie & DPATH_HBUF) {
 		dpath_tx_hbuf_done(dp, cookie);
 		return;
 	}
-	plat_dma_unmap(dp->tx_pl, dp->port, &dp->tx_seg[cookie * dp->max_segs],
-		       dp->tx_nseg[cookie]);
-	dp->tx_nseg[cookie] = 0;
+	plat_dma_unmap(dp->tx_pl, dp->port, &dp->tx_seg[head * dp->max_segs], dp->tx_nseg[head]);
+	dp->tx_nseg[head] = 0;
 	dp->tx_out--;
-	virtq_dev_push(&dp->txq, dp->tx_pl, (uint16_t)cookie, 0, NULL);
+	if (!dp->ztx.in_order) {
+		dpath_tx_return(dp, head);
+		return;
+	}
+	ztx_done(&dp->ztx, head);
+	while (ztx_release(&dp->ztx, &head))
+		dpath_tx_return(dp, head);
 }
 
 const struct policy policy_zero_copy = {

@@ -564,19 +564,58 @@ static bool tx_read(struct nic *n, const struct nic_dma *d, uint8_t *to)
 	return true;
 }
 
+static void tx_write_back(struct nic_dma *d)
+{
+	struct nic_tx_desc *last = nic_ring_desc(&d->queue->tx, d->desc + d->ndesc - 1);
+
+	last->olinfo_status |= NIC_TX_DD | (d->failed ? NIC_TX_ERROR : 0);
+	notify_tx(d->queue);
+}
+
+static void tx_late_event(struct event *ev)
+{
+	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_late_done));
+	struct nic_dma *next;
+
+	tx_write_back(fifo_first(&n->tx_late));
+	n->tx_late.head++;
+	next = fifo_first(&n->tx_late);
+	if (next)
+		evq_schedule(n->q, &n->tx_late_done, next->done);
+}
+
+/* The NIC has read the frame, or was refused. */
+static void tx_complete(struct nic *n, struct nic_dma *d)
+{
+	const struct nic_config *c = &n->cfg;
+
+	n->tx_fetched++;
+	if (c->tx_error_every && n->tx_fetched % c->tx_error_every == 0)
+		d->failed = true;
+	if (!c->tx_late_every || n->tx_fetched % c->tx_late_every) {
+		tx_write_back(d);
+		return;
+	}
+	d->done = evq_now(n->q) + c->tx_late;
+	*fifo_add(&n->tx_late) = *d;
+	if (!event_pending(&n->tx_late_done))
+		evq_schedule(n->q, &n->tx_late_done, d->done);
+}
+
 static void tx_dma_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_dma_done));
 	struct nic_dma d = *fifo_first(&n->tx_dma), *next;
-	struct nic_tx_desc *last;
 	struct frame *f = d.frame;
 	uint32_t put = n->tx_put;
 	uint8_t *to = tx_slot(n, &put, f->len);
 
 	n->tx_dma.head++;
+	d.failed = false;
 	d.queue->desc_bytes += 2ull * d.ndesc * NIC_DESC_BYTES;
 	if (!tx_read(n, &d, to)) {
 		n->tx_held -= f->len;
+		d.failed = true;
 		world_drop(n->world, f, DROP_DMA_FAULT);
 	} else if (!n->cfg.tso && oversize(n, to, f->len)) {
 		n->tx_held -= f->len;
@@ -595,12 +634,10 @@ static void tx_dma_event(struct event *ev)
 			n->tx_wait = f;
 		n->tx_wait_last = f;
 	}
-	last = nic_ring_desc(&d.queue->tx, d.desc + d.ndesc - 1);
-	last->olinfo_status |= NIC_TX_DD;
 	next = fifo_first(&n->tx_dma);
 	if (next)
 		evq_schedule(n->q, &n->tx_dma_done, next->done);
-	notify_tx(d.queue);
+	tx_complete(n, &d);
 	tx_wire_next(n);
 	tx_pump(n);
 }
@@ -638,9 +675,11 @@ void nic_init(struct nic *n, const char *name, struct evq *q, struct world *worl
 	n->tx_bytes = g_malloc(2 * (size_t)cfg->tx_buffer + 131072);
 	fifo_init(&n->rx_dma);
 	fifo_init(&n->tx_dma);
+	fifo_init(&n->tx_late);
 	event_init(&n->rx_end, rx_end_event);
 	event_init(&n->rx_dma_done, rx_dma_event);
 	event_init(&n->tx_dma_done, tx_dma_event);
+	event_init(&n->tx_late_done, tx_late_event);
 	event_init(&n->tx_end, tx_end_event);
 }
 
@@ -654,6 +693,7 @@ void nic_fini(struct nic *n)
 	g_free(n->tx_bytes);
 	g_free(n->rx_dma.ring);
 	g_free(n->tx_dma.ring);
+	g_free(n->tx_late.ring);
 }
 
 void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
@@ -705,6 +745,16 @@ const struct key_decl nic_keys[] = {
 	 .help = "from the end of a write's transfer until it is in memory; rule of thumb"},
 	{"dma_read", KEY_TIME, .def = "543.4ns", .max = 1000000000u,
 	 .help = "latency of a read; NFP-6000 on Broadwell (SIGCOMM 2018)"},
+	{"zero_copy_off_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "when zero_copy is switched off in mid-run; default: never"},
+	{"zero_copy_on_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "when it is switched on; default: never"},
+	{"tx_late_every", KEY_COUNT, .def = "0", .max = 1000000000,
+	 .help = "each so many sends are reported done tx_late too late, out of order; 0: none"},
+	{"tx_late", KEY_TIME, .def = "100us", .max = SIM_S,
+	 .help = "how much later; the frame itself is not late"},
+	{"tx_error_every", KEY_COUNT, .def = "0", .max = 1000000000,
+	 .help = "each so many sends are reported failed, though the frame goes out; 0: none"},
 	{0},
 };
 
@@ -727,5 +777,8 @@ void nic_config_read(struct nic_config *c, const struct cfg *cfg)
 		.gather = cfg_bool(cfg, "gather"),
 		.zero_copy = cfg_bool(cfg, "zero_copy"),
 		.max_segs = (uint32_t)cfg_u64(cfg, "max_segments"),
+		.tx_late_every = (uint32_t)cfg_u64(cfg, "tx_late_every"),
+		.tx_late = cfg_time(cfg, "tx_late"),
+		.tx_error_every = (uint32_t)cfg_u64(cfg, "tx_error_every"),
 	};
 }

@@ -11,6 +11,8 @@
  * Transmit. The driver's doorbell makes the NIC read descriptors and gather frames, in turn over
  * the queues, as long as its send buffer has room; a frame's bytes are read in one event at
  * completion of its DMA, its descriptor written back, and the frame goes to the wire in that order.
+ * For tests of what waits for that, each Nth descriptor can be written back `tx_late` later, out of
+ * order, and each Nth as failed (tx_late_every, tx_error_every); the frame itself is sent.
  *
  * The bus: each direction carries one transfer after another at a constant rate, and each transfer
  * takes a constant time more until it is complete (keys bus_rate, dma_read, dma_write).
@@ -70,6 +72,7 @@ struct nic_dma {
 	sim_time done;
 	uint32_t desc, ndesc; /* first descriptor, how many */
 	uint32_t target;      /* receive: what the filters found */
+	bool failed;          /* send: reported as such */
 };
 
 /* Transfers in order of completion; grows to the largest number under way. */
@@ -94,6 +97,8 @@ struct nic_config {
 	uint32_t rx_buffer, tx_buffer; /* bytes on the NIC */
 	bool tso, lro, gather, zero_copy;
 	uint32_t max_segs;
+	uint32_t tx_late_every, tx_error_every; /* each Nth sent frame; 0: none */
+	sim_time tx_late;
 };
 
 /* What feeds the wire towards the NIC: frames in order of their time. */
@@ -136,6 +141,8 @@ struct nic {
 	struct nic_queue *tx_first, *tx_last;
 	struct nic_fifo tx_dma;
 	struct event tx_dma_done;
+	struct nic_fifo tx_late; /* read, but not to be written back yet */
+	struct event tx_late_done;
 	sim_time tx_bus_free, tx_bus_busy;
 	uint32_t tx_held;      /* bytes in the send buffer, reserved ones included */
 	struct frame *tx_wait; /* to go on the wire, first to last, linked by next */
@@ -151,6 +158,7 @@ struct nic {
 
 	/* counters */
 	uint64_t rx_frames, tx_frames, rx_dropped;
+	uint64_t tx_fetched; /* frames, sent or refused: which one is the Nth */
 };
 
 /* `protects`: the IOMMU is on. `requester` is the function's id on the bus; queues' rings are set

@@ -77,6 +77,9 @@ struct plat_devinfo {
 	unsigned max_segs; /* of one sent frame */
 };
 
+/* In the cookie of a send that the device is done with: it calls it failed. */
+#define PLAT_TX_FAILED ((uint64_t)1 << 63)
+
 /* ---- memory ------------------------------------------------------------------------------- */
 
 /*
@@ -180,7 +183,10 @@ static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port,
 static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64_t cookie,
 				 struct frame *frame, const struct plat_seg *seg, unsigned n);
 
-/* Take up to max cookies whose segments the device has read for the last time. */
+/*
+ * Take up to max cookies whose segments the device has read for the last time, in any order. One
+ * whose sending the device calls failed comes with PLAT_TX_FAILED set, a bit that no cookie uses.
+ */
 static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port, uint64_t *cookie,
 					unsigned max);
 
