@@ -487,6 +487,21 @@ static void guests_behind_different_nics_are_refused(void **state)
 	unlink(path);
 }
 
+/* A null sender's frames end in its hypervisor, whoever they are for. */
+static void null_policy_needs_no_outbox(void **state)
+{
+	struct run run = run_text("[nic eth0]\n[guest vm1..vm2]\npolicy = null\n[traffic t]\n"
+				  "from = vm1\nto = vm2\npps = 1000\npackets = 40\n"
+				  "[traffic b]\nfrom = vm2\nto = all\npps = 1000\npackets = 4\n");
+
+	(void)state;
+	run_ok(&run);
+	conserves(&run, two);
+	run_is(&run, "guests.tx.delivered", 44);
+	run_is(&run, "guests.local.packets", 0);
+	run_free(&run);
+}
+
 static void without_local_traffic_there_is_no_switch(void **state)
 {
 	struct run run = run_text("[nic eth0]\n[guest vm1..vm2]\n[traffic t]\nfrom = vm1..vm2\n"
@@ -519,6 +534,7 @@ int main(void)
 		cmocka_unit_test(slots_and_buffers_come_back),
 		cmocka_unit_test(lookup_goes_by_mac_then_by_ip_and_reads_no_further_than_the_frame),
 		cmocka_unit_test(guests_behind_different_nics_are_refused),
+		cmocka_unit_test(null_policy_needs_no_outbox),
 		cmocka_unit_test(without_local_traffic_there_is_no_switch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

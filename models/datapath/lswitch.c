@@ -37,8 +37,9 @@ void lswitch_learn(struct lswitch *sw, int guest, const uint8_t *mac, const uint
 	*entry(sw, key) = (struct lswitch_addr){key, guest};
 }
 
-int lswitch_lookup(const struct lswitch *sw, const uint8_t *b, uint32_t len)
+int lswitch_lookup(const struct lswitch *sw, const uint8_t *head, uint32_t len)
 {
+	const uint8_t *b = head;
 	const struct lswitch_addr *a;
 	uint32_t at = 12;
 
@@ -131,8 +132,9 @@ void lswitch_burst(struct demux *d)
 		plat_publish_idx(&d->target[sw->busy[i]].q->starved, d->starved);
 	reclaim(d);
 	sw->work = 0;
-	for (unsigned i = 0; i < sw->boxes; i++) {
-		struct outbox *ob = sw->box[(sw->next + i) % sw->boxes];
+	for (unsigned i = 0, at = sw->next; i < sw->boxes; i++) {
+		struct outbox *ob = sw->box[at];
+		at = at + 1 < sw->boxes ? at + 1 : 0;
 		pktq_awake(&ob->out);
 		while (sw->work < DPATH_BURST && (e = pktq_take(&ob->out))) {
 			forward(d, e);
@@ -140,7 +142,8 @@ void lswitch_burst(struct demux *d)
 		}
 		give_back(ob);
 	}
-	sw->next = (sw->next + 1) % sw->boxes;
+	if (++sw->next >= sw->boxes)
+		sw->next = 0;
 }
 
 void lswitch_commit(struct demux *d)

@@ -24,8 +24,6 @@
 #define RATIO_MAX     1000000000000000000u
 #define BIT_PS        (8 * SIM_S) /* ps that a byte takes at 1 bit/s */
 
-G_DEFINE_QUARK(traffic_error, traffic_error)
-
 bool traffic_ratio_parse(const char *text, struct traffic_ratio *out)
 {
 	uint64_t num = 0, den = 1;
@@ -522,3 +520,5 @@ void traffic_free(struct traffic *t)
 	g_free(t->ends);
 	g_free(t);
 }
+
+G_DEFINE_QUARK(traffic_error, traffic_error)
