@@ -17,7 +17,15 @@ static bool list_policy(size_t i, struct cli_item *item)
 static bool list_system(size_t i, struct cli_item *item)
 {
 	static const struct cli_item systems[] = {
-		{"baseline", "the policies as a scenario chooses them: scenarios/*.ini; works"},
+		{"baseline", "policies as a scenario chooses them, local switch: scenarios/*.ini, "
+			     "scenarios/systems/local*.ini; works"},
+		{"p1", "zero-copy I/O for virtual hosts (US 2014/0229946): not yet"},
+		{"p2", "zero-copy transmission, asked per request (US 9,535,732): "
+		       "scenarios/systems/p2-*.ini; works, but for checksums left to the device"},
+		{"p3", "VMM-free receive, clustered interrupts (US 8,959,529): "
+		       "scenarios/systems/p3-*.ini; works"},
+		{"p4", "VF to VF (US 9,483,290): not yet"},
+		{"p5", "translated direct DMA (US 8,001,543): not yet"},
 	};
 
 	if (i >= G_N_ELEMENTS(systems))

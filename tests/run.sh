@@ -40,6 +40,7 @@ if [ -n "${VALGRIND:-}" ]; then
 	export VNICSIM_TEST_SCALE=${VNICSIM_TEST_SCALE:-30} G_SLICE=always-malloc
 fi
 only=${ONLY:-}
+[ -n "$only" ] || rm -f "$log"/*
 for src in tests/test_*.c tests/real_*.c tests/fuzz_*.c; do
 	name=$(basename "$src" .c)
 	# shellcheck disable=SC2053 # a pattern
@@ -55,5 +56,15 @@ if [ -z "${VALGRIND:-}" ]; then
 	done
 fi
 echo
+if [ -z "$only" ]; then
+	shown=$(cat "$log"/* | grep -E '^ok ' | grep -oE 'p[1-5]_[0-9]{2}(_[0-9]{2})*' |
+		awk -F_ '{ for (i = 2; i <= NF; i++) print $1 "_" $i }' | sort -u)
+	# tests/behaviours names those that had a test once: none may lose it.
+	while read -r lost; do
+		echo "not ok - behaviour $lost has lost its test"
+		failed=$((failed + 1))
+	done < <(grep -v '^#' tests/behaviours | grep -vxF "$shown")
+	echo "numbered behaviours of the five systems shown by a test: $(wc -w <<<"$shown") of 85"
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
