@@ -129,6 +129,20 @@ static struct book *wire_book(void *ctx, const struct source *s, const struct tf
 	return &m->guest[to].rx;
 }
 
+struct frame *machine_peer(struct machine *m, struct frame *f, const struct guest *to,
+			   struct book *book)
+{
+	struct frame *peer =
+		world_frame(&m->world, f->first < m->warmup ? &m->warm : book, f->len, f->first);
+
+	peer->num = f->num;
+	peer->hash = f->hash;
+	peer->traffic = f->traffic;
+	peer->to = (int16_t)to->index;
+	f->peer = peer;
+	return peer;
+}
+
 /* A frame for everybody gets a record for each further guest behind the NIC. */
 static void wire_made(void *ctx, struct frame *f)
 {
@@ -143,13 +157,7 @@ static void wire_made(void *ctx, struct frame *f)
 		struct guest *g = &m->guest[i];
 		if (g->nic != hn)
 			continue;
-		last->peer = world_frame(&m->world, f->first < m->warmup ? &m->warm : &g->rx,
-					 f->len, f->first);
-		last = last->peer;
-		last->num = f->num;
-		last->hash = f->hash;
-		last->traffic = f->traffic;
-		last->to = (int16_t)i;
+		last = machine_peer(m, last, g, &g->rx);
 	}
 }
 

@@ -184,6 +184,10 @@ void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma,
 /* Rings in contiguous machine memory, bound to a queue of the NIC. */
 void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struct plat_port *port);
 
+/* The record of one more receiver of f, which travels with it; counted in `book`, or as warm-up. */
+struct frame *machine_peer(struct machine *m, struct frame *f, const struct guest *to,
+			   struct book *book);
+
 /* A sender has no frame left. */
 void machine_sender_done(struct machine *m, const struct sender *s);
 

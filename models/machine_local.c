@@ -45,13 +45,7 @@ void local_made(void *ctx, struct frame *f)
 		struct guest *other = &m->guest[i];
 		if (other == g || other->nic != g->nic)
 			continue;
-		last->peer = world_frame(&m->world, f->first < m->warmup ? &m->warm : &other->local,
-					 f->len, f->first);
-		last = last->peer;
-		last->num = f->num;
-		last->hash = f->hash;
-		last->traffic = f->traffic;
-		last->to = (int16_t)i;
+		last = machine_peer(m, last, other, &other->local);
 		last->local = true;
 	}
 }
