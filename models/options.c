@@ -153,8 +153,17 @@ static bool check_power(const char *value, char **why)
 /* ---- tables
  * ---------------------------------------------------------------------------------------- */
 
+/* What a system's published text asks for; explicit keys override it. */
+static const char *const system_p2[] = {"guest.tx_policy=zero-copy", NULL};
+static const char *const system_p3[] = {"guest.policy=single-copy", "guest.tx_policy=zero-copy",
+					"guest.cluster=true", "guest.tx_batch=10", NULL};
+static const struct key_preset system_presets[] = {{"p2", system_p2}, {"p3", system_p3}, {0}};
+
 static const struct key_decl scenario_keys[] = {
 	KEYS_OF_SCENARIO,
+	{"system", KEY_CHOICE, .def = "baseline", .choices = "baseline|p2|p3",
+	 .presets = system_presets,
+	 .help = "published design whose settings are the defaults; see `list systems`"},
 	{"warmup", KEY_TIME, .def = "0s", .max = SIM_MAX,
 	 .help = "frames first stamped before it are left out of the results"},
 	{"drain", KEY_TIME, .def = "100ms", .max = SIM_MAX,
