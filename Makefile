@@ -41,7 +41,7 @@ Q  := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)  $@")
 
 # Asked when first needed, so that `make deps` runs on a machine without pkg-config.
-PKGS     := glib-2.0 jansson libpcap
+PKGS     := glib-2.0 jansson libpcap libxxhash
 PKG_INC   = $(eval PKG_INC := $$(shell pkg-config --cflags $(PKGS)))$(PKG_INC)
 PKG_LIB   = $(eval PKG_LIB := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIB)
 
@@ -114,11 +114,11 @@ $(TESTS_sim:%=$(B)/tests/%) $(BENCH_BIN): $(B)/tests/%: $(B)/sim/tests/%.o $(B)/
 $(TESTS_test:%=$(B)/tests/%): $(B)/tests/%: $(B)/test/tests/%.o $(B)/libtest.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lxxhash
 $(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread -lxxhash
 
 test-programs: $(TEST_BIN)
 

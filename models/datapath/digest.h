@@ -13,14 +13,11 @@
 
 #include <stdint.h>
 
-#define XXH_INLINE_ALL
-#define XXH_NO_STREAM
-#define XXH_NO_STDLIB
-#include <xxhash.h>
+#include "xxh3.h"
 
 static inline uint64_t digest_bytes(const void *bytes, uint32_t len)
 {
-	return XXH3_64bits_withSeed(bytes, len, len);
+	return xxh3_seeded(bytes, len, len);
 }
 
 /* The flow's chain after one more frame. */
