@@ -83,14 +83,7 @@ struct dpath {
 	/* counters */
 	uint64_t interrupts, interrupts_suppressed; /* raised in the guest */
 	uint64_t vmm_entries[2];                    /* receive, transmit */
-	uint64_t kicks_seen;
 };
-
-/* Who writes the receive queue. */
-static inline struct plat *dpath_rxq_pl(const struct dpath *dp)
-{
-	return dp->vmm_pl ? dp->vmm_pl : dp->rx_pl;
-}
 
 void dpath_rx_burst(struct dpath *dp);
 bool dpath_rx_commit(struct dpath *dp);
