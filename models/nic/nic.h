@@ -73,6 +73,7 @@ struct nic_dma {
 	uint32_t desc, ndesc; /* first descriptor, how many */
 	uint32_t target;      /* receive: what the filters found */
 	bool failed;          /* send: reported as such */
+	bool bad;             /* send: its descriptors are not the frame's */
 };
 
 /* Transfers in order of completion; grows to the largest number under way. */
@@ -93,7 +94,7 @@ struct nic_wire {
 struct nic_config {
 	uint64_t link_bps, bus_bps;
 	sim_time dma_write, dma_read, moderation;
-	uint32_t rx_ring, tx_ring, mtu, queues;
+	uint32_t rx_ring, tx_ring, mtu, queues, vfs;
 	uint32_t rx_buffer, tx_buffer; /* bytes on the NIC */
 	bool tso, lro, gather, zero_copy;
 	uint32_t max_segs;
@@ -158,7 +159,8 @@ struct nic {
 
 	/* counters */
 	uint64_t rx_frames, tx_frames, rx_dropped;
-	uint64_t tx_fetched; /* frames, sent or refused: which one is the Nth */
+	uint64_t bad_descriptors; /* that make no frame, and tails beyond their ring */
+	uint64_t tx_fetched;      /* frames, sent or refused: which one is the Nth */
 };
 
 /* `protects`: the IOMMU is on. `requester` is the function's id on the bus; queues' rings are set

@@ -30,6 +30,10 @@ static uint32_t rx_claim(struct nic_queue *q, uint32_t len)
 	uint32_t at = q->rx_head;
 	bool more = true;
 
+	if (q->regs.rx_tail - at > q->rx.size) { /* nothing that a driver can mean */
+		q->nic->bad_descriptors++;
+		return 0;
+	}
 	for (; len || more; at++) {
 		const struct nic_rx_read *r;
 		if (at == q->regs.rx_tail)
@@ -118,6 +122,7 @@ static bool rx_write(struct nic *n, const struct nic_dma *d)
 			ok = nic_dma_move(n, q, d->frame, r->addr, from, part, IOMMU_WRITE);
 		from += part;
 		left -= part;
+		ok = ok && (!left || i + 1 < d->ndesc); /* the descriptors have shrunk */
 		done.len = (uint16_t)part;
 		if (part && !left)
 			done.status |= NIC_RX_EOP;

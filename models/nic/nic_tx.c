@@ -4,10 +4,17 @@
 
 #include "frame.h"
 
-/* The next frame of a queue: descriptors up to the end of packet; 0 if it is not all there. */
+/*
+ * The next frame of a queue: descriptors up to the end of packet; 0 if it is not all there. A tail
+ * beyond the ring is nothing that a driver can mean: it is not followed.
+ */
 static uint32_t tx_peek(const struct nic_queue *q, uint32_t *len)
 {
 	*len = 0;
+	if (q->regs.tx_tail - q->tx_head > q->tx.size) {
+		q->nic->bad_descriptors++;
+		return 0;
+	}
 	for (uint32_t at = q->tx_head; at != q->regs.tx_tail; at++) {
 		const struct nic_tx_desc *t = nic_ring_desc(&q->tx, at);
 		*len += NIC_TX_LEN(t->cmd_type_len);
@@ -39,8 +46,13 @@ static void tx_pump(struct nic *n)
 	while (n->tx_first) {
 		struct nic_queue *q = n->tx_first;
 		uint32_t len, ndesc = tx_peek(q, &len);
+		struct frame *f = *nic_ring_tag(&q->tx, q->tx_head);
+		bool bad = ndesc && (!f || f->len != len);
 		struct nic_dma *dma;
 		sim_time start;
+
+		if (bad) /* nothing of it is read */
+			len = 0;
 
 		if (ndesc && n->tx_held + len > n->cfg.tx_buffer && n->tx_held)
 			return; /* goes on when a frame has left */
@@ -55,7 +67,10 @@ static void tx_pump(struct nic *n)
 		n->tx_bus_busy += n->tx_bus_free - start;
 		n->tx_held += len;
 		dma = nic_fifo_add(&n->tx_dma);
-		dma->frame = *nic_ring_tag(&q->tx, q->tx_head);
+		dma->frame = f;
+		dma->bad = bad;
+		n->bad_descriptors += bad;
+		*nic_ring_tag(&q->tx, q->tx_head) = NULL; /* sent once, whatever the ring says */
 		dma->queue = q;
 		dma->done = n->tx_bus_free + n->cfg.dma_read;
 		dma->desc = q->tx_head;
@@ -116,19 +131,24 @@ void nic_tx_end_event(struct event *ev)
 	tx_pump(n);
 }
 
-/* Gathers the frame; false: refused by the IOMMU. */
+/*
+ * Gathers the frame; false: refused by the IOMMU, or the descriptors are not what they were when
+ * room was made for it.
+ */
 static bool tx_read(struct nic *n, const struct nic_dma *d, uint8_t *to)
 {
 	struct nic_queue *q = d->queue;
+	uint32_t left = d->frame->len;
 
 	for (uint32_t i = 0; i < d->ndesc; i++) {
 		const struct nic_tx_desc *t = nic_ring_desc(&q->tx, d->desc + i);
 		uint32_t len = NIC_TX_LEN(t->cmd_type_len);
-		if (!nic_dma_move(n, q, d->frame, t->addr, to, len, IOMMU_READ))
+		if (len > left || !nic_dma_move(n, q, d->frame, t->addr, to, len, IOMMU_READ))
 			return false;
 		to += len;
+		left -= len;
 	}
-	return true;
+	return left == 0;
 }
 
 static void tx_write_back(struct nic_dma *d)
@@ -169,21 +189,17 @@ static void tx_complete(struct nic *n, struct nic_dma *d)
 		evq_schedule(n->q, &n->tx_late_done, d->done);
 }
 
-void nic_tx_dma_event(struct event *ev)
+/* Its bytes are read now: on to the wire. False: lost. */
+static bool tx_fetch(struct nic *n, const struct nic_dma *d)
 {
-	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_dma_done));
-	struct nic_dma d = *nic_fifo_first(&n->tx_dma), *next;
-	struct frame *f = d.frame;
+	struct frame *f = d->frame;
 	uint32_t put = n->tx_put;
 	uint8_t *to = tx_slot(n, &put, f->len);
 
-	n->tx_dma.head++;
-	d.failed = false;
-	d.queue->desc_bytes += 2ull * d.ndesc * NIC_DESC_BYTES;
-	if (!tx_read(n, &d, to)) {
+	if (!tx_read(n, d, to)) {
 		n->tx_held -= f->len;
-		d.failed = true;
 		world_drop(n->world, f, DROP_DMA_FAULT);
+		return false;
 	} else if (!n->cfg.tso && nic_oversize(n, to, f->len)) {
 		n->tx_held -= f->len;
 		world_drop(n->world, f, DROP_OVERSIZE);
@@ -201,6 +217,19 @@ void nic_tx_dma_event(struct event *ev)
 			n->tx_wait = f;
 		n->tx_wait_last = f;
 	}
+	return true;
+}
+
+void nic_tx_dma_event(struct event *ev)
+{
+	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_dma_done));
+	struct nic_dma d = *nic_fifo_first(&n->tx_dma), *next;
+
+	n->tx_dma.head++;
+	d.queue->desc_bytes += 2ull * d.ndesc * NIC_DESC_BYTES;
+	d.failed = d.bad || !tx_fetch(n, &d);
+	if (d.bad && d.frame)
+		world_drop(n->world, d.frame, DROP_BAD_DESCRIPTOR);
 	next = nic_fifo_first(&n->tx_dma);
 	if (next)
 		evq_schedule(n->q, &n->tx_dma_done, next->done);
