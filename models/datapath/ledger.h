@@ -74,7 +74,9 @@ enum copy_reason {
 	X(SEND_FULL, send_full)                       /* when_full = drop and no room to send */   \
 	X(LOCAL_QUEUE_FULL, local_queue_full)         /* from the local switch to the guest */     \
 	X(TO_SELF, to_self)                           /* its destination is its sender */          \
-	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */
+	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */          \
+	X(LEARNED, learned)       /* recorded for everybody, whose receiver is known by now */     \
+	X(OTHER_HOST, other_host) /* went to everybody, and is not for this guest */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,
