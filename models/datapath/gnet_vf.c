@@ -218,7 +218,6 @@ const struct gnet_driver gnet_vf_driver = {
 	.send = tx_send,
 	.tx_publish = tx_publish,
 	.tx_sleep = tx_sleep,
-	.tx_eager = true,
 };
 
 /* ---- begin and end --------------------------------------------------------------------------- */

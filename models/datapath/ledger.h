@@ -81,7 +81,9 @@ enum copy_reason {
 	X(TO_SELF, to_self)                           /* its destination is its sender */          \
 	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */          \
 	X(DMA_MAP_FAILED, dma_map_failed) /* to send: the guest got no mapping for it */           \
-	X(BAD_DESCRIPTOR, bad_descriptor) /* what the driver gave the NIC makes no such frame */
+	X(BAD_DESCRIPTOR, bad_descriptor) /* what the driver gave the NIC makes no such frame */   \
+	X(LEARNED, learned)       /* recorded for everybody, whose receiver is known by now */     \
+	X(OTHER_HOST, other_host) /* went to everybody, and is not for this guest */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,
