@@ -244,6 +244,12 @@ static bool has_match(const struct scenario *sc)
 	return false;
 }
 
+static bool tables_full(struct machine *m, GError **error)
+{
+	return cfg_error(scenario_find(m->sc, "iommu"), "max_table_pages", error,
+			 "does not even hold the host's own rings and buffers; use more");
+}
+
 static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *cfg, GError **error)
 {
 	const struct cfg *io = scenario_find(m->sc, "iommu");
@@ -275,6 +281,8 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
 	hn->domain = iommu_domain_new(m->iommu);
+	if (!hn->domain)
+		return tables_full(m, error);
 	iommu_attach(m->iommu, (uint16_t)(0x100 + (hn - m->nic)), hn->domain);
 	plat_dma_init(&hn->dma, &m->q, m->mem, m->iommu, hn->domain,
 		      (enum iommu_mode)cfg_choice(io, "mode"),
@@ -480,12 +488,21 @@ static bool build_host(struct machine *m, GError **error)
 	const struct cfg *host = scenario_find(m->sc, "host"), *io = scenario_find(m->sc, "iommu");
 	const struct cfg *sce = scenario_find(m->sc, "scenario");
 	uint64_t bytes = cfg_u64(host, "memory");
-	struct iommu_config ic = {.mode = (enum iommu_mode)cfg_choice(io, "mode"),
-				  .entries = (uint32_t)cfg_u64(io, "iotlb_entries"),
-				  .ways = (uint32_t)cfg_u64(io, "iotlb_ways"),
-				  .flush_batch = (uint32_t)cfg_u64(io, "flush_batch"),
-				  .page_bytes = page[cfg_choice(io, "page_size")]};
+	struct iommu_config ic = {
+		.mode = (enum iommu_mode)cfg_choice(io, "mode"),
+		.entries = (uint32_t)cfg_u64(io, "iotlb_entries"),
+		.ways = (uint32_t)cfg_u64(io, "iotlb_ways"),
+		.replacement = (enum iotlb_replacement)cfg_choice(io, "iotlb_replacement"),
+		.seed = cfg_u64(sce, "seed"),
+		.walk_entries = (uint32_t)cfg_u64(io, "walk_cache"),
+		.max_table_pages = (uint32_t)cfg_u64(io, "max_table_pages"),
+		.flush_batch = (uint32_t)cfg_u64(io, "flush_batch"),
+		.page_bytes = page[cfg_choice(io, "page_size")]};
 
+	if (ic.max_table_pages && ic.mode != IOMMU_STRICT && ic.mode != IOMMU_DEFERRED)
+		return cfg_error(io, "max_table_pages", error,
+				 "needs mode = strict or deferred: in the others no buffer is "
+				 "mapped when it is posted");
 	m->mem = mem_new(bytes ? bytes : memory_needed(m), cfg_bool(host, "scatter"),
 			 cfg_u64(sce, "seed"));
 	if (!m->mem)
@@ -562,7 +579,7 @@ static bool build(struct machine *m, GError **error)
 	for (unsigned i = 0; i < m->guests; i++)
 		if (!guest_build(&m->guest[i], error))
 			return false;
-	return true;
+	return !iommu_stats(m->iommu)->maps_failed || tables_full(m, error);
 }
 
 struct machine *machine_new(const struct scenario *sc, GError **error)

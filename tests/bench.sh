@@ -26,3 +26,6 @@ heading "Traffic: ns of CPU time to peek, take and release one frame"
 
 heading "Whole receive path, process delivery: peak memory by packets, then M packets/s of CPU time"
 "$B/tests/bench_path"
+
+heading "IOMMU: ns of CPU time a translation, by shape of the IOTLB"
+"$B/tests/bench_iommu"
