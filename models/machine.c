@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../sim/sim_error.h"
+#include "datapath/csum.h"
 #include "options.h"
 
 /* ---- memory of the models
@@ -97,7 +98,9 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 	port->drv.any_order = c->tx_late_every;
 	port->dma = &hn->dma;
 	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
-			  (c->gather ? PLAT_CAP_GATHER : 0) | (queue ? PLAT_CAP_OWN_QUEUE : 0);
+			  (c->tx_csum ? PLAT_CAP_TX_CSUM : 0) |
+			  (c->rx_csum ? PLAT_CAP_RX_CSUM : 0) | (c->gather ? PLAT_CAP_GATHER : 0) |
+			  (queue ? PLAT_CAP_OWN_QUEUE : 0);
 	port->info.max_segs = c->max_segs < c->tx_ring ? c->max_segs : c->tx_ring;
 	nic_queue_bind(&hn->nic, queue, &rx, &tx, &port->drv);
 	hn->nic.queue[queue].requester = (uint16_t)(0x100 + (hn - m->nic));
@@ -177,6 +180,16 @@ static struct frame *wire_take(void *ctx)
 	return sender_take(&hn->wire);
 }
 
+/* A checksum that was left blank must be there by now, and right. */
+static void wire_csum(struct frame *f, const uint8_t *bytes)
+{
+	struct piece all = {(uint8_t *)(uintptr_t)bytes, f->len};
+	uint32_t looked;
+
+	if (csum_check(&all, f->len, &looked) != CSUM_GOOD && !f->overwritten)
+		f->led->corrupt++;
+}
+
 /* A frame's last bit has left: the other end of the wire looks at it. */
 static void wire_sink(void *ctx, struct frame *f, const uint8_t *bytes)
 {
@@ -184,6 +197,8 @@ static void wire_sink(void *ctx, struct frame *f, const uint8_t *bytes)
 	struct machine *m = hn->m;
 	struct guest *g = ((struct source *)f->source)->owner;
 
+	if (f->csum_at)
+		wire_csum(f, bytes);
 	endpoint_receive(&g->tx_end, f, bytes, f->len);
 	world_deliver(&m->world, f);
 }

@@ -246,6 +246,7 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 	names(r, obj, dir, "copy_bytes", ledger_site_names, l->copy_bytes);
 	result_u64(r, obj, dir, "wasted_copies", l->wasted_copies);
 	result_u64(r, obj, dir, "header_copies", l->header_copies);
+	result_u64(r, obj, dir, "csum_bytes", l->csum_bytes);
 	result_u64(r, obj, dir, "fallbacks", falls);
 	names(r, obj, dir, "fallbacks", ledger_reason_names + 1, l->fallbacks + 1);
 	names(r, obj, dir, "hazards", ledger_hazard_names, l->hazards);
@@ -652,6 +653,7 @@ static const struct metric_decl metrics[] = {
 	{"guest_copies_per_packet", "", G, .help = "of them by the guest"},
 	{"wasted_copies", "copies", G, .help = "spent on frames that were dropped later"},
 	{"header_copies", "copies", G, .help = "of headers alone, under header split"},
+	{"csum_bytes", "bytes", G, .help = "that CPUs, guest's and host's, summed for checksums"},
 	{"fallbacks", "packets", G, .help = "frames copied for another reason than their policy"},
 	{"fallbacks.*", "packets", G, .help = "by reason", .words = ledger_reason_names + 1},
 	{"hazards.*", "", G, .help = "what a guest did wrong, by kind",

@@ -267,6 +267,8 @@ static const struct key_decl guest_keys[] = {
 	 .help = "on: longest that a packet waits for that; 10 take 10ms at the default rate"},
 	{"irq_mask", KEY_TIME, .def = "0", .max = SIM_S,
 	 .help = "how long it masks its receive interrupt after taking one; one that comes pends"},
+	{"tx_csum", KEY_CHOICE, .def = "given", .choices = "given|offload|software",
+	 .help = "TCP and UDP checksums: as the process made them, left to the device, computed"},
 	{"tx_batch", KEY_COUNT, .def = "0", .max = 32768,
 	 .help = "pointers to send that one request serves; 0: each burst has its own"},
 	{"tx_timer", KEY_TIME, .def = "100us", .max = 1000 * SIM_S,

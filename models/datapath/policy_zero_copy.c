@@ -16,7 +16,8 @@
  *
  * Fallbacks, each counted under its reason, cost one copy through a hypervisor buffer:
  * no_capability, shared_queue, short_buffer, map_failed (receive); no_capability, no_gather,
- * too_many_segments, map_failed, and too_small, in_flight_cap, backing_off if set (transmit).
+ * too_many_segments, map_failed, no_checksum, and too_small, in_flight_cap, backing_off if set
+ * (transmit).
  *
  * Always holds: a chain with the device is mapped, and only then; every mapping ends when the
  * device is done with it.
@@ -176,7 +177,8 @@ static void zero_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 			uint32_t buf = (uint32_t)rx[i].cookie;
 			if (f)
 				dpath_to_guest(dp, pl, &dp->rxb, f, SITE_HYPERVISOR_TO_GUEST,
-					       dp->rx_reason[buf], hbuf_pieces(&dp->rx_pool, buf));
+					       dp->rx_reason[buf], dp->rx_csum,
+					       hbuf_pieces(&dp->rx_pool, buf));
 			hbuf_put(&dp->rx_pool, buf);
 			continue;
 		}
@@ -185,7 +187,7 @@ static void zero_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 		slot->nseg = 0;
 		dp->rx_posted--;
 		if (f) {
-			dpath_write_header(slot->header, 1);
+			dpath_write_header(slot->header, 1, dp->rx_csum);
 			dpath_handed_on(&dp->rxb, f);
 		}
 		virtq_dev_push(&dp->rxq, pl, slot->head, f ? rx[i].len + VIRTQ_NET_HDR_BYTES : 0,
@@ -207,6 +209,8 @@ static enum copy_reason zero_copy_map(struct dpath *dp, const struct virtq_chain
 	c->frame->led->capability_queries++;
 	if (!(dev.caps & PLAT_CAP_ZERO_COPY))
 		return REASON_NO_CAPABILITY;
+	if (dp->tx_csum.flags & CSUM_NEEDED && !(dev.caps & PLAT_CAP_TX_CSUM))
+		return REASON_NO_CHECKSUM;
 	why = ztx_refuses(&dp->ztx, dpath_tx_len(c), dp->tx_out);
 	if (why != REASON_POLICY)
 		return why;
@@ -262,7 +266,7 @@ static bool zero_copy_tx(struct dpath *dp, struct virtq_chain *c)
 	dp->tx_out++;
 	ztx_sent(&dp->ztx, c->head);
 	ztx_count(&dp->ztx);
-	plat_dev_send(dp->tx_pl, dp->port, c->head, c->frame, seg, n);
+	dpath_tx_send(dp, c->head, c->frame, seg, n);
 	dpath_handed_on(&dp->txb, c->frame);
 	return true;
 }
