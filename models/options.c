@@ -156,7 +156,8 @@ static bool check_power(const char *value, char **why)
 /* What a system's published text asks for; explicit keys override it. */
 static const char *const system_p2[] = {"guest.tx_policy=zero-copy", NULL};
 static const char *const system_p3[] = {"guest.policy=single-copy", "guest.tx_policy=zero-copy",
-					"guest.cluster=true", "guest.tx_batch=10", NULL};
+					"guest.cluster=true",       "guest.tx_batch=10",
+					"guest.tx_trap=vmm",        NULL};
 static const struct key_preset system_presets[] = {{"p2", system_p2}, {"p3", system_p3}, {0}};
 
 static const struct key_decl scenario_keys[] = {
@@ -269,6 +270,12 @@ static const struct key_decl guest_keys[] = {
 	 .help = "how long it masks its receive interrupt after taking one; one that comes pends"},
 	{"tx_csum", KEY_CHOICE, .def = "given", .choices = "given|offload|software",
 	 .help = "TCP and UDP checksums: as the process made them, left to the device, computed"},
+	{"tx_interrupt", KEY_CHOICE, .def = "full", .choices = "full|sent",
+	 .help = "when it hears of sent frames: if it waits for room, or (as Linux does) when all "
+		 "that it has out are sent"},
+	{"tx_trap", KEY_CHOICE, .def = "kernel", .choices = "kernel|vmm",
+	 .help = "where a request to send traps to: the host's kernel, or the device emulator, "
+		 "which passes it on"},
 	{"tx_batch", KEY_COUNT, .def = "0", .max = 32768,
 	 .help = "pointers to send that one request serves; 0: each burst has its own"},
 	{"tx_timer", KEY_TIME, .def = "100us", .max = 1000 * SIM_S,
