@@ -50,7 +50,8 @@ enum copy_site {
 	X(LOCAL, local)                 /* from a guest of this host: no device moves it */        \
 	X(TOO_SMALL, too_small)         /* shorter than what is worth zero copy */                 \
 	X(IN_FLIGHT_CAP, in_flight_cap) /* the guest has enough with the device */                 \
-	X(BACKING_OFF, backing_off)     /* too many recent zero-copy sends failed */
+	X(BACKING_OFF, backing_off)     /* too many recent zero-copy sends failed */               \
+	X(NO_CHECKSUM, no_checksum)     /* the device cannot fill in what the guest left blank */
 
 enum copy_reason {
 #define X(id, name) REASON_##id,
@@ -75,8 +76,10 @@ enum copy_reason {
 	X(LOCAL_QUEUE_FULL, local_queue_full)         /* from the local switch to the guest */     \
 	X(TO_SELF, to_self)                           /* its destination is its sender */          \
 	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */          \
-	X(LEARNED, learned)       /* recorded for everybody, whose receiver is known by now */     \
-	X(OTHER_HOST, other_host) /* went to everybody, and is not for this guest */
+	X(LEARNED, learned)           /* recorded for everybody, whose receiver is known by now */ \
+	X(OTHER_HOST, other_host)     /* went to everybody, and is not for this guest */           \
+	X(BAD_OFFLOAD, bad_offload)   /* a checksum asked for that is not inside the frame */      \
+	X(BAD_CHECKSUM, bad_checksum) /* the guest's kernel found it wrong */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,
@@ -135,6 +138,7 @@ struct ledger {
 	uint64_t copies[SITE_N], copy_bytes[SITE_N];
 	uint64_t wasted_copies, wasted_copy_bytes; /* of dropped frames */
 	uint64_t header_copies;
+	uint64_t csum_bytes;          /* that a CPU has summed, of any frame */
 	uint64_t fallbacks[REASON_N]; /* frames, by reason; REASON_POLICY stays 0 */
 	/* data moved by devices (descriptors are counted apart, by the NIC) */
 	uint64_t dma_transfers, dma_segments, dma_bytes;

@@ -2,6 +2,7 @@
 /* nic_tx.c - send: from the driver's descriptors to the wire, see nic.h. */
 #include "nic_impl.h"
 
+#include "csum.h"
 #include "frame.h"
 
 /* The next frame of a queue: descriptors up to the end of packet; 0 if it is not all there. */
@@ -131,6 +132,17 @@ static bool tx_read(struct nic *n, const struct nic_dma *d, uint8_t *to)
 	return true;
 }
 
+/* What the first descriptor asks for, in the send buffer. */
+static void tx_csum(const struct nic_dma *d, uint8_t *bytes)
+{
+	const struct nic_tx_desc *t = nic_ring_desc(&d->queue->tx, d->desc);
+	struct csum c = {NIC_TX_CSUM_START(t->olinfo_status), NIC_TX_CSUM_OFFSET(t->olinfo_status),
+			 CSUM_NEEDED};
+
+	if (t->cmd_type_len & NIC_TX_CSUM && csum_fits(c, d->frame->len))
+		csum_fill(bytes, d->frame->len, c);
+}
+
 static void tx_write_back(struct nic_dma *d)
 {
 	struct nic_tx_desc *last = nic_ring_desc(&d->queue->tx, d->desc + d->ndesc - 1);
@@ -189,6 +201,7 @@ void nic_tx_dma_event(struct event *ev)
 		world_drop(n->world, f, DROP_OVERSIZE);
 	} else {
 		n->tx_put = put;
+		tx_csum(&d, to);
 		f->led->dma_transfers++;
 		f->led->dma_bytes += f->len;
 		if (n->cfg.tso)
