@@ -17,7 +17,7 @@
 #include "../sim/cli.h"
 #include "datapath/cluster.h"
 #include "datapath/demux.h"
-#include "datapath/gnet.h"
+#include "datapath/gnet_virtio.h"
 #include "datapath/outbox.h"
 #include "datapath/policy.h"
 #include "host/cpu.h"
@@ -62,6 +62,7 @@ struct guest {
 	struct plat grx_pl, gtx_pl, hrx_pl, htx_pl, hvmm_pl;
 	struct plat_port port;
 	struct gnet net;
+	struct gnet_virtio vio; /* the driver under it */
 	struct dpath dp;
 	struct worker grx, gread, gtx, hrx, htx, hvmm;
 	struct plat_line rx_kick, tx_kick, read_line, rx_intr, tx_intr, vmm_line, shared_line;

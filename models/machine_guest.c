@@ -79,10 +79,10 @@ static void grx_burst(struct worker *w)
 static bool grx_commit(struct worker *w)
 {
 	struct guest *g = GUEST(w, grx);
-	uint16_t before = g->net.rxq.published_avail;
+	uint16_t before = g->vio.rxq.published_avail;
 	bool more = gnet_rx_commit(&g->net);
 
-	if (g->m->poll && g->net.rxq.published_avail != before)
+	if (g->m->poll && g->vio.rxq.published_avail != before)
 		cpu_wake(&g->hrx, 0);
 	return more;
 }
@@ -145,11 +145,11 @@ static void gtx_burst(struct worker *w)
 static bool gtx_commit(struct worker *w)
 {
 	struct guest *g = GUEST(w, gtx);
-	uint16_t before = g->net.txq.published_avail;
+	uint16_t before = g->vio.txq.published_avail;
 	sim_time now = evq_now(&g->m->q), at;
 	bool more = gnet_tx_commit(&g->net, g->tx_full);
 
-	if (g->m->poll && g->net.txq.published_avail != before)
+	if (g->m->poll && g->vio.txq.published_avail != before)
 		cpu_wake(&g->htx, 0);
 	if (g->tx_full)
 		return more;
@@ -366,7 +366,7 @@ static bool build_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_p
 
 	if (cfg_bool(g->cfg, "event_idx"))
 		l.features |= VIRTQ_F_EVENT_IDX;
-	if (g->net.mrg_rxbuf)
+	if (g->vio.mrg_rxbuf)
 		l.features |= VIRTQ_F_MRG_RXBUF;
 	if (cfg_bool(g->cfg, "indirect_desc") && per > 1)
 		l.features |= VIRTQ_F_INDIRECT;
@@ -401,7 +401,7 @@ static bool build_buffers(struct guest *g, uint32_t size)
 {
 	struct gnet *n = &g->net;
 	struct machine *m = g->m;
-	uint32_t frame = n->max_frame + VIRTQ_NET_HDR_BYTES;
+	uint32_t frame = n->max_frame + n->header;
 	uint32_t rx_bytes = (uint32_t)cfg_u64(g->cfg, "rx_buffer"), flows;
 	uint32_t sockets = (uint32_t)cfg_u64(g->cfg, "socket_queue");
 	struct endpoint_flow *flow;
@@ -476,7 +476,7 @@ static void build_dpath(struct guest *g, uint32_t size)
 	dp->tx_intr = &g->tx_intr;
 	dp->vmm_line = &g->vmm_line;
 	dp->poll = m->poll;
-	dp->mrg_rxbuf = g->net.mrg_rxbuf;
+	dp->mrg_rxbuf = g->vio.mrg_rxbuf;
 	dp->max_frame = frame;
 	dp->max_segs = 2 * (frame / PAGE_BYTES) + 8;
 	dp->port = &g->port;
@@ -559,8 +559,8 @@ static void build_lines(struct guest *g)
 	event_init(&g->unmask, unmask_event);
 	g->irq_mask = cfg_time(g->cfg, "irq_mask");
 	g->overwrite = cfg_time(g->cfg, "overwrite");
-	g->net.rx_kick = &g->rx_kick;
-	g->net.tx_kick = &g->tx_kick;
+	g->vio.rx_kick = &g->rx_kick;
+	g->vio.tx_kick = &g->tx_kick;
 	g->net.read_line = &g->read_line;
 }
 
@@ -592,7 +592,7 @@ static void build_txbatch(struct guest *g)
 			      .alarm = &g->tx_alarm,
 			      .armed = PLAT_NEVER};
 	if (b->count)
-		g->net.tx_batch = b;
+		g->vio.tx_batch = b;
 }
 
 /*
@@ -638,13 +638,17 @@ bool guest_build(struct guest *g, GError **error)
 	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size"), per;
 	const struct nic_config *nc = &g->nic->nic.cfg;
 	struct gnet *n = &g->net;
+	struct gnet_virtio *v = &g->vio;
 
 	book_init(&g->rx);
 	book_init(&g->tx);
 	book_init(&g->local);
 	g->process = cfg_choice(g->cfg, "delivery") == 1;
 	n->process = g->process;
-	n->mrg_rxbuf = !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
+	n->driver = &gnet_virtio_driver;
+	n->below = v;
+	n->header = VIRTQ_NET_HDR_BYTES;
+	v->mrg_rxbuf = !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
 	n->max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;
 	if (!build_memory(g))
 		return cfg_error(g->cfg, "memory", error,
@@ -665,11 +669,11 @@ bool guest_build(struct guest *g, GError **error)
 	per = n->max_frame / PAGE_BYTES + 3; /* pieces of a chain at most */
 	if (!g->process)
 		per = n->rx_per > n->tx_per ? n->rx_per : n->tx_per;
-	if (!build_queue(g, &g->grx_pl, &g->hrx_pl, &n->rxq, &g->dp.rxq, per) ||
-	    !build_queue(g, &g->gtx_pl, &g->htx_pl, &n->txq, &g->dp.txq, per))
+	if (!build_queue(g, &g->grx_pl, &g->hrx_pl, &v->rxq, &g->dp.rxq, per) ||
+	    !build_queue(g, &g->gtx_pl, &g->htx_pl, &v->txq, &g->dp.txq, per))
 		return cfg_error(g->cfg, "memory", error, "is too small for the virtqueues");
-	n->rx_need = virtq_drv_cost(&n->rxq, g->process ? per : n->rx_per);
-	n->tx_need = virtq_drv_cost(&n->txq, g->process ? per : n->tx_per);
+	v->rx_need = virtq_drv_cost(&v->rxq, g->process ? per : n->rx_per);
+	v->tx_need = virtq_drv_cost(&v->txq, g->process ? per : n->tx_per);
 	/* No chain may be longer than the queue, in an indirect table or not
 	 * (virtio 1.2, 2.7.5.3.1). */
 	if (per > size)
@@ -728,7 +732,7 @@ void guest_counts(const struct guest *g, struct guest_counts *c)
 		.interrupts = {g->rx_intr.kicks, g->tx_intr.kicks},
 		.interrupts_suppressed = {g->dp.rxq.suppressed, g->dp.txq.suppressed},
 		.kicks = {g->rx_kick.kicks, g->tx_kick.kicks},
-		.kicks_suppressed = {g->net.rxq.suppressed, g->net.txq.suppressed},
+		.kicks_suppressed = {g->vio.rxq.suppressed, g->vio.txq.suppressed},
 		.clusterings = {g->cluster.begun},
 		.clustered = {g->cluster.frames},
 		.by_count = {g->cluster.by_count},

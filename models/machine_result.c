@@ -363,7 +363,7 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 		view_add(&all[d], &v);
 		if (d < VIEW_LOCAL) {
 			const struct virtq_dev *dev = d ? &g->dp.txq : &g->dp.rxq;
-			const struct virtq_drv *drv = d ? &g->net.txq : &g->net.rxq;
+			const struct virtq_drv *drv = d ? &g->vio.txq : &g->vio.rxq;
 			counts_sub(&v.c, &g->at_stop, &g->at_start);
 			counts_sub(&all[d].c, &g->at_stop, &g->at_start);
 			queue_errors(&v, dev, drv);

@@ -656,7 +656,7 @@ static struct {
 
 static struct visible visible(const struct guest *g)
 {
-	const struct virtq_drv *vq[] = {&g->net.rxq, &g->net.txq};
+	const struct virtq_drv *vq[] = {&g->vio.rxq, &g->vio.txq};
 	struct visible v;
 
 	memset(&v, 0, sizeof(v));

@@ -486,7 +486,7 @@ static void p2_16_completions_out_of_order_release_each_buffer_once(void **state
 		assert_int_equal(g->tx.led.reuses, N + 6);
 		g->net.tx_top = 0; /* nothing at hand: takes back all that was used */
 		gnet_tx_room(&g->net);
-		assert_int_equal(g->net.txq.errors[VIRTQ_ERR_USED_NOT_IN_FLIGHT], 0);
+		assert_int_equal(g->vio.txq.errors[VIRTQ_ERR_USED_NOT_IN_FLIGHT], 0);
 		assert_int_equal(rig.m->nic[0].dma.pins,
 				 rig.m->nic[0].dma.unpins + g->dp.rx_posted);
 		rig_close(&rig);
@@ -545,7 +545,7 @@ static void p2_07_no_guest_page_is_a_hypervisor_buffer(void **state)
 	}
 	assert_true(pages > 100);
 	/* A guest that names one by its machine address: its queue stops, nothing is read. */
-	assert_true(virtq_drv_add(&g->net.txq, &g->gtx_pl, seg, 2, 0, 0,
+	assert_true(virtq_drv_add(&g->vio.txq, &g->gtx_pl, seg, 2, 0, 0,
 				  world_frame(&rig.m->world, &g->tx, 1000, 0)));
 	rig_run_only(&rig);
 	assert_int_equal(g->dp.txq.err, VIRTQ_ERR_ADDR_RANGE);

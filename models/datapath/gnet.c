@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* gnet.c - a guest's driver, kernel and process: see gnet.h. */
+/* gnet.c - a guest's kernel and process: see gnet.h. */
 #include "gnet.h"
 
 #include "frame.h"
@@ -42,11 +42,11 @@ static void look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len)
 	endpoint_receive(end, f, g->linear, (uint32_t)(to - g->linear));
 }
 
-/* The process's pages as guest-physical segments behind seg[0]: what the kernel posts for it. */
+/* The process's pages as guest-physical segments from seg[first] on: what the kernel posts. */
 static unsigned user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq_seg *seg,
-			  unsigned max)
+			  unsigned first, unsigned max)
 {
-	unsigned n = 1;
+	unsigned n = first;
 
 	plat_charge(pl, PLAT_W_GUEST_POST, 1);
 	while (len && n < max) {
@@ -54,7 +54,7 @@ static unsigned user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq
 		gpa_t gpa;
 		if (!plat_translate(pl, gva, &gpa, &part))
 			break;
-		if (n > 1 && seg[n - 1].addr.a + seg[n - 1].len == gpa.a)
+		if (n > first && seg[n - 1].addr.a + seg[n - 1].len == gpa.a)
 			seg[n - 1].len += part;
 		else
 			seg[n++] = (struct virtq_seg){gpa, part};
@@ -87,40 +87,19 @@ static unsigned kernel_pieces(struct plat *pl, const struct virtq_seg *seg, unsi
 /* ---- receive
  * --------------------------------------------------------------------------------------- */
 
-static void rx_give(struct gnet *g, uint32_t buf)
+unsigned gnet_rx_pieces(struct gnet *g, uint32_t buf, const struct virtq_seg **seg)
 {
-	g->rx_free[g->rx_top++] = buf;
-}
+	const struct virtq_seg *kernel = &g->rx_seg[buf * g->rx_per];
 
-static void refill(struct gnet *g)
-{
-	struct virtq_seg seg[DPATH_SEGS];
-
-	while (g->rx_top && virtq_drv_room(&g->rxq) >= g->rx_need) {
-		uint32_t buf = g->rx_free[g->rx_top - 1];
-		const struct virtq_seg *in = &g->rx_seg[buf * g->rx_per];
-		unsigned n = g->rx_per;
-		if (g->process) {
-			seg[0] = *in;
-			in = seg;
-			n = user_segs(g->rx_pl, g->rx_gva[buf], g->max_frame, seg, DPATH_SEGS);
-		}
-		if (!virtq_drv_add(&g->rxq, g->rx_pl, in, 0, n, buf, NULL))
-			break;
-		g->rx_top--;
+	if (!g->process) {
+		*seg = kernel;
+		return g->rx_per;
 	}
-}
-
-/* How many buffers the header in front of a frame says that it fills. */
-static uint32_t merged(struct gnet *g, uint32_t buf)
-{
-	uint32_t len = VIRTQ_NET_HDR_BYTES;
-	const struct virtq_net_hdr *h;
-
-	if (!g->mrg_rxbuf)
-		return 1;
-	h = plat_map(g->rx_pl, g->rx_seg[buf * g->rx_per].addr, &len, PLAT_READ);
-	return h->num_buffers;
+	*seg = g->rx_pieces;
+	if (g->header)
+		g->rx_pieces[0] = *kernel;
+	return user_segs(g->rx_pl, g->rx_gva[buf], g->max_frame, g->rx_pieces, g->header > 0,
+			 DPATH_SEGS);
 }
 
 static void socket_put(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers,
@@ -128,7 +107,7 @@ static void socket_put(struct gnet *g, struct frame *f, uint32_t first, uint32_t
 {
 	if (g->sock_tail - g->sock_head > g->sock_mask || g->sock_buffers + buffers > g->sock_max) {
 		for (; buffers--; first = g->rx_link[first])
-			rx_give(g, first);
+			gnet_rx_give(g, first);
 		plat_drop(g->rx_pl, f, DROP_SOCKET_FULL);
 		return;
 	}
@@ -138,57 +117,29 @@ static void socket_put(struct gnet *g, struct frame *f, uint32_t first, uint32_t
 	dpath_handed_on(&g->rxb, f);
 }
 
-/* One frame: its first buffer is `buf`; takes the others. */
-static void rx_frame(struct gnet *g, struct frame *f, uint32_t buf, uint32_t len)
+void gnet_rx_seen(struct gnet *g, struct frame *f)
 {
-	struct plat *pl = g->rx_pl;
-	uint32_t buffers, last = buf, part;
-	uint64_t next;
+	plat_stamp(g->rx_pl, f, STAGE_GUEST_WAIT);
+	plat_charge(g->rx_pl, g->process ? PLAT_W_GUEST_POST : PLAT_W_GUEST_RX, 1);
+}
 
-	len -= VIRTQ_NET_HDR_BYTES;
-	plat_stamp(pl, f, STAGE_GUEST_WAIT);
-	if (g->process) {
-		plat_charge(pl, PLAT_W_GUEST_POST, 1);
-		plat_stamp(pl, f, STAGE_GUEST_KERNEL);
-		look(g, f, g->rx_gva[buf], len);
-		rx_give(g, buf);
-		plat_deliver(pl, f);
+void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers, uint32_t len)
+{
+	if (!g->process) {
+		socket_put(g, f, first, buffers, len);
 		return;
 	}
-	plat_charge(pl, PLAT_W_GUEST_RX, 1);
-	buffers = merged(g, buf);
-	for (uint32_t i = 1; i < buffers; i++) {
-		if (!virtq_drv_get(&g->rxq, pl, &next, &part, NULL))
-			break;
-		g->rx_link[last] = (uint32_t)next;
-		last = (uint32_t)next;
-		len += part;
-	}
-	socket_put(g, f, buf, buffers, len);
+	plat_stamp(g->rx_pl, f, STAGE_GUEST_KERNEL);
+	look(g, f, g->rx_gva[first], len);
+	gnet_rx_give(g, first);
+	plat_deliver(g->rx_pl, f);
 }
 
 void gnet_rx_burst(struct gnet *g)
 {
-	struct dpath_burst *b = &g->rxb;
-	uint64_t buf;
-	uint32_t len;
-	struct frame *f;
-
-	b->frames = 0;
-	b->work = 0;
-	virtq_drv_intr_off(&g->rxq);
-	plat_charge(g->rx_pl, PLAT_W_POLL, 1);
-	virtq_drv_used(&g->rxq);
-	while (b->work < DPATH_BURST && virtq_drv_get(&g->rxq, g->rx_pl, &buf, &len, &f)) {
-		b->work++;
-		if (f && len > VIRTQ_NET_HDR_BYTES) {
-			rx_frame(g, f, (uint32_t)buf, len);
-		} else { /* the device gave it back unused */
-			g->bad_length++;
-			rx_give(g, (uint32_t)buf);
-		}
-	}
-	refill(g);
+	g->rxb.frames = 0;
+	g->rxb.work = 0;
+	g->driver->rx_poll(g);
 }
 
 bool gnet_rx_commit(struct gnet *g)
@@ -197,24 +148,20 @@ bool gnet_rx_commit(struct gnet *g)
 
 	for (unsigned i = 0; i < b->frames; i++)
 		plat_stamp(g->rx_pl, b->frame[i], STAGE_GUEST_KERNEL);
-	if (virtq_drv_pending(&g->rxq)) {
-		virtq_drv_publish(&g->rxq);
-		if (virtq_drv_should_kick(&g->rxq, g->rx_pl))
-			plat_kick(g->rx_pl, g->rx_kick, 0);
-	}
+	g->driver->rx_publish(g);
 	if (g->read_asleep && g->sock_head != g->sock_tail) {
 		g->read_asleep = false;
 		plat_kick(g->rx_pl, g->read_line, 0);
 	}
 	if (g->poll)
 		return b->work > 0;
-	return b->work == DPATH_BURST || virtq_drv_intr_on(&g->rxq, g->rx_pl);
+	return b->work == DPATH_BURST || g->driver->rx_sleep(g);
 }
 
-/* The pieces of a frame on the socket, its virtio-net header left out. */
+/* The pieces of a frame on the socket, the device's header left out. */
 static void sock_pieces(struct gnet *g, const struct gnet_sock *s, struct piece *piece)
 {
-	uint32_t buf = s->first, left = s->len, skip = VIRTQ_NET_HDR_BYTES;
+	uint32_t buf = s->first, left = s->len, skip = g->header;
 
 	for (uint32_t i = 0; i < s->buffers; i++, buf = g->rx_link[buf]) {
 		unsigned n = kernel_pieces(g->rx_pl, &g->rx_seg[buf * g->rx_per], g->rx_per, skip,
@@ -243,7 +190,7 @@ void gnet_read_burst(struct gnet *g)
 		look(g, s.frame, g->read_gva, s.len);
 		g->sock_buffers -= s.buffers;
 		for (uint32_t i = s.buffers, buf = s.first; i--; buf = g->rx_link[buf])
-			rx_give(g, buf);
+			gnet_rx_give(g, buf);
 		plat_deliver(pl, s.frame);
 	}
 }
@@ -259,17 +206,9 @@ bool gnet_read_commit(struct gnet *g)
 
 bool gnet_tx_room(struct gnet *g)
 {
-	uint64_t slot;
-
-	if (g->tx_top < g->tx_n / 2 || virtq_drv_room(&g->txq) < g->tx_need) {
-		plat_charge(g->tx_pl, PLAT_W_POLL, 1);
-		virtq_drv_used(&g->txq);
-		while (virtq_drv_get(&g->txq, g->tx_pl, &slot, NULL, NULL)) {
-			g->tx_free[g->tx_top++] = (uint32_t)slot;
-			g->tx_out[slot] = false;
-		}
-	}
-	return g->tx_top && virtq_drv_room(&g->txq) >= g->tx_need;
+	if (g->tx_top < g->tx_n / 2 || !g->driver->tx_room(g))
+		g->driver->tx_clean(g);
+	return g->tx_top && g->driver->tx_room(g);
 }
 
 /* What the process does to have something to send; no copy of the datapath's. */
@@ -289,12 +228,12 @@ static unsigned write_out(struct gnet *g, struct frame *f, const struct virtq_se
 {
 	struct piece from[DPATH_PIECES], to[DPATH_PIECES];
 	struct plat *pl = g->tx_pl;
-	uint32_t left = f->len + VIRTQ_NET_HDR_BYTES;
+	uint32_t left = f->len + g->header;
 	unsigned n = 0;
 
 	plat_charge(pl, PLAT_W_SYSCALL, 1);
 	user_pieces(pl, g->write_gva, f->len, PLAT_READ, from);
-	kernel_pieces(pl, kernel, g->tx_per, VIRTQ_NET_HDR_BYTES, f->len, PLAT_WRITE, to);
+	kernel_pieces(pl, kernel, g->tx_per, g->header, f->len, PLAT_WRITE, to);
 	pieces_copy(pl, f, SITE_PROCESS_TO_GUEST_KERNEL, REASON_POLICY, to, from, f->len);
 	plat_charge(pl, PLAT_W_GUEST_TX, 1);
 	for (; left; n++) {
@@ -318,11 +257,11 @@ bool gnet_send(struct gnet *g, struct frame *f)
 	make(g, f, g->process ? g->tx_gva[slot] : g->write_gva);
 	if (g->process) {
 		seg[0] = kernel[0];
-		n = user_segs(pl, g->tx_gva[slot], f->len, seg, DPATH_SEGS);
+		n = user_segs(pl, g->tx_gva[slot], f->len, seg, g->header > 0, DPATH_SEGS);
 	} else {
 		n = write_out(g, f, kernel, seg);
 	}
-	if (!virtq_drv_add(&g->txq, pl, seg, n, 0, slot, f))
+	if (!g->driver->send(g, seg, n, slot, f))
 		return false;
 	g->tx_top--;
 	g->tx_last = slot;
@@ -353,13 +292,6 @@ bool gnet_tx_commit(struct gnet *g, bool full)
 	for (unsigned i = 0; i < b->frames; i++)
 		plat_stamp(g->tx_pl, b->frame[i], STAGE_GUEST);
 	b->frames = 0;
-	virtq_drv_publish(&g->txq);
-	if ((!g->tx_batch || txbatch_due(g->tx_batch, &g->txq, g->tx_pl, full)) &&
-	    virtq_drv_should_kick(&g->txq, g->tx_pl))
-		plat_kick(g->tx_pl, g->tx_kick, 0);
-	if (!full) {
-		virtq_drv_intr_off(&g->txq);
-		return false;
-	}
-	return virtq_drv_intr_on(&g->txq, g->tx_pl);
+	g->driver->tx_publish(g, full);
+	return g->driver->tx_sleep(g, full);
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * gnet.h - the guest's side of its network device: virtio-net driver, kernel, process.
+ * gnet.h - the guest's side of its network device: kernel and process, above a driver.
  *
  * Delivery says where the guest end of the path is.
  *
  *   kernel   receive buffers are the kernel's. The driver queues a frame on the socket; the process
  *            reads it by a system call, one copy. It sends by a system call, one copy, and the
- *            kernel posts its own buffer, virtio-net header and frame in one.
- *   process  receive buffers are the process's: a chain is a 12-byte header in kernel memory, then
- *            the pages of the buffer. A frame can be read as soon as the driver has seen it. It is
- *            sent from where the process made it.
+ *            kernel posts its own buffer, the device's header and the frame in one.
+ *   process  receive buffers are the process's: what is posted is the device's header, if it has
+ *            one, in kernel memory, then the pages of the buffer. A frame can be read as soon as
+ *            the driver has seen it. It is sent from where the process made it.
+ *
+ * The driver below is chosen when the guest is built: a struct gnet_driver, called once a burst,
+ * and once a frame to send. It polls its device and hands frames up by gnet_rx_seen() and
+ * gnet_rx_frame(), as Linux drivers do from their poll functions. gnet_virtio.h is one.
  *
  * Three workers: rx polls the receive queue (as NAPI does, DPATH_BURST a turn) and refills it; read
  * is the process reading its socket (`kernel` only); tx is the process sending. Burst and commit as
@@ -17,15 +21,13 @@
  * them.
  *
  * Always holds: a buffer is on the free stack, posted, or on the socket; buffers outnumber ring and
- * socket together, so refill never starves.
+ * socket together, so refilling never starves.
  */
 #ifndef DATAPATH_GNET_H
 #define DATAPATH_GNET_H
 
 #include "dpath.h"
 #include "endpoint.h"
-#include "txbatch.h"
-#include "virtq_drv.h"
 
 /* A frame on the socket: its buffers are linked by gnet.rx_link. */
 struct gnet_sock {
@@ -34,12 +36,36 @@ struct gnet_sock {
 	uint32_t len;
 };
 
+struct gnet;
+
+/* What a driver does. Nothing that it writes is seen by its device before a publish. */
+struct gnet_driver {
+	/*
+	 * Take at most DPATH_BURST frames from the device, each handed up; post free buffers again
+	 * as long as there is room. Interrupts may be off until rx_sleep.
+	 */
+	void (*rx_poll)(struct gnet *g);
+	void (*rx_publish)(struct gnet *g);
+	/* Ask for interrupts, look again: true if there is more to take. */
+	bool (*rx_sleep)(struct gnet *g);
+	/* Take back what the device has sent, each by gnet_tx_done(). */
+	void (*tx_clean)(struct gnet *g);
+	bool (*tx_room)(const struct gnet *g); /* for one more frame */
+	/* A frame of n pieces, the device's header included. False, and nothing done: no room. */
+	bool (*send)(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
+		     struct frame *f);
+	void (*tx_publish)(struct gnet *g, bool full);
+	/* `full`: hear of room, true if there is some already. Else: no interrupts, false. */
+	bool (*tx_sleep)(struct gnet *g, bool full);
+};
+
 struct gnet {
 	struct plat *rx_pl, *tx_pl;
-	struct virtq_drv rxq, txq;
-	struct plat_line *rx_kick, *tx_kick; /* to the host */
-	struct plat_line *read_line;         /* wakes the process */
-	bool process, mrg_rxbuf, poll;
+	const struct gnet_driver *driver;
+	void *below;                 /* the driver's own */
+	struct plat_line *read_line; /* wakes the process */
+	bool process, poll;
+	uint32_t header; /* bytes that the device has in front of a frame */
 	uint32_t max_frame;
 
 	/* receive buffers, by number */
@@ -48,9 +74,9 @@ struct gnet {
 	uint32_t *rx_link;        /* next buffer of a frame on the socket */
 	struct virtq_seg *rx_seg; /* kernel: rx_per pieces each. process: its header piece */
 	uint32_t rx_per;
-	gva_t *rx_gva;    /* process: where each one's buffer is */
-	gva_t read_gva;   /* kernel: where the process reads to */
-	uint32_t rx_need; /* descriptors that a posted buffer takes at most */
+	gva_t *rx_gva;                          /* process: where each one's buffer is */
+	gva_t read_gva;                         /* kernel: where the process reads to */
+	struct virtq_seg rx_pieces[DPATH_SEGS]; /* process: the one being posted */
 
 	/* socket */
 	struct gnet_sock *sock;
@@ -62,12 +88,10 @@ struct gnet {
 	uint32_t *tx_free;
 	struct virtq_seg *tx_seg; /* as rx_seg */
 	uint32_t tx_per;
-	bool *tx_out;    /* by slot: handed over */
-	gva_t *tx_gva;   /* process: where each slot's frame is made */
-	gva_t write_gva; /* kernel: where the process makes frames */
-	uint32_t tx_need;
-	uint32_t tx_last;         /* slot of the latest frame */
-	struct txbatch *tx_batch; /* puts requests to send off; NULL: none is */
+	bool *tx_out;     /* by slot: handed over */
+	gva_t *tx_gva;    /* process: where each slot's frame is made */
+	gva_t write_gva;  /* kernel: where the process makes frames */
+	uint32_t tx_last; /* slot of the latest frame */
 
 	struct endpoint rx_end, local_end; /* from the wire, from other guests */
 	uint8_t *linear; /* max_frame bytes: a frame that is not in one piece, for the endpoint */
@@ -75,8 +99,7 @@ struct gnet {
 	struct dpath_burst rxb, readb, txb;
 	bool read_asleep;
 
-	/* counters */
-	uint64_t rx_interrupts, bad_length;
+	uint64_t bad_length; /* receive buffers that came back without a frame */
 };
 
 void gnet_rx_burst(struct gnet *g);
@@ -98,5 +121,35 @@ bool gnet_send(struct gnet *g, struct frame *f);
 void gnet_overwrite(struct gnet *g, struct frame *f, uint64_t num);
 /* Publish and kick. `full`: the process waits for room; true if there is some already. */
 bool gnet_tx_commit(struct gnet *g, bool full);
+
+/* ---- for drivers ---------------------------------------------------------------------------- */
+
+/* The receive buffer to post next; there is one if rx_top is not 0. */
+static inline uint32_t gnet_rx_next(const struct gnet *g)
+{
+	return g->rx_free[g->rx_top - 1];
+}
+/* Its pieces, the device's header first, at most DPATH_SEGS; good until the next call. */
+unsigned gnet_rx_pieces(struct gnet *g, uint32_t buf, const struct virtq_seg **seg);
+/* It has been posted. */
+static inline void gnet_rx_posted(struct gnet *g)
+{
+	g->rx_top--;
+}
+/* A posted one is free again. */
+static inline void gnet_rx_give(struct gnet *g, uint32_t buf)
+{
+	g->rx_free[g->rx_top++] = buf;
+}
+/* The driver has found this frame; what follows is the kernel's work for it. */
+void gnet_rx_seen(struct gnet *g, struct frame *f);
+/* It has len bytes, without the header, in `buffers` buffers from `first` on, by rx_link. */
+void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers, uint32_t len);
+
+static inline void gnet_tx_done(struct gnet *g, uint32_t slot)
+{
+	g->tx_free[g->tx_top++] = slot;
+	g->tx_out[slot] = false;
+}
 
 #endif

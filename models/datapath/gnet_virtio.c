@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* gnet_virtio.c - a virtio-net driver under the guest's kernel: see gnet_virtio.h. */
+#include "gnet_virtio.h"
+
+#include "frame.h"
+
+/* ---- receive --------------------------------------------------------------------------------- */
+
+static void refill(struct gnet *g, struct gnet_virtio *v)
+{
+	while (g->rx_top && virtq_drv_room(&v->rxq) >= v->rx_need) {
+		uint32_t buf = gnet_rx_next(g);
+		const struct virtq_seg *seg;
+		unsigned n = gnet_rx_pieces(g, buf, &seg);
+
+		if (!virtq_drv_add(&v->rxq, g->rx_pl, seg, 0, n, buf, NULL))
+			break;
+		gnet_rx_posted(g);
+	}
+}
+
+/* How many buffers the header in front of a frame says that it fills. */
+static uint32_t merged(struct gnet *g, const struct gnet_virtio *v, uint32_t buf)
+{
+	uint32_t len = VIRTQ_NET_HDR_BYTES;
+	const struct virtq_net_hdr *h;
+
+	if (!v->mrg_rxbuf)
+		return 1;
+	h = plat_map(g->rx_pl, g->rx_seg[buf * g->rx_per].addr, &len, PLAT_READ);
+	return h->num_buffers;
+}
+
+/* One frame: its first buffer is `buf`; takes the others. */
+static void rx_frame(struct gnet *g, struct gnet_virtio *v, struct frame *f, uint32_t buf,
+		     uint32_t len)
+{
+	uint32_t buffers, last = buf, part;
+	uint64_t next;
+
+	len -= VIRTQ_NET_HDR_BYTES;
+	gnet_rx_seen(g, f);
+	buffers = merged(g, v, buf);
+	for (uint32_t i = 1; i < buffers; i++) {
+		if (!virtq_drv_get(&v->rxq, g->rx_pl, &next, &part, NULL))
+			break;
+		g->rx_link[last] = (uint32_t)next;
+		last = (uint32_t)next;
+		len += part;
+	}
+	gnet_rx_frame(g, f, buf, buffers, len);
+}
+
+static void rx_poll(struct gnet *g)
+{
+	struct gnet_virtio *v = g->below;
+	struct dpath_burst *b = &g->rxb;
+	uint64_t buf;
+	uint32_t len;
+	struct frame *f;
+
+	virtq_drv_intr_off(&v->rxq);
+	plat_charge(g->rx_pl, PLAT_W_POLL, 1);
+	virtq_drv_used(&v->rxq);
+	while (b->work < DPATH_BURST && virtq_drv_get(&v->rxq, g->rx_pl, &buf, &len, &f)) {
+		b->work++;
+		if (f && len > VIRTQ_NET_HDR_BYTES) {
+			rx_frame(g, v, f, (uint32_t)buf, len);
+		} else { /* the device gave it back unused */
+			g->bad_length++;
+			gnet_rx_give(g, (uint32_t)buf);
+		}
+	}
+	refill(g, v);
+}
+
+static void rx_publish(struct gnet *g)
+{
+	struct gnet_virtio *v = g->below;
+
+	if (!virtq_drv_pending(&v->rxq))
+		return;
+	virtq_drv_publish(&v->rxq);
+	if (virtq_drv_should_kick(&v->rxq, g->rx_pl))
+		plat_kick(g->rx_pl, v->rx_kick, 0);
+}
+
+static bool rx_sleep(struct gnet *g)
+{
+	struct gnet_virtio *v = g->below;
+	return virtq_drv_intr_on(&v->rxq, g->rx_pl);
+}
+
+/* ---- transmit -------------------------------------------------------------------------------- */
+
+static void tx_clean(struct gnet *g)
+{
+	struct gnet_virtio *v = g->below;
+	uint64_t slot;
+
+	plat_charge(g->tx_pl, PLAT_W_POLL, 1);
+	virtq_drv_used(&v->txq);
+	while (virtq_drv_get(&v->txq, g->tx_pl, &slot, NULL, NULL))
+		gnet_tx_done(g, (uint32_t)slot);
+}
+
+static bool tx_room(const struct gnet *g)
+{
+	const struct gnet_virtio *v = g->below;
+	return virtq_drv_room(&v->txq) >= v->tx_need;
+}
+
+static bool tx_send(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
+		    struct frame *f)
+{
+	struct gnet_virtio *v = g->below;
+	return virtq_drv_add(&v->txq, g->tx_pl, seg, n, 0, slot, f);
+}
+
+static void tx_publish(struct gnet *g, bool full)
+{
+	struct gnet_virtio *v = g->below;
+
+	virtq_drv_publish(&v->txq);
+	if ((!v->tx_batch || txbatch_due(v->tx_batch, &v->txq, g->tx_pl, full)) &&
+	    virtq_drv_should_kick(&v->txq, g->tx_pl))
+		plat_kick(g->tx_pl, v->tx_kick, 0);
+}
+
+static bool tx_sleep(struct gnet *g, bool full)
+{
+	struct gnet_virtio *v = g->below;
+
+	if (full)
+		return virtq_drv_intr_on(&v->txq, g->tx_pl);
+	virtq_drv_intr_off(&v->txq);
+	return false;
+}
+
+const struct gnet_driver gnet_virtio_driver = {
+	.rx_poll = rx_poll,
+	.rx_publish = rx_publish,
+	.rx_sleep = rx_sleep,
+	.tx_clean = tx_clean,
+	.tx_room = tx_room,
+	.send = tx_send,
+	.tx_publish = tx_publish,
+	.tx_sleep = tx_sleep,
+};
