@@ -513,6 +513,7 @@ static void build_dpath(struct guest *g, uint32_t size)
 	dp->vmm_line = &g->vmm_line;
 	dp->poll = m->poll;
 	dp->mrg_rxbuf = g->vio.mrg_rxbuf;
+	dp->csum = g->vio.csum;
 	dp->max_frame = frame;
 	dp->max_segs = 2 * (frame / PAGE_BYTES) + 8;
 	dp->port = &g->port;
@@ -724,6 +725,11 @@ static void build_driver(struct guest *g)
 	n->driver = g->vf ? &gnet_vf_driver : &gnet_virtio_driver;
 	n->below = g->vf ? (void *)&g->vfd : (void *)&g->vio;
 	n->header = g->vf ? 0 : VIRTQ_NET_HDR_BYTES;
+	n->tx_csum = (enum gnet_tx_csum)cfg_choice(g->cfg, "tx_csum");
+	if (g->vf && n->tx_csum == GNET_CSUM_OFFLOAD && !g->nic->nic.cfg.tx_csum)
+		n->tx_csum = GNET_CSUM_SOFTWARE; /* its driver knows what its device can */
+	n->verify = !g->nic->nic.cfg.rx_csum;
+	g->vio.csum = n->tx_csum == GNET_CSUM_OFFLOAD;
 	g->vio.mrg_rxbuf = !g->vf && !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
 }
 

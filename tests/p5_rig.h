@@ -136,6 +136,18 @@ static inline void p5_at(struct p5_deed *d, struct guest *g, sim_time at,
 	evq_schedule(&g->m->q, &d->ev, at);
 }
 
+/* Descriptors that the NIC has refused, tails included; what makes no frame counts twice. */
+static inline uint64_t p5_bad(const struct rig *rig)
+{
+	const struct nic *n = &rig->m->nic[0].nic;
+	uint64_t bad = 0;
+
+	for (unsigned i = 0; i < n->cfg.queues; i++)
+		bad += n->queue[i].stats.sent_drops[DROP_BAD_DESCRIPTOR] +
+		       n->queue[i].stats.bad_descriptors;
+	return bad;
+}
+
 /* Bytes of all memory but the guest's own and page tables. */
 static inline uint64_t p5_others(const struct guest *g)
 {
