@@ -301,8 +301,8 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 
 /*
  * Queue `queue`, bound and known to the filters as `guest`'s, is virtual function `vf` from now on:
- * its requester id and address are its own. With a fabric, its domain is the one that the requester
- * is attached to by now. False: the fabric has the address or the requester already.
+ * its requester id and address are its own. False: the fabric has the address or the requester
+ * already.
  */
 bool nic_vf(struct nic *n, unsigned queue, unsigned vf, unsigned guest, uint16_t requester,
 	    const uint8_t mac[6]);
