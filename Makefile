@@ -70,7 +70,7 @@ BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
 TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
-.PHONY: all deps test test-programs bench demo traces check-style seam memcheck reproduce docs \
+.PHONY: all deps test test-programs bench demo systems traces check-style seam memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -150,6 +150,12 @@ bench: deps                              ## speed: wheel against heap, packets a
 demo: deps                               ## the main job: policies on a real capture, with plots
 	@$(MAKE) --no-print-directory all
 	@tests/demo.sh $(B)/vnicsim
+
+systems: deps                            ## the five systems side by side: table, figure, README
+	@$(MAKE) --no-print-directory all
+	@tests/systems.sh $(B)/vnicsim out/systems README.md docs/systems.md
+	@cd out/systems && gnuplot $(CURDIR)/plots/systems.gp && cp systems.png $(CURDIR)/docs/
+	@echo && echo "figure: docs/systems.png (out/systems has SVG, PDF, data); table: docs/systems.md"
 
 traces:                                  ## take a large capture for benchmarks (root): build/traces
 	traces/make-traces.sh --large build/traces

@@ -82,6 +82,7 @@ struct guest {
 	uint64_t last_num;
 	struct event app; /* the process's next intended send */
 	bool tx_full;     /* it waits for room instead */
+	bool tx_trap_vmm; /* its requests to send trap into the device emulator */
 
 	sim_time irq_mask; /* how long it masks its receive interrupt after each */
 	sim_time unmask_at;

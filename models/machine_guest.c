@@ -122,6 +122,7 @@ static void gtx_burst(struct worker *w)
 	sim_time at;
 
 	g->tx_full = false;
+	gnet_tx_begin(&g->net);
 	for (unsigned n = 0; n < DPATH_BURST; n++) {
 		struct frame *f;
 		if (!sender_peek(&g->sender, g->gtx_pl.clk->now, &at) || at > g->gtx_pl.clk->now)
@@ -151,7 +152,7 @@ static bool gtx_commit(struct worker *w)
 
 	if (g->m->poll && g->vio.txq.published_avail != before)
 		cpu_wake(&g->htx, 0);
-	if (g->tx_full)
+	if (g->tx_full || more)
 		return more;
 	if (!sender_peek(&g->sender, now, &at)) {
 		if (!g->sender_done)
@@ -263,7 +264,13 @@ static bool picked_up(struct plat_line *line)
 
 static void fire_tx_kick(struct plat_line *line)
 {
-	cpu_wake(line->ctx, line->last_taken ? CPU_COST(POLL) : CPU_COST(WAKE));
+	struct worker *w = line->ctx;
+	struct guest *g = GUEST(w, htx);
+	bool enters = g->tx_trap_vmm && !line->last_taken;
+
+	g->dp.vmm_entries[1] += enters;
+	cpu_wake(w, line->last_taken ? CPU_COST(POLL)
+				     : CPU_COST(WAKE) | (enters ? CPU_COST(VMM_ENTRY) : 0));
 }
 
 static void rx_news(void *ctx, bool irq)
@@ -558,6 +565,10 @@ static void build_lines(struct guest *g)
 	event_init(&g->scribble, scribble_event);
 	event_init(&g->unmask, unmask_event);
 	g->irq_mask = cfg_time(g->cfg, "irq_mask");
+	g->net.tx_hears = cfg_choice(g->cfg, "tx_interrupt") == 1;
+	/* Where sending is the emulator's, each of its turns is an entry already. */
+	g->tx_trap_vmm =
+		cfg_choice(g->cfg, "tx_trap") == 1 && !guest_policy(g->cfg, "tx_policy")->tx_in_vmm;
 	g->overwrite = cfg_time(g->cfg, "overwrite");
 	g->vio.rx_kick = &g->rx_kick;
 	g->vio.tx_kick = &g->tx_kick;

@@ -156,7 +156,8 @@ static bool check_power(const char *value, char **why)
 /* What a system's published text asks for; explicit keys override it. */
 static const char *const system_p2[] = {"guest.tx_policy=zero-copy", NULL};
 static const char *const system_p3[] = {"guest.policy=single-copy", "guest.tx_policy=zero-copy",
-					"guest.cluster=true", "guest.tx_batch=10", NULL};
+					"guest.cluster=true",       "guest.tx_batch=10",
+					"guest.tx_trap=vmm",        NULL};
 static const struct key_preset system_presets[] = {{"p2", system_p2}, {"p3", system_p3}, {0}};
 
 static const struct key_decl scenario_keys[] = {
@@ -189,6 +190,9 @@ static const struct key_decl host_keys[] = {
 	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
 	{"memory", KEY_BYTES, .def = "0", .max = 1ull << 44,
 	 .help = "machine memory; 0: enough for the guests"},
+	{"switch_table", KEY_CHOICE, .def = "static", .choices = "static|learned",
+	 .help = "local switch: knows the guests' addresses from the start, or each once it has "
+		 "sent something"},
 	{"vmm_queue", KEY_STRING, .def = "1024", .check = check_power, .plain = KEY_COUNT,
 	 .help = "frames between host kernel and device emulator, a power of two"},
 	{0},
@@ -260,6 +264,12 @@ static const struct key_decl guest_keys[] = {
 	 .help = "on: longest that a packet waits for that; 10 take 10ms at the default rate"},
 	{"irq_mask", KEY_TIME, .def = "0", .max = SIM_S,
 	 .help = "how long it masks its receive interrupt after taking one; one that comes pends"},
+	{"tx_interrupt", KEY_CHOICE, .def = "full", .choices = "full|sent",
+	 .help = "when it hears of sent frames: if it waits for room, or (as Linux does) when all "
+		 "that it has out are sent"},
+	{"tx_trap", KEY_CHOICE, .def = "kernel", .choices = "kernel|vmm",
+	 .help = "where a request to send traps to: the host's kernel, or the device emulator, "
+		 "which passes it on"},
 	{"tx_batch", KEY_COUNT, .def = "0", .max = 32768,
 	 .help = "pointers to send that one request serves; 0: each burst has its own"},
 	{"tx_timer", KEY_TIME, .def = "100us", .max = 1000 * SIM_S,

@@ -3,6 +3,7 @@
 #include "csv.h"
 #include <inttypes.h>
 #include <string.h>
+#include "sweep.h"
 #include "units.h"
 
 static void append_field(GString *out, const char *text)
@@ -38,6 +39,8 @@ static enum key_kind column_kind(const struct csv_study *study, size_t key)
 	for (size_t i = 0; i < study->n_rows; i++) {
 		g_autofree char *why = NULL;
 
+		if (sweep_leaves(study->rows[i].values[key]))
+			continue;
 		if (!keys_parse(k, study->rows[i].values[key], &number, &word, &why) ||
 		    number == UINT64_MAX)
 			return KEY_STRING;
@@ -95,6 +98,8 @@ static char *run_fields(const struct csv_study *study, const enum key_kind *kind
 		int word;
 
 		g_string_append_c(s, ',');
+		if (sweep_leaves(row->values[i]))
+			continue;
 		keys_parse(key_of(study, i), row->values[i], &number, &word, &why);
 		if (kinds[i] == KEY_STRING)
 			append_field(s, row->values[i]);

@@ -83,7 +83,7 @@ static bool add_value(const struct reader *rd, GPtrArray *values, const struct k
 		return fail(rd, "a value is missing between commas");
 	if (values->len >= SWEEP_POINTS_MAX)
 		return fail(rd, "more than %d values", SWEEP_POINTS_MAX);
-	if (!keys_parse(key, text, &number, &word, &why))
+	if (!sweep_leaves(text) && !keys_parse(key, text, &number, &word, &why))
 		return fail(rd, "%s", why);
 	g_ptr_array_add(values, g_strdup(text));
 	return true;
@@ -343,13 +343,19 @@ const char *sweep_value(const struct sweep *sw, size_t point, size_t key)
 	return ((char **)d->rows->pdata[point])[key - d->first_key];
 }
 
+bool sweep_leaves(const char *value)
+{
+	return strcmp(value, "-") == 0;
+}
+
 char *sweep_label(const struct sweep *sw, size_t point)
 {
 	GString *s = g_string_new(NULL);
 
 	for (size_t i = 0; i < sw->keys->len; i++)
-		g_string_append_printf(s, "%s%s=%s", i ? " " : "", sweep_key(sw, i),
-				       sweep_value(sw, point, i));
+		if (!sweep_leaves(sweep_value(sw, point, i)))
+			g_string_append_printf(s, "%s%s=%s", s->len ? " " : "", sweep_key(sw, i),
+					       sweep_value(sw, point, i));
 	return g_string_free(s, FALSE);
 }
 
@@ -387,9 +393,10 @@ struct scenario *sweep_scenario(const struct sweep *sw, size_t point, unsigned r
 	for (size_t i = 0; i < sw->keys->len; i++) {
 		size_t digit = point;
 		const struct dimension *d = dimension_of(sw, i, &digit);
+		const char *value = sweep_value(sw, point, i);
 
-		add_set(sets, g_strdup_printf("%s=%s", sweep_key(sw, i), sweep_value(sw, point, i)),
-			d->where);
+		if (!sweep_leaves(value))
+			add_set(sets, g_strdup_printf("%s=%s", sweep_key(sw, i), value), d->where);
 	}
 	if (repeat) {
 		g_autoptr(scenario_auto) first = sweep_scenario(sw, point, 0, error);

@@ -6,6 +6,7 @@
  *	bulk.rate = 1Gbit/s..10Gbit/s step 1Gbit/s  a range, the end included if a step meets it
  *	bulk.size = 60B..9000B step x2              the same by a factor
  *	nic.link & bulk.rate = 10Gbit/s & 5Gbit/s, 25Gbit/s & 20Gbit/s     keys that move together
+ *	scenario.system & guest.policy = baseline & copy, p4 & -     a dash leaves the key as it is
  *
  * Each line is a dimension; the points are their product, the last line varies fastest. Every point
  * is run `scenario.repeat` times, with seeds that depend on `scenario.seed` and the repeat only;
@@ -17,6 +18,7 @@
 #ifndef SIM_SWEEP_H
 #define SIM_SWEEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <glib.h>
@@ -40,7 +42,9 @@ size_t sweep_keys(const struct sweep *sw);
 const char *sweep_key(const struct sweep *sw, size_t key);
 /* The text of a key's value at a point. */
 const char *sweep_value(const struct sweep *sw, size_t point, size_t key);
-/* "guest.policy=copy bulk.rate=1Gbit/s"; "" without a sweep. */
+/* This value sets nothing: the key is at this point what it is without the sweep. */
+bool sweep_leaves(const char *value);
+/* "guest.policy=copy bulk.rate=1Gbit/s"; keys left as they are are not in it. */
 char *sweep_label(const struct sweep *sw, size_t point);
 
 /* Repeat from 0. */

@@ -24,5 +24,8 @@ heading "Event wheel and a 4-ary heap: M holds/s, by events pending"
 heading "Traffic: ns of CPU time to peek, take and release one frame"
 "$B/tests/bench_traffic"
 
+heading "More guests at the same total rate, by CPU time"
+"$B/tests/bench_guests"
+
 heading "Whole receive path, process delivery: peak memory by packets, then M packets/s of CPU time"
 "$B/tests/bench_path"

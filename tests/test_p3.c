@@ -380,6 +380,31 @@ static void p3_16_one_trap_serves_n_pointers_in_queue_order_without_a_copy(void 
 }
 
 /* A queue that is full before the count is reached cannot wait for it, nor for a timer. */
+/* tx_interrupt = sent: the guest hears once of n pointers. tx_trap = vmm: so does the emulator. */
+static void p3_16_n_pointers_take_one_interrupt_and_one_entry(void **state)
+{
+	static const unsigned n[] = {1, 10};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * G_N_ELEMENTS(n); i++) {
+		g_autofree char *keys = g_strdup_printf(
+			"tx_batch = %u\ntx_timer = 50ms\ntx_interrupt = %s\ntx_trap = %s", n[i / 2],
+			i & 1 ? "sent" : "full", i & 1 ? "vmm" : "kernel");
+		struct rig rig = transmit("", keys, 5000, 600);
+		const struct guest *g = guest(&rig, 0);
+
+		rig_run(&rig);
+		assert_int_equal(g->tx.led.delivered, 600);
+		assert_int_equal(g->tx_kick.kicks, 600 / n[i / 2]);
+		assert_int_equal(g->dp.vmm_entries[1], i & 1 ? 600 / n[i / 2] : 0);
+		if (i & 1)
+			assert_int_equal(g->tx_intr.kicks, 600 / n[i / 2]);
+		else
+			assert_true(g->tx_intr.kicks <= 3);
+		rig_close(&rig);
+	}
+}
+
 static void p3_16_full_queue_asks_at_once(void **state)
 {
 	struct rig rig = transmit("", "queue_size = 8\ntx_batch = 100\ntx_timer = 90ms", 20000, 64);
@@ -489,6 +514,7 @@ int main(void)
 		cmocka_unit_test(p3_14_clustering_is_each_guests_own),
 		cmocka_unit_test(p3_15_rings_of_1_2_and_512_wrap_more_than_twice),
 		cmocka_unit_test(p3_16_one_trap_serves_n_pointers_in_queue_order_without_a_copy),
+		cmocka_unit_test(p3_16_n_pointers_take_one_interrupt_and_one_entry),
 		cmocka_unit_test(p3_16_full_queue_asks_at_once),
 		cmocka_unit_test(p3_17_ack_age_asks_at_t_max_and_not_before),
 		cmocka_unit_test(p3_17_batch_that_nothing_ends_is_refused),

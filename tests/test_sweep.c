@@ -77,6 +77,24 @@ static void refuse(const char *lines, const char *where, const char *fragment)
 		fail_msg("\"%s\" lacks \"%s\" or \"%s\"", error->message, where, fragment);
 }
 
+static void a_dash_leaves_the_key_as_it_is(void **state)
+{
+	g_autofree char *text = g_strconcat(
+		WORLD, "nic.link & guest.memory = 25Gbit/s & 32MiB, 10Gbit/s & -\n", NULL);
+	g_autoptr(scenario_auto) sc = load(text);
+	g_autoptr(sweep_auto) sw = make(sc);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(scenario_auto) point = sweep_scenario(sw, 1, 0, &error);
+	g_autofree char *label = sweep_label(sw, 1);
+
+	(void)state;
+	assert_non_null(point);
+	assert_string_equal(label, "nic.link=10Gbit/s");
+	assert_int_equal(cfg_u64(scenario_find(point, "vm1"), "memory"),
+			 cfg_u64(scenario_find(sc, "vm1"), "memory"));
+	assert_false(cfg_is_set(scenario_find(point, "vm1"), "memory"));
+}
+
 static void lists_and_ranges_give_their_values_in_order(void **state)
 {
 	(void)state;
@@ -195,6 +213,7 @@ static void mistakes_are_refused_at_their_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_dash_leaves_the_key_as_it_is),
 		cmocka_unit_test(lists_and_ranges_give_their_values_in_order),
 		cmocka_unit_test(the_last_line_varies_fastest),
 		cmocka_unit_test(linked_keys_move_together),

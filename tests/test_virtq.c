@@ -506,6 +506,33 @@ static void event_index_asks_for_one_kick_and_gets_one(void **state)
 	mock_fini(&m);
 }
 
+/* Four chains are out; they come back one by one, and only the last is worth an interrupt. */
+static void one_interrupt_when_the_last_comes_back(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct mock m;
+		struct virtq_seg seg = {{64}, 64};
+		struct virtq_chain c;
+
+		mock_init(&m, 8, k ? VIRTQ_F_EVENT_IDX : 0, 0, false, 4096);
+		for (unsigned i = 0; i < 4; i++)
+			virtq_drv_add(&m.drv, &m.pl, &seg, 0, 1, i, NULL);
+		virtq_drv_publish(&m.drv);
+		assert_false(virtq_drv_intr_last(&m.drv, &m.pl));
+		assert_int_equal(virtq_dev_avail(&m.dev), 4);
+		for (unsigned i = 0; i < 4; i++) {
+			assert_true(virtq_dev_pop(&m.dev, &m.pl, &c, &seg, 1));
+			virtq_dev_push(&m.dev, &m.pl, c.head, 0, NULL);
+			virtq_dev_publish(&m.dev);
+			assert_int_equal(virtq_dev_should_notify(&m.dev, &m.pl), !k || i == 3);
+		}
+		assert_true(virtq_drv_intr_last(&m.drv, &m.pl));
+		virtq_drv_should_kick(&m.drv, &m.pl);
+		mock_fini(&m);
+	}
+}
+
 static void enabling_looks_again_and_finds_what_came_meanwhile(void **state)
 {
 	(void)state;
@@ -832,6 +859,7 @@ int main(void)
 		cmocka_unit_test(need_event_is_true_exactly_when_the_event_was_passed),
 		cmocka_unit_test(flags_suppress_kicks_and_interrupts_until_taken_back),
 		cmocka_unit_test(event_index_asks_for_one_kick_and_gets_one),
+		cmocka_unit_test(one_interrupt_when_the_last_comes_back),
 		cmocka_unit_test(enabling_looks_again_and_finds_what_came_meanwhile),
 		cmocka_unit_test(decision_over_more_than_65535_entries_is_to_notify),
 		cmocka_unit_test(no_wakeup_is_lost_in_random_interleavings),

@@ -48,6 +48,14 @@ static void notify_rx(struct dpath *dp, const struct dpath_burst *b, struct plat
 /* ---- receive ----------------------------------------------------------------------------------
  */
 
+bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry *e)
+{
+	if (!dp->mac || !e->local || e->reason != REASON_MULTICAST || lswitch_is_for(e, dp->mac))
+		return false;
+	plat_drop(pl, e->frame, DROP_OTHER_HOST);
+	return true;
+}
+
 /* Frames that came in by a shared device queue or from other guests, with one copy each. */
 static void rx_shared(struct dpath *dp)
 {
@@ -57,10 +65,12 @@ static void rx_shared(struct dpath *dp)
 
 	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
 		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
+		b->work++;
+		if (dpath_other_host(dp, dp->rx_pl, e))
+			continue;
 		dpath_to_guest(dp, dp->rx_pl, b, e->frame,
 			       e->local ? e->site : SITE_HYPERVISOR_TO_GUEST,
 			       falls ? e->reason : REASON_POLICY, hbuf_pieces(e->pool, e->buf));
-		b->work++;
 	}
 }
 

@@ -66,6 +66,7 @@ struct dpath {
 	enum copy_reason *rx_reason; /* by buffer of rx_pool: why it was posted */
 	struct pktq to_vmm;          /* from rx */
 	struct pktq *shared;         /* frames from a shared device queue; NULL if there is none */
+	const uint8_t *mac;          /* flooded frames to other addresses are dropped; NULL: none */
 	struct outbox *out;          /* frames to other guests; NULL: all go to the device */
 
 	struct dpath_rx_slot *rx_slot; /* posted guest buffers, by chain head */
@@ -107,6 +108,9 @@ void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason);
  */
 void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
 		    enum copy_site site, enum copy_reason reason, const struct piece *src);
+
+/* Is a lent frame not for this guest? Then it has been dropped. */
+bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry *e);
 
 /* The virtio-net header in front of a received frame. */
 void dpath_write_header(const struct piece *at, uint16_t num_buffers);

@@ -204,6 +204,12 @@ bool gnet_read_commit(struct gnet *g)
 /* ---- transmit
  * ---------------------------------------------------------------------------------------- */
 
+void gnet_tx_begin(struct gnet *g)
+{
+	if (g->tx_hears)
+		g->driver->tx_clean(g);
+}
+
 bool gnet_tx_room(struct gnet *g)
 {
 	if (g->tx_top < g->tx_n / 2 || !g->driver->tx_room(g))

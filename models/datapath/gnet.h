@@ -55,7 +55,10 @@ struct gnet_driver {
 	bool (*send)(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
 		     struct frame *f);
 	void (*tx_publish)(struct gnet *g, bool full);
-	/* `full`: hear of room, true if there is some already. Else: no interrupts, false. */
+	/*
+	 * `full`: hear of room, true if there is some already. Else hear of all being sent if
+	 * tx_hears, true if it is; or of nothing, false.
+	 */
 	bool (*tx_sleep)(struct gnet *g, bool full);
 };
 
@@ -65,6 +68,7 @@ struct gnet {
 	void *below;                 /* the driver's own */
 	struct plat_line *read_line; /* wakes the process */
 	bool process, poll;
+	bool tx_hears;   /* of what has been sent, when that is all; else only when it is full */
 	uint32_t header; /* bytes that the device has in front of a frame */
 	uint32_t max_frame;
 
@@ -107,6 +111,8 @@ bool gnet_rx_commit(struct gnet *g);
 void gnet_read_burst(struct gnet *g);
 bool gnet_read_commit(struct gnet *g);
 
+/* A turn of the worker that sends: it may have been woken to take back what has been sent. */
+void gnet_tx_begin(struct gnet *g);
 /* Take back what the device has sent; then, can another frame be sent? */
 bool gnet_tx_room(struct gnet *g);
 /*
@@ -119,7 +125,10 @@ bool gnet_send(struct gnet *g, struct frame *f);
  * `num` then. With `process` delivery that is a hazard as long as the buffer has not come back.
  */
 void gnet_overwrite(struct gnet *g, struct frame *f, uint64_t num);
-/* Publish and kick. `full`: the process waits for room; true if there is some already. */
+/*
+ * Publish and kick. `full`: the process waits for room; true if there is some already, or if
+ * tx_hears and all has been sent: another turn is due.
+ */
 bool gnet_tx_commit(struct gnet *g, bool full);
 
 /* ---- for drivers ---------------------------------------------------------------------------- */

@@ -133,6 +133,8 @@ static bool tx_sleep(struct gnet *g, bool full)
 
 	if (full)
 		return virtq_drv_intr_on(&v->txq, g->tx_pl);
+	if (g->tx_hears && virtq_drv_in_flight(&v->txq))
+		return virtq_drv_intr_last(&v->txq, g->tx_pl);
 	virtq_drv_intr_off(&v->txq);
 	return false;
 }

@@ -138,6 +138,12 @@ bool virtq_drv_get(struct virtq_drv *vq, struct plat *pl, uint64_t *cookie, uint
 /* Ask for interrupts, then look again: true if there is more to get: do not sleep. */
 static inline bool virtq_drv_intr_on(struct virtq_drv *vq, struct plat *pl);
 
+/*
+ * The same, but for one interrupt when all that is published has been completed; without event_idx
+ * for each. True if that is so already, and there is something to get.
+ */
+static inline bool virtq_drv_intr_last(struct virtq_drv *vq, struct plat *pl);
+
 /* No interrupts, please: a wish; with event_idx it takes effect once the last one was granted. */
 static inline void virtq_drv_intr_off(struct virtq_drv *vq);
 
@@ -197,6 +203,18 @@ static inline bool virtq_drv_intr_on(struct virtq_drv *vq, struct plat *pl)
 		plat_publish_idx(virtq_word(&vq->avail, 0), 0);
 	plat_fence(pl);
 	return virtq_drv_used(vq) > 0;
+}
+
+static inline bool virtq_drv_intr_last(struct virtq_drv *vq, struct plat *pl)
+{
+	unsigned out = vq->chains - virtq_drv_pending(vq);
+
+	if (!vq->event_idx || !out)
+		return virtq_drv_intr_on(vq, pl);
+	plat_publish_idx(virtq_word(&vq->avail, virtq_used_event_pos(vq->size)),
+			 (uint16_t)(vq->last_used + out - 1));
+	plat_fence(pl);
+	return virtq_drv_used(vq) == out;
 }
 
 static inline void virtq_drv_intr_off(struct virtq_drv *vq)
