@@ -43,7 +43,7 @@ void local_made(void *ctx, struct frame *f)
 	f->local = to >= 0;
 	for (unsigned i = 0; to == LSWITCH_ALL && i < m->guests; i++) {
 		struct guest *other = &m->guest[i];
-		if (other == g || other->nic != g->nic)
+		if (other == g || other->nic != g->nic || other->vf)
 			continue;
 		last = machine_peer(m, last, other, &other->local);
 		last->local = true;
@@ -106,19 +106,19 @@ static void build_switch(struct machine *m, struct host_nic *hn)
 	struct lswitch *sw = machine_array(m, 1, sizeof(*sw));
 
 	/* Two addresses a guest, half of the table empty. */
-	for (sw->mask = 7; sw->mask < 4 * hn->guests; sw->mask = 2 * sw->mask + 1)
+	for (sw->mask = 7; sw->mask < 4 * hn->hosted; sw->mask = 2 * sw->mask + 1)
 		;
 	sw->addr = machine_array(m, sw->mask + 1, sizeof(*sw->addr));
 	sw->by_ip = m->by_ip;
 	if (cfg_choice(scenario_find(m->sc, "host"), "switch_table") == 1)
 		sw->seen = machine_array(m, m->guests, sizeof(*sw->seen));
 	sw->copies = machine_array(m, m->guests, sizeof(*sw->copies));
-	sw->box = machine_array(m, hn->guests, sizeof(*sw->box));
+	sw->box = machine_array(m, hn->hosted, sizeof(*sw->box));
 	sw->busy = machine_array(m, m->guests, sizeof(*sw->busy));
 	sw->is_busy = machine_array(m, m->guests, sizeof(*sw->is_busy));
 	for (unsigned i = 0; i < m->guests; i++) {
 		const struct guest *g = &m->guest[i];
-		if (g->nic != hn)
+		if (g->nic != hn || g->vf)
 			continue;
 		lswitch_learn(sw, (int)i, g->mac, g->ip);
 		sw->copies[i] = guest_policy(g->cfg, "rx_policy")->rx_copies;
@@ -132,7 +132,7 @@ void local_build(struct machine *m)
 {
 	for (unsigned i = 0; i < m->nics; i++) {
 		struct host_nic *hn = &m->nic[i];
-		if (!hn->guests || !(m->local || (m->floods && hn->guests > 1)))
+		if (!hn->hosted || !(m->local || (m->floods && hn->hosted > 1)))
 			continue;
 		if (!hn->has_shared)
 			machine_shared(m, hn);
@@ -167,6 +167,11 @@ bool local_check(const struct machine *m, const struct cfg *c, const struct traf
 						 "%s and %s are behind different NICs, and no wire "
 						 "joins these; put them behind one",
 						 m->endpoint[from].name, m->endpoint[to].name);
+			if (from >= 0 && to >= 0 && (m->guest[from].vf || m->guest[to].vf))
+				return cfg_error(c, "to", error,
+						 "%s has a virtual function, and no switch joins "
+						 "these to other guests; use attach = virtio",
+						 m->endpoint[m->guest[from].vf ? from : to].name);
 		}
 	return true;
 }

@@ -110,11 +110,11 @@ static bool tx_room(const struct gnet *g)
 	return virtq_drv_room(&v->txq) >= v->tx_need;
 }
 
-static bool tx_send(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
-		    struct frame *f)
+static enum gnet_sent tx_send(struct gnet *g, const struct virtq_seg *seg, unsigned n,
+			      uint32_t slot, struct frame *f)
 {
 	struct gnet_virtio *v = g->below;
-	return virtq_drv_add(&v->txq, g->tx_pl, seg, n, 0, slot, f);
+	return virtq_drv_add(&v->txq, g->tx_pl, seg, n, 0, slot, f) ? GNET_SENT : GNET_FULL;
 }
 
 static void tx_publish(struct gnet *g, bool full)
