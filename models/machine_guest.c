@@ -450,7 +450,7 @@ static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 	endpoint_init(&n->rx_end, flow, flows);
 	flow = flow_table(m, &flows);
 	endpoint_init(&g->tx_end, flow, flows);
-	if (g->nic->demux.sw) {
+	if (local_seen(g)) {
 		flow = flow_table(m, &flows);
 		endpoint_init(&n->local_end, flow, flows);
 	}
@@ -652,6 +652,7 @@ static void build_port(struct guest *g)
 	struct nic_queue *nq = &hn->nic.queue[queue];
 
 	machine_queue(g->m, hn, queue, &g->port);
+	g->nq = nq;
 	nic_guest(&hn->nic, g->index, g->mac, own ? queue : 0);
 	nq->rx_notify = rx_news;
 	nq->tx_notify = tx_news;

@@ -381,7 +381,7 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 	const struct book *book[VIEWS] = {&g->rx, &g->tx, &g->local};
 	const struct endpoint *end[VIEWS] = {&g->net.rx_end, &g->tx_end, &g->net.local_end};
 
-	for (unsigned d = 0; d < (g->nic->demux.sw ? VIEWS : VIEW_LOCAL); d++) {
+	for (unsigned d = 0; d < (local_seen(g) ? VIEWS : VIEW_LOCAL); d++) {
 		struct view v = {.book = *book[d]};
 
 		v.resident = residents(m, book[d]).frames;
@@ -569,6 +569,8 @@ void machine_results(struct machine *m, struct result *r)
 	traffic_metrics(r, m);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_metrics(r, &m->nic[i], window);
+	for (unsigned i = 0; i < m->nics; i++)
+		switch_results(r, &m->nic[i]);
 	for (unsigned i = 0; i < m->cores; i++)
 		cpu_metrics(r, &m->core[i], &m->core_counts[i], window);
 	for (unsigned i = 0; i < m->guests; i++)
@@ -656,6 +658,7 @@ enum {
 	OBJ_IOMMU = 64,
 	OBJ_TRAFFIC = 128,
 	OBJ_RUN = 256,
+	OBJ_VF = 512,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -665,6 +668,7 @@ static const struct metric_object objects[] = {
 	{OBJ_GUESTS, .name = "guests", .directed = true},
 	{OBJ_CORE, .name = "host", .part = "core"},
 	{OBJ_VCPU, .kind = "guest", .part = "vcpu"},
+	{OBJ_VF, .kind = "nic", .part = "vf", .directed = true},
 	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
 	{OBJ_NIC, .kind = "nic"},
 	{OBJ_IOMMU, .name = "iommu"},
@@ -681,12 +685,16 @@ static const char *const busy_words[] = {
 	NULL};
 
 static const struct metric_decl metrics[] = {
-	{"packets", "packets", G | OBJ_NIC_DIR, .help = "frames offered; of a NIC: on the wire"},
+	{"packets", "packets", G | OBJ_NIC_DIR | OBJ_VF,
+	 .help = "frames offered; of a NIC: on the wire; of a virtual function: received, sent"},
+	{"packets_local", "packets", OBJ_VF, .help = "of them from or to guests of this host"},
 	{"bytes", "bytes", G, .help = "of the frames offered, without padding and FCS"},
 	{"delivered", "packets", G, .help = "frames that arrived, byte for byte"},
 	{"delivered_bytes", "bytes", G, .help = "of the frames that arrived"},
-	{"drops", "packets", G | OBJ_NIC_DIR, .help = "frames lost"},
-	{"drops.*", "packets", G, .help = "frames lost, by reason", .words = ledger_drop_names},
+	{"drops", "packets", G | OBJ_NIC_DIR | OBJ_VF,
+	 .help = "frames lost; of a virtual function: on the way into it, or as it sent them"},
+	{"drops.*", "packets", G | OBJ_VF, .help = "frames lost, by reason",
+	 .words = ledger_drop_names},
 	{"resident", "packets", G, .help = "frames still under way at the end"},
 	{"copies", "copies", G, .help = "moves of payload by a CPU, of delivered frames"},
 	{"copies.*", "copies", G, .help = "by site", .words = ledger_site_names},
