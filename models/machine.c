@@ -158,9 +158,9 @@ static void wire_made(void *ctx, struct frame *f)
 	if (f->to != TRAFFIC_ALL)
 		return;
 	f->to = (int16_t)first_behind(hn)->index;
-	for (unsigned i = (unsigned)f->to + 1; i < m->guests; i++) {
+	for (unsigned i = 0; i < m->guests; i++) {
 		struct guest *g = &m->guest[i];
-		if (g->nic != hn || g->vf)
+		if (g->nic != hn || i == (unsigned)f->to)
 			continue;
 		last = machine_peer(m, last, g, &g->rx);
 	}
@@ -304,6 +304,7 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	c.queues = hn->guests + 1; /* each guest has one to send by */
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
+	switch_join(m, hn);
 	hn->domain = iommu_domain_new(m->iommu);
 	if (!hn->domain)
 		return tables_full(m, error);
@@ -652,11 +653,13 @@ static bool misdirected(const struct sender *s, const struct machine *m, GError 
 {
 	if (!s->misdirected)
 		return false;
-	cfg_error(scenario_at(m->sc, "traffic", s->misdirected->traffic), "match", error,
-		  "frame %" G_GUINT64_FORMAT " goes between guests behind different NICs, and no "
-		  "wire joins these, or to or from a virtual function, and no switch does; put "
-		  "them behind one, with attach = virtio, or filter such frames",
-		  s->misdirected_num);
+	cfg_error(
+		scenario_at(m->sc, "traffic", s->misdirected->traffic), "match", error,
+		"frame %" G_GUINT64_FORMAT " goes between guests behind different NICs, and no "
+		"wire joins these, or between virtual functions by no MAC address of theirs, "
+		"which is all that a NIC's switch knows; put them behind one NIC, use match = mac, "
+		"or filter such frames",
+		s->misdirected_num);
 	return true;
 }
 
@@ -721,6 +724,7 @@ void machine_free(struct machine *m)
 	for (unsigned i = 0; m->traffic && i < m->traffics; i++)
 		traffic_free(m->traffic[i]);
 	world_fini(&m->world);
+	switch_free(m);
 	iommu_free(m->iommu);
 	mem_free(m->mem);
 	book_fini(&m->warm);

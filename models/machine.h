@@ -64,6 +64,7 @@ struct guest {
 	struct gproc *proc;
 	struct cpu vcpu[GUEST_VCPUS];
 	struct cpu_counts vcpu_counts[GUEST_VCPUS];
+	struct nic_queue *nq; /* by which it sends */
 	struct plat grx_pl, gtx_pl, hrx_pl, htx_pl, hvmm_pl;
 	struct plat_port port;
 	struct gnet net;
@@ -139,6 +140,7 @@ struct machine {
 	struct world world;
 	struct mem *mem;
 	struct iommu *iommu;
+	struct nic_fabric fabric; /* what mediated NICs share */
 	struct cost cost;
 	struct cpu *core;
 	struct cpu_counts *core_counts; /* by core */
@@ -217,6 +219,8 @@ void local_traffic(struct machine *m, const struct traffic_cfg *t, const struct 
 /* False: its ends are guests that no switch joins. */
 bool local_check(const struct machine *m, const struct cfg *c, const struct traffic_cfg *t,
 		 GError **error);
+/* Is anything between guests booked here? After the traffic. */
+bool local_seen(const struct guest *g);
 /* The switches; after the traffic, before the guests. */
 void local_build(struct machine *m);
 /* The guest's outbox, if there is a switch. */
@@ -225,6 +229,18 @@ void local_guest(struct guest *g);
 struct book *local_book(struct guest *g, const struct tframe *t);
 /* sender.made of a guest: a frame for everybody gets a record for each other guest. */
 void local_made(void *ctx, struct frame *f);
+
+/* ---- the switch in the NIC (machine_switch.c) ---- */
+
+/* A mediated NIC shares the machine's mapping structure; before its guests are built. */
+void switch_join(struct machine *m, struct host_nic *hn);
+void switch_free(struct machine *m);
+/* Where the NIC takes what g sends: a guest's number, LSWITCH_ALL or LSWITCH_WIRE. */
+int switch_route(const struct guest *g, const uint8_t *bytes, uint32_t len);
+/* Do NICs, not the host's switch, join these two? */
+bool switch_joins(const struct guest *a, const struct guest *b);
+/* Metrics of a NIC's virtual functions. */
+void switch_results(struct result *r, const struct host_nic *hn);
 
 const struct policy *guest_policy(const struct cfg *c, const char *key);
 /* What zero-copy sending keeps for a queue of `size` chains, as the guest's keys say. */

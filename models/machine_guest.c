@@ -450,7 +450,7 @@ static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 	endpoint_init(&n->rx_end, flow, flows);
 	flow = flow_table(m, &flows);
 	endpoint_init(&g->tx_end, flow, flows);
-	if (g->nic->demux.sw) {
+	if (local_seen(g)) {
 		flow = flow_table(m, &flows);
 		endpoint_init(&n->local_end, flow, flows);
 	}
@@ -653,6 +653,7 @@ static void build_port(struct guest *g)
 	struct nic_queue *nq = &hn->nic.queue[queue];
 
 	machine_queue(g->m, hn, queue, &g->port);
+	g->nq = nq;
 	nic_guest(&hn->nic, g->index, g->mac, own ? queue : 0);
 	nq->rx_notify = rx_news;
 	nq->tx_notify = tx_news;
@@ -727,9 +728,9 @@ static void build_driver(struct guest *g)
 	n->header = g->vf ? 0 : VIRTQ_NET_HDR_BYTES;
 	n->tx_csum = (enum gnet_tx_csum)cfg_choice(g->cfg, "tx_csum");
 	if (g->vf && n->tx_csum == GNET_CSUM_OFFLOAD && !g->nic->nic.cfg.tx_csum)
-		n->tx_csum = GNET_CSUM_SOFTWARE; /* its driver knows what its device can */
+		n->tx_csum = GNET_CSUM_SOFTWARE; /* its own device: nobody else would fill it in */
 	n->verify = !g->nic->nic.cfg.rx_csum;
-	g->vio.csum = n->tx_csum == GNET_CSUM_OFFLOAD;
+	g->vio.csum = !g->vf && n->tx_csum == GNET_CSUM_OFFLOAD;
 	g->vio.mrg_rxbuf = !g->vf && !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
 }
 

@@ -382,7 +382,7 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 	const struct book *book[VIEWS] = {&g->rx, &g->tx, &g->local};
 	const struct endpoint *end[VIEWS] = {&g->net.rx_end, &g->tx_end, &g->net.local_end};
 
-	for (unsigned d = 0; d < (g->nic->demux.sw ? VIEWS : VIEW_LOCAL); d++) {
+	for (unsigned d = 0; d < (local_seen(g) ? VIEWS : VIEW_LOCAL); d++) {
 		struct view v = {.book = *book[d]};
 
 		v.resident = residents(m, book[d]).frames;
@@ -450,7 +450,7 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 {
 	const struct nic *n = &hn->nic;
 	const struct nic_counts *a = &hn->at_start, *b = &hn->at_stop;
-	uint64_t seen = 0, filled = 0, max = 0, desc = 0, bad = 0;
+	uint64_t seen = 0, filled = 0, max = 0, desc = 0;
 	struct vmm_dma_counts dma;
 
 	for (unsigned i = 0; i < n->cfg.queues; i++) {
@@ -458,7 +458,6 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 		filled += n->queue[i].seen_filled;
 		max = MAX(max, n->queue[i].seen_max);
 		desc += n->queue[i].desc_bytes;
-		bad += n->queue[i].stats.bad_descriptors;
 	}
 	result_u64(r, n->name, "rx", "packets", n->rx_frames);
 	result_u64(r, n->name, "tx", "packets", n->tx_frames);
@@ -471,7 +470,7 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 	result_u64(r, n->name, "rx", "ring_occupancy.max", max);
 	result_u64(r, n->name, NULL, "interrupts", b->interrupts - a->interrupts);
 	result_u64(r, n->name, NULL, "descriptor_bytes", desc);
-	result_u64(r, n->name, NULL, "bad_descriptors", bad);
+	result_u64(r, n->name, NULL, "bad_descriptors", n->bad_descriptors);
 	dma = dma_totals(hn);
 	result_u64(r, n->name, NULL, "pins", dma.pins);
 	result_u64(r, n->name, NULL, "unpins", dma.unpins);
@@ -576,6 +575,8 @@ void machine_results(struct machine *m, struct result *r)
 	traffic_metrics(r, m);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_metrics(r, &m->nic[i], window);
+	for (unsigned i = 0; i < m->nics; i++)
+		switch_results(r, &m->nic[i]);
 	for (unsigned i = 0; i < m->cores; i++)
 		cpu_metrics(r, &m->core[i], &m->core_counts[i], window);
 	for (unsigned i = 0; i < m->guests; i++)
@@ -663,6 +664,7 @@ enum {
 	OBJ_IOMMU = 64,
 	OBJ_TRAFFIC = 128,
 	OBJ_RUN = 256,
+	OBJ_VF = 512,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -672,6 +674,7 @@ static const struct metric_object objects[] = {
 	{OBJ_GUESTS, .name = "guests", .directed = true},
 	{OBJ_CORE, .name = "host", .part = "core"},
 	{OBJ_VCPU, .kind = "guest", .part = "vcpu"},
+	{OBJ_VF, .kind = "nic", .part = "vf", .directed = true},
 	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
 	{OBJ_NIC, .kind = "nic"},
 	{OBJ_IOMMU, .name = "iommu"},
@@ -688,12 +691,16 @@ static const char *const busy_words[] = {
 	NULL};
 
 static const struct metric_decl metrics[] = {
-	{"packets", "packets", G | OBJ_NIC_DIR, .help = "frames offered; of a NIC: on the wire"},
+	{"packets", "packets", G | OBJ_NIC_DIR | OBJ_VF,
+	 .help = "frames offered; of a NIC: on the wire; of a virtual function: received, sent"},
+	{"packets_local", "packets", OBJ_VF, .help = "of them from or to guests of this host"},
 	{"bytes", "bytes", G, .help = "of the frames offered, without padding and FCS"},
 	{"delivered", "packets", G, .help = "frames that arrived, byte for byte"},
 	{"delivered_bytes", "bytes", G, .help = "of the frames that arrived"},
-	{"drops", "packets", G | OBJ_NIC_DIR, .help = "frames lost"},
-	{"drops.*", "packets", G, .help = "frames lost, by reason", .words = ledger_drop_names},
+	{"drops", "packets", G | OBJ_NIC_DIR | OBJ_VF,
+	 .help = "frames lost; of a virtual function: on the way into it, or as it sent them"},
+	{"drops.*", "packets", G | OBJ_VF, .help = "frames lost, by reason",
+	 .words = ledger_drop_names},
 	{"resident", "packets", G, .help = "frames still under way at the end"},
 	{"copies", "copies", G, .help = "moves of payload by a CPU, of delivered frames"},
 	{"copies.*", "copies", G, .help = "by site", .words = ledger_site_names},

@@ -152,11 +152,11 @@ static bool vf_queue(struct guest *g)
 		PLAT_CAP_ZERO_COPY | PLAT_CAP_OWN_QUEUE | (c->gather ? PLAT_CAP_GATHER : 0);
 	port->info.max_segs = MIN(c->gather ? c->max_segs : 1, c->tx_ring);
 	nic_queue_bind(&hn->nic, queue, &rx, &tx, &port->drv);
-	nq->requester = g->hac.vmm.requester;
 	nq->rx_notify = rx_news;
 	nq->tx_notify = tx_news;
 	nq->rx_ctx = nq->tx_ctx = g;
-	nic_guest(&hn->nic, g->index, g->mac, queue);
+	nic_vf(&hn->nic, queue, vf_number(g), g->index, g->hac.vmm.requester, g->mac);
+	g->nq = nq;
 	if (!hn->hosted && vf_number(g) == 0)
 		nic_all(&hn->nic, queue);
 	return true;

@@ -8,7 +8,8 @@
 /* Two guests, a function each; nothing happens but a frame for each of some of them, late. */
 static struct rig pair_to(const char *iommu, const char *keys, const char *to)
 {
-	return rig_open("[iommu]\n%s\n[nic eth0]\nmtu = 9000B\nrx_ring = 64\ntx_ring = 64\n"
+	return rig_open("[iommu]\n%s\n[nic eth0]\nmtu = 9000B\nrx_ring = 64\ntx_ring = "
+			"64\nanti_spoof = false\n"
 			"[guest]\nattach = vf\ndelivery = process\nmemory = 8MiB\n%s\n%s\n"
 			"[guest vm1]\n[guest vm2]\n"
 			"[traffic in]\nto = %s\nsize = 1000B\npps = 10000\npackets = 2\n"

@@ -397,8 +397,6 @@ static void what_cannot_be_is_refused_with_the_reason(void **state)
 		{"", "cluster = true", "", "no host handles the frames"},
 		{"", "", "[iommu]\nmode = off\n", "without an IOMMU"},
 		{"vfs = 1", "", "[guest vm2]\nattach = vf\n", "2 guests behind it"},
-		{"", "", "[guest vm2]\n[traffic t]\nfrom = vm1\nto = vm2\npps = 1\npackets = 1\n",
-		 "no switch joins"},
 		{"mtu = 9000B\ngather = false", "delivery = process", "", "segments itself"},
 	};
 

@@ -266,7 +266,8 @@ struct nic {
 
 	/* counters */
 	uint64_t rx_frames, tx_frames, rx_dropped;
-	uint64_t tx_fetched; /* frames, sent or refused: which one is the Nth */
+	uint64_t bad_descriptors; /* that make no frame, and tails beyond their ring */
+	uint64_t tx_fetched;      /* frames, sent or refused: which one is the Nth */
 };
 
 /* `protects`: the IOMMU is on. `requester` is the function's id on the bus; queues' rings are set
@@ -301,8 +302,8 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 
 /*
  * Queue `queue`, bound and known to the filters as `guest`'s, is virtual function `vf` from now on:
- * its requester id and address are its own. With a fabric, its domain is the one that the requester
- * is attached to by now. False: the fabric has the address or the requester already.
+ * its requester id and address are its own. False: the fabric has the address or the requester
+ * already.
  */
 bool nic_vf(struct nic *n, unsigned queue, unsigned vf, unsigned guest, uint16_t requester,
 	    const uint8_t mac[6]);
