@@ -513,6 +513,7 @@ static void build_dpath(struct guest *g, uint32_t size)
 	dp->vmm_line = &g->vmm_line;
 	dp->poll = m->poll;
 	dp->mrg_rxbuf = g->vio.mrg_rxbuf;
+	dp->csum = g->vio.csum;
 	dp->max_frame = frame;
 	dp->max_segs = 2 * (frame / PAGE_BYTES) + 8;
 	dp->port = &g->port;
@@ -725,6 +726,12 @@ static void build_driver(struct guest *g)
 	n->driver = g->vf ? &gnet_vf_driver : &gnet_virtio_driver;
 	n->below = g->vf ? (void *)&g->vfd : (void *)&g->vio;
 	n->header = g->vf ? 0 : VIRTQ_NET_HDR_BYTES;
+	n->verify = !g->nic->nic.cfg.rx_csum;
+	n->tx_csum = (enum gnet_tx_csum)cfg_choice(g->cfg, "tx_csum");
+	/* No host stands behind a virtual function to fill in what its device cannot. */
+	if (g->vf && n->tx_csum == GNET_CSUM_OFFLOAD && !g->nic->nic.cfg.tx_csum)
+		n->tx_csum = GNET_CSUM_SOFTWARE;
+	g->vio.csum = !g->vf && n->tx_csum == GNET_CSUM_OFFLOAD;
 	g->vio.mrg_rxbuf = !g->vf && !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
 }
 
@@ -740,8 +747,9 @@ bool guest_build(struct guest *g, GError **error)
 	g->net.max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;
 	g->net.read_asleep = true;
 	build_driver(g);
-	if (g->vf)
-		vf_assign(g);
+	if (g->vf && !vf_assign(g))
+		return cfg_error(scenario_find(g->m->sc, "iommu"), "max_table_pages", error,
+				 "holds no domain for %s; use more", cfg_name(g->cfg));
 	if (!build_memory(g))
 		return cfg_error(g->cfg, "memory", error,
 				 "cannot be had; use whole pages of "

@@ -55,7 +55,8 @@ enum copy_site {
 	X(TOO_SMALL, too_small)         /* shorter than what is worth zero copy */                 \
 	X(IN_FLIGHT_CAP, in_flight_cap) /* the guest has enough with the device */                 \
 	X(BACKING_OFF, backing_off)     /* too many recent zero-copy sends failed */               \
-	X(NO_MAPPING, no_mapping)       /* guest and VMM do not both do DMA mapping */
+	X(NO_MAPPING, no_mapping)       /* guest and VMM do not both do DMA mapping */             \
+	X(NO_CHECKSUM, no_checksum)     /* the device cannot fill in what the guest left blank */
 
 enum copy_reason {
 #define X(id, name) REASON_##id,
@@ -81,9 +82,11 @@ enum copy_reason {
 	X(TO_SELF, to_self)                           /* its destination is its sender */          \
 	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */          \
 	X(DMA_MAP_FAILED, dma_map_failed) /* to send: the guest got no mapping for it */           \
-	X(LEARNED, learned)       /* recorded for everybody, whose receiver is known by now */     \
-	X(OTHER_HOST, other_host) /* went to everybody, and is not for this guest */               \
-	X(SPOOFED, spoofed)       /* its source is not its sender's address */                     \
+	X(LEARNED, learned)           /* recorded for everybody, whose receiver is known by now */ \
+	X(OTHER_HOST, other_host)     /* went to everybody, and is not for this guest */           \
+	X(BAD_OFFLOAD, bad_offload)   /* a checksum asked for that is not inside the frame */      \
+	X(BAD_CHECKSUM, bad_checksum) /* the guest's kernel found it wrong */                      \
+	X(SPOOFED, spoofed)           /* its source is not its sender's address */                 \
 	X(NO_PEER_BUFFER, no_peer_buffer) /* mediated: the receiving function has no buffer */     \
 	X(GUEST_GONE, guest_gone)         /* its sender's or receiver's guest was destroyed */     \
 	X(BAD_DESCRIPTOR, bad_descriptor) /* its driver's descriptors make no sense */
@@ -145,6 +148,7 @@ struct ledger {
 	uint64_t copies[SITE_N], copy_bytes[SITE_N];
 	uint64_t wasted_copies, wasted_copy_bytes; /* of dropped frames */
 	uint64_t header_copies;
+	uint64_t csum_bytes;          /* that a CPU has summed, of any frame */
 	uint64_t fallbacks[REASON_N]; /* frames, by reason; REASON_POLICY stays 0 */
 	/* data moved by devices (descriptors are counted apart, by the NIC) */
 	uint64_t dma_transfers, dma_segments, dma_bytes;

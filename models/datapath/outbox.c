@@ -28,9 +28,10 @@ static struct piece *slot_pieces(struct outbox *ob)
 }
 
 /* Hand the slot on top of the stack over, its pieces written. */
-static void lend(struct outbox *ob, struct frame *f, struct outbox_slot s, enum copy_site site,
+static void lend(struct dpath *dp, struct frame *f, struct outbox_slot s, enum copy_site site,
 		 enum copy_reason reason)
 {
+	struct outbox *ob = dp->out;
 	uint32_t slot = ob->free[--ob->top];
 
 	ob->slot[slot] = s;
@@ -40,7 +41,8 @@ static void lend(struct outbox *ob, struct frame *f, struct outbox_slot s, enum 
 					       .buf = slot,
 					       .reason = reason,
 					       .site = site,
-					       .local = true});
+					       .local = true,
+					       .csum = dp->tx_csum});
 	ob->frame[ob->frames++] = f;
 }
 
@@ -49,7 +51,7 @@ static void lend_hbuf(struct dpath *dp, struct frame *f, uint32_t buf, enum copy
 	const struct hbuf_pool *p = &dp->tx_pool;
 
 	__builtin_memcpy(slot_pieces(dp->out), hbuf_pieces(p, buf), p->per * sizeof(struct piece));
-	lend(dp->out, f, (struct outbox_slot){.buf = buf}, SITE_HYPERVISOR_TO_GUEST, reason);
+	lend(dp, f, (struct outbox_slot){.buf = buf}, SITE_HYPERVISOR_TO_GUEST, reason);
 }
 
 void outbox_flood(struct dpath *dp, struct frame *f, uint32_t buf)
@@ -112,7 +114,7 @@ static bool unicast(struct dpath *dp, struct virtq_chain *c, unsigned copies)
 		why = REASON_TOO_MANY_SEGMENTS;
 	if (copies < 2 && why == REASON_POLICY) {
 		__builtin_memcpy(slot_pieces(ob), piece, n * sizeof(*piece));
-		lend(ob, c->frame, (struct outbox_slot){.buf = HBUF_NONE, .head = c->head},
+		lend(dp, c->frame, (struct outbox_slot){.buf = HBUF_NONE, .head = c->head},
 		     SITE_GUEST_TO_GUEST, copies ? REASON_POLICY : REASON_LOCAL);
 		return true;
 	}

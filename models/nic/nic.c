@@ -109,6 +109,10 @@ const struct key_decl nic_keys[] = {
 	{"max_segments", KEY_COUNT, .def = "40", .min = 1, .max = 64,
 	 .help = "segments of one sent frame; 82599: 40"},
 	{"zero_copy", KEY_BOOL, .def = "true", .help = "can be pointed at guest memory"},
+	{"tx_csum", KEY_BOOL, .def = "true",
+	 .help = "fills in checksums that a guest leaves blank; else a host core does, on a copy"},
+	{"rx_csum", KEY_BOOL, .def = "true",
+	 .help = "vouches for the checksums of what it receives; else the guest's kernel looks"},
 	{"moderation", KEY_TIME, .def = "0s", .max = 1000000000000u,
 	 .help = "least time between two interrupts of a queue"},
 	{"rx_buffer", KEY_BYTES, .def = "512KiB", .min = 65536, .max = 1u << 30,
@@ -132,22 +136,18 @@ const struct key_decl nic_keys[] = {
 	{"tx_error_every", KEY_COUNT, .def = "0", .max = 1000000000,
 	 .help = "each so many sends are reported failed, though the frame goes out; 0: none"},
 	{"switch", KEY_CHOICE, .def = "veb", .choices = "veb|vepa|mediated",
-	 .help = "between virtual functions: in the NIC, by the bridge at the other end of the "
-		 "wire, "
-		 "or into the peer's memory (US 9,483,290)"},
+	 .help = "between virtual functions: in the NIC, by the bridge behind the wire, or into "
+		 "the peer's memory (US 9,483,290)"},
 	{"anti_spoof", KEY_BOOL, .def = "true",
 	 .help = "what a virtual function sends from another address than its own is dropped"},
 	{"switch_latency", KEY_TIME, .def = "200ns", .max = 1000000000u,
 	 .help = "from fetched to looked up, for frames to guests here; rule of thumb"},
 	{"hairpin_delay", KEY_TIME, .def = "1us", .max = SIM_S,
-	 .help = "vepa: a frame's last bit out until its first is back; rule of thumb, two passes "
-		 "of "
-		 "a cut-through switch"},
+	 .help = "vepa: last bit out until the first is back; rule of thumb, a cut-through switch"},
 	{"peer_message", KEY_TIME, .def = "100ns", .max = 1000000000u,
 	 .help = "mediated: a message between functions of one device; rule of thumb"},
 	{"peer_to_peer", KEY_TIME, .def = "600ns", .max = 1000000000u,
-	 .help = "mediated: one between devices, by the root complex; rule of thumb, a posted "
-		 "write"},
+	 .help = "mediated: one between devices, by the root complex; rule of thumb"},
 	{"peer_wait", KEY_TIME, .def = "0s", .max = SIM_S,
 	 .help = "mediated: how long a frame waits for its receiver's buffer; 0: dropped at once"},
 	{0},
@@ -172,6 +172,8 @@ void nic_config_read(struct nic_config *c, const struct cfg *cfg)
 		.lro = cfg_bool(cfg, "lro"),
 		.gather = cfg_bool(cfg, "gather"),
 		.zero_copy = cfg_bool(cfg, "zero_copy"),
+		.tx_csum = cfg_bool(cfg, "tx_csum"),
+		.rx_csum = cfg_bool(cfg, "rx_csum"),
 		.max_segs = (uint32_t)cfg_u64(cfg, "max_segments"),
 		.tx_late_every = (uint32_t)cfg_u64(cfg, "tx_late_every"),
 		.tx_late = cfg_time(cfg, "tx_late"),

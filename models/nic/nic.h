@@ -177,7 +177,7 @@ struct nic_config {
 	sim_time dma_write, dma_read, moderation;
 	uint32_t rx_ring, tx_ring, mtu, queues, vfs;
 	uint32_t rx_buffer, tx_buffer; /* bytes on the NIC */
-	bool tso, lro, gather, zero_copy;
+	bool tso, lro, gather, zero_copy, tx_csum, rx_csum;
 	uint32_t max_segs;
 	uint32_t tx_late_every, tx_error_every; /* each Nth sent frame; 0: none */
 	sim_time tx_late;

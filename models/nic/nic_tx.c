@@ -2,6 +2,7 @@
 /* nic_tx.c - send: from the driver's descriptors to the wire, see nic.h. */
 #include "nic_impl.h"
 
+#include "csum.h"
 #include "frame.h"
 
 static struct nic_tx_desc *tx_copy(const struct nic_queue *q, uint32_t position)
@@ -209,6 +210,17 @@ static bool tx_read(struct nic *n, const struct nic_dma *d, uint8_t *to)
 	return !left;
 }
 
+/* What the first descriptor asks for, in the send buffer. */
+static void tx_csum(const struct nic_dma *d, uint8_t *bytes)
+{
+	const struct nic_tx_desc *t = tx_copy(d->queue, d->desc);
+	struct csum c = {NIC_TX_CSUM_START(t->olinfo_status), NIC_TX_CSUM_OFFSET(t->olinfo_status),
+			 CSUM_NEEDED};
+
+	if (t->cmd_type_len & NIC_TX_CSUM && csum_fits(c, d->len))
+		csum_fill(bytes, d->len, c);
+}
+
 void nic_tx_late_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_late_done));
@@ -265,6 +277,7 @@ static bool tx_fetched(struct nic *n, struct nic_dma *d, uint8_t *to)
 		world_drop(n->world, f, DROP_OVERSIZE);
 		return false;
 	}
+	tx_csum(d, to);
 	f->led->dma_transfers++;
 	f->led->dma_bytes += d->len;
 	frame_stamp(f, STAGE_NIC, evq_now(n->q));
