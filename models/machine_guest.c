@@ -726,11 +726,10 @@ static void build_driver(struct guest *g)
 	n->driver = g->vf ? &gnet_vf_driver : &gnet_virtio_driver;
 	n->below = g->vf ? (void *)&g->vfd : (void *)&g->vio;
 	n->header = g->vf ? 0 : VIRTQ_NET_HDR_BYTES;
-	n->verify = !g->nic->nic.cfg.rx_csum;
 	n->tx_csum = (enum gnet_tx_csum)cfg_choice(g->cfg, "tx_csum");
-	/* No host stands behind a virtual function to fill in what its device cannot. */
 	if (g->vf && n->tx_csum == GNET_CSUM_OFFLOAD && !g->nic->nic.cfg.tx_csum)
-		n->tx_csum = GNET_CSUM_SOFTWARE;
+		n->tx_csum = GNET_CSUM_SOFTWARE; /* its own device: nobody else would fill it in */
+	n->verify = !g->nic->nic.cfg.rx_csum;
 	g->vio.csum = !g->vf && n->tx_csum == GNET_CSUM_OFFLOAD;
 	g->vio.mrg_rxbuf = !g->vf && !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
 }

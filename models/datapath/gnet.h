@@ -39,18 +39,18 @@ struct gnet_sock {
 
 struct gnet;
 
-/* What became of a frame to send. */
-enum gnet_sent {
-	GNET_SENT,
-	GNET_FULL,     /* no room after all: nothing done */
-	GNET_UNMAPPED, /* the device may not be pointed at its bytes: nothing sent */
-};
-
 /* The kernel's part in TCP and UDP checksums of what is sent. */
 enum gnet_tx_csum {
 	GNET_CSUM_GIVEN,   /* none: frames leave as the process made them */
 	GNET_CSUM_OFFLOAD, /* it leaves them blank, and the driver says so to the device */
 	GNET_CSUM_SOFTWARE /* it computes them */
+};
+
+/* What became of a frame to send. */
+enum gnet_sent {
+	GNET_SENT,
+	GNET_FULL,     /* no room after all: nothing done */
+	GNET_UNMAPPED, /* the device may not be pointed at its bytes: nothing sent */
 };
 
 /* What a driver does. Nothing that it writes is seen by its device before a publish. */

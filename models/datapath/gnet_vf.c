@@ -186,7 +186,7 @@ static enum gnet_sent tx_send(struct gnet *g, const struct virtq_seg *piece, uns
 	v->tx_nseg[slot] = (uint16_t)n;
 	v->out[slot].led = f->led;
 	v->sent[v->nsent++] = slot;
-	if (__builtin_expect(g->csum.flags & CSUM_NEEDED, 0))
+	if (g->csum.flags & CSUM_NEEDED)
 		plat_dev_csum(g->tx_pl, v->port, g->csum.start, g->csum.offset);
 	plat_dev_send(g->tx_pl, v->port, slot, f, seg, n);
 	return GNET_SENT;

@@ -55,8 +55,8 @@ enum copy_site {
 	X(TOO_SMALL, too_small)         /* shorter than what is worth zero copy */                 \
 	X(IN_FLIGHT_CAP, in_flight_cap) /* the guest has enough with the device */                 \
 	X(BACKING_OFF, backing_off)     /* too many recent zero-copy sends failed */               \
-	X(NO_MAPPING, no_mapping)       /* guest and VMM do not both do DMA mapping */             \
-	X(NO_CHECKSUM, no_checksum)     /* the device cannot fill in what the guest left blank */
+	X(NO_CHECKSUM, no_checksum)     /* the device cannot fill in what the guest left blank */  \
+	X(NO_MAPPING, no_mapping)       /* guest and VMM do not both do DMA mapping */
 
 enum copy_reason {
 #define X(id, name) REASON_##id,
