@@ -33,6 +33,7 @@
 #include "plat.h"
 
 struct nic;
+struct split_table;
 
 extern const struct key_decl nic_keys[];
 
@@ -48,7 +49,8 @@ struct nic_queue {
 	uint32_t rx_done; /* descriptors before it are written back */
 	uint32_t tx_head; /* next send descriptor to fetch */
 	uint16_t requester;
-	bool tx_active; /* on the NIC's list of queues with work */
+	struct split_table *split; /* whose frames are split and placed; NULL: none of this queue */
+	bool tx_active;            /* on the NIC's list of queues with work */
 	struct nic_queue *tx_next;
 	/* where interrupts and, for pollers, mere progress go; any may be NULL */
 	void (*rx_notify)(void *ctx, bool interrupt);
@@ -72,6 +74,8 @@ struct nic_dma {
 	sim_time done;
 	uint32_t desc, ndesc; /* first descriptor, how many */
 	uint32_t target;      /* receive: what the filters found */
+	uint16_t header;      /* receive, split queue: bytes of the frame's header */
+	uint8_t why;          /* enum copy_reason why it is not split; REASON_POLICY: it is */
 	bool failed;          /* send: reported as such */
 };
 
@@ -95,7 +99,7 @@ struct nic_config {
 	sim_time dma_write, dma_read, moderation;
 	uint32_t rx_ring, tx_ring, mtu, queues;
 	uint32_t rx_buffer, tx_buffer; /* bytes on the NIC */
-	bool tso, lro, gather, zero_copy;
+	bool tso, lro, gather, zero_copy, place;
 	uint32_t max_segs;
 	uint32_t tx_late_every, tx_error_every; /* each Nth sent frame; 0: none */
 	sim_time tx_late;
@@ -186,6 +190,10 @@ uint32_t nic_filter(const struct nic *n, const struct frame *f);
 /* The driver's end of a queue: rings, registers and doorbell. */
 void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 		    const struct nic_ring *tx, struct nicdrv *drv);
+
+/* Frames of this queue are split, those of the flows in `table` (7.1.10); its only writer is the
+ * NIC from now on. */
+void nic_queue_split(struct nic *n, unsigned queue, struct split_table *table);
 
 /* Begin: takes the first frame of the source, if there is one. */
 void nic_start(struct nic *n);

@@ -35,6 +35,13 @@ static inline struct nic_dma *nic_fifo_first(struct nic_fifo *x)
 bool nic_dma_move(struct nic *n, struct nic_queue *q, struct frame *f, uint64_t iova, uint8_t *p,
 		  uint32_t len, unsigned access);
 
+/* Header split: what becomes of the frame that has just come; it has not begun to move. */
+void nic_split_judge(struct nic_queue *q, struct nic_dma *d);
+/* Does this receive descriptor begin a buffer with a part for headers? */
+bool nic_split_buffer(const struct nic_queue *q, uint32_t desc);
+/* The frame into such a buffer, and status. False: refused by the IOMMU. */
+bool nic_split_write(struct nic *n, const struct nic_dma *d);
+
 /* News for the driver: an interrupt, now or when moderation allows, or a hint for pollers. */
 void nic_notify_rx(struct nic_queue *q);
 void nic_notify_tx(struct nic_queue *q);

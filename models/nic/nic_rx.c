@@ -86,6 +86,8 @@ static void receive(struct nic *n, struct frame *f)
 	dma->desc = q->rx_head;
 	dma->ndesc = ndesc;
 	dma->target = target;
+	if (q->split)
+		nic_split_judge(q, dma);
 	q->rx_head += ndesc;
 	if (!event_pending(&n->rx_dma_done))
 		evq_schedule(n->q, &n->rx_dma_done, n->rx_bus_free + n->cfg.dma_write);
@@ -109,6 +111,8 @@ static bool rx_write(struct nic *n, const struct nic_dma *d)
 	uint32_t left = d->frame->len;
 	bool ok = true;
 
+	if (q->split && nic_split_buffer(q, d->desc))
+		return nic_split_write(n, d);
 	for (uint32_t i = 0; i < d->ndesc; i++) {
 		struct nic_rx_read *r = nic_ring_desc(&q->rx, d->desc + i);
 		struct nic_rx_done done = {.filter = d->target, .status = NIC_RX_DD};
