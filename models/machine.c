@@ -97,7 +97,8 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 	port->drv.any_order = c->tx_late_every;
 	port->dma = &hn->dma;
 	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
-			  (c->gather ? PLAT_CAP_GATHER : 0) | (queue ? PLAT_CAP_OWN_QUEUE : 0);
+			  (c->gather ? PLAT_CAP_GATHER : 0) | (c->place ? PLAT_CAP_SPLIT : 0) |
+			  (queue ? PLAT_CAP_OWN_QUEUE : 0);
 	port->info.max_segs = c->max_segs < c->tx_ring ? c->max_segs : c->tx_ring;
 	nic_queue_bind(&hn->nic, queue, &rx, &tx, &port->drv);
 	hn->nic.queue[queue].requester = (uint16_t)(0x100 + (hn - m->nic));

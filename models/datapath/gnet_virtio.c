@@ -6,8 +6,10 @@
 
 /* ---- receive --------------------------------------------------------------------------------- */
 
-static void refill(struct gnet *g, struct gnet_virtio *v)
+void gnet_virtio_rx_refill(struct gnet *g)
 {
+	struct gnet_virtio *v = g->below;
+
 	while (g->rx_top && virtq_drv_room(&v->rxq) >= v->rx_need) {
 		uint32_t buf = gnet_rx_next(g);
 		const struct virtq_seg *seg;
@@ -71,10 +73,10 @@ static void rx_poll(struct gnet *g)
 			gnet_rx_give(g, (uint32_t)buf);
 		}
 	}
-	refill(g, v);
+	gnet_virtio_rx_refill(g);
 }
 
-static void rx_publish(struct gnet *g)
+void gnet_virtio_rx_publish(struct gnet *g)
 {
 	struct gnet_virtio *v = g->below;
 
@@ -85,7 +87,7 @@ static void rx_publish(struct gnet *g)
 		plat_kick(g->rx_pl, v->rx_kick, 0);
 }
 
-static bool rx_sleep(struct gnet *g)
+bool gnet_virtio_rx_sleep(struct gnet *g)
 {
 	struct gnet_virtio *v = g->below;
 	return virtq_drv_intr_on(&v->rxq, g->rx_pl);
@@ -93,7 +95,7 @@ static bool rx_sleep(struct gnet *g)
 
 /* ---- transmit -------------------------------------------------------------------------------- */
 
-static void tx_clean(struct gnet *g)
+void gnet_virtio_tx_clean(struct gnet *g)
 {
 	struct gnet_virtio *v = g->below;
 	uint64_t slot;
@@ -104,20 +106,20 @@ static void tx_clean(struct gnet *g)
 		gnet_tx_done(g, (uint32_t)slot);
 }
 
-static bool tx_room(const struct gnet *g)
+bool gnet_virtio_tx_room(const struct gnet *g)
 {
 	const struct gnet_virtio *v = g->below;
 	return virtq_drv_room(&v->txq) >= v->tx_need;
 }
 
-static bool tx_send(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
-		    struct frame *f)
+bool gnet_virtio_send(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
+		      struct frame *f)
 {
 	struct gnet_virtio *v = g->below;
 	return virtq_drv_add(&v->txq, g->tx_pl, seg, n, 0, slot, f);
 }
 
-static void tx_publish(struct gnet *g, bool full)
+void gnet_virtio_tx_publish(struct gnet *g, bool full)
 {
 	struct gnet_virtio *v = g->below;
 
@@ -127,7 +129,7 @@ static void tx_publish(struct gnet *g, bool full)
 		plat_kick(g->tx_pl, v->tx_kick, 0);
 }
 
-static bool tx_sleep(struct gnet *g, bool full)
+bool gnet_virtio_tx_sleep(struct gnet *g, bool full)
 {
 	struct gnet_virtio *v = g->below;
 
@@ -141,11 +143,11 @@ static bool tx_sleep(struct gnet *g, bool full)
 
 const struct gnet_driver gnet_virtio_driver = {
 	.rx_poll = rx_poll,
-	.rx_publish = rx_publish,
-	.rx_sleep = rx_sleep,
-	.tx_clean = tx_clean,
-	.tx_room = tx_room,
-	.send = tx_send,
-	.tx_publish = tx_publish,
-	.tx_sleep = tx_sleep,
+	.rx_publish = gnet_virtio_rx_publish,
+	.rx_sleep = gnet_virtio_rx_sleep,
+	.tx_clean = gnet_virtio_tx_clean,
+	.tx_room = gnet_virtio_tx_room,
+	.send = gnet_virtio_send,
+	.tx_publish = gnet_virtio_tx_publish,
+	.tx_sleep = gnet_virtio_tx_sleep,
 };
