@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../sim/sim_error.h"
+#include "datapath/csum.h"
 #include "options.h"
 
 /* ---- memory of the models
@@ -97,8 +98,9 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 	port->drv.any_order = c->tx_late_every;
 	port->dma = &hn->dma;
 	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
-			  (c->gather ? PLAT_CAP_GATHER : 0) | (c->place ? PLAT_CAP_SPLIT : 0) |
-			  (queue ? PLAT_CAP_OWN_QUEUE : 0);
+			  (c->tx_csum ? PLAT_CAP_TX_CSUM : 0) |
+			  (c->rx_csum ? PLAT_CAP_RX_CSUM : 0) | (c->gather ? PLAT_CAP_GATHER : 0) |
+			  (c->place ? PLAT_CAP_SPLIT : 0) | (queue ? PLAT_CAP_OWN_QUEUE : 0);
 	port->info.max_segs = c->max_segs < c->tx_ring ? c->max_segs : c->tx_ring;
 	nic_queue_bind(&hn->nic, queue, &rx, &tx, &port->drv);
 	hn->nic.queue[queue].requester = (uint16_t)(0x100 + (hn - m->nic));
@@ -178,6 +180,16 @@ static struct frame *wire_take(void *ctx)
 	return sender_take(&hn->wire);
 }
 
+/* A checksum that was left blank must be there by now, and right. */
+static void wire_csum(struct frame *f, const uint8_t *bytes)
+{
+	struct piece all = {(uint8_t *)(uintptr_t)bytes, f->len};
+	uint32_t looked;
+
+	if (csum_check(&all, f->len, &looked) != CSUM_GOOD && !f->overwritten)
+		f->led->corrupt++;
+}
+
 /* A frame's last bit has left: the other end of the wire looks at it. */
 static void wire_sink(void *ctx, struct frame *f, const uint8_t *bytes)
 {
@@ -185,6 +197,8 @@ static void wire_sink(void *ctx, struct frame *f, const uint8_t *bytes)
 	struct machine *m = hn->m;
 	struct guest *g = ((struct source *)f->source)->owner;
 
+	if (f->csum_at)
+		wire_csum(f, bytes);
 	endpoint_receive(&g->tx_end, f, bytes, f->len);
 	world_deliver(&m->world, f);
 }
@@ -245,6 +259,12 @@ static bool has_match(const struct scenario *sc)
 	return false;
 }
 
+static bool tables_full(struct machine *m, GError **error)
+{
+	return cfg_error(scenario_find(m->sc, "iommu"), "max_table_pages", error,
+			 "does not even hold the host's own rings and buffers; use more");
+}
+
 static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *cfg, GError **error)
 {
 	const struct cfg *io = scenario_find(m->sc, "iommu");
@@ -276,6 +296,8 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
 	hn->domain = iommu_domain_new(m->iommu);
+	if (!hn->domain)
+		return tables_full(m, error);
 	iommu_attach(m->iommu, (uint16_t)(0x100 + (hn - m->nic)), hn->domain);
 	plat_dma_init(&hn->dma, &m->q, m->mem, m->iommu, hn->domain,
 		      (enum iommu_mode)cfg_choice(io, "mode"),
@@ -481,12 +503,21 @@ static bool build_host(struct machine *m, GError **error)
 	const struct cfg *host = scenario_find(m->sc, "host"), *io = scenario_find(m->sc, "iommu");
 	const struct cfg *sce = scenario_find(m->sc, "scenario");
 	uint64_t bytes = cfg_u64(host, "memory");
-	struct iommu_config ic = {.mode = (enum iommu_mode)cfg_choice(io, "mode"),
-				  .entries = (uint32_t)cfg_u64(io, "iotlb_entries"),
-				  .ways = (uint32_t)cfg_u64(io, "iotlb_ways"),
-				  .flush_batch = (uint32_t)cfg_u64(io, "flush_batch"),
-				  .page_bytes = page[cfg_choice(io, "page_size")]};
+	struct iommu_config ic = {
+		.mode = (enum iommu_mode)cfg_choice(io, "mode"),
+		.entries = (uint32_t)cfg_u64(io, "iotlb_entries"),
+		.ways = (uint32_t)cfg_u64(io, "iotlb_ways"),
+		.replacement = (enum iotlb_replacement)cfg_choice(io, "iotlb_replacement"),
+		.seed = cfg_u64(sce, "seed"),
+		.walk_entries = (uint32_t)cfg_u64(io, "walk_cache"),
+		.max_table_pages = (uint32_t)cfg_u64(io, "max_table_pages"),
+		.flush_batch = (uint32_t)cfg_u64(io, "flush_batch"),
+		.page_bytes = page[cfg_choice(io, "page_size")]};
 
+	if (ic.max_table_pages && ic.mode != IOMMU_STRICT && ic.mode != IOMMU_DEFERRED)
+		return cfg_error(io, "max_table_pages", error,
+				 "needs mode = strict or deferred: in the others no buffer is "
+				 "mapped when it is posted");
 	m->mem = mem_new(bytes ? bytes : memory_needed(m), cfg_bool(host, "scatter"),
 			 cfg_u64(sce, "seed"));
 	if (!m->mem)
@@ -563,7 +594,7 @@ static bool build(struct machine *m, GError **error)
 	for (unsigned i = 0; i < m->guests; i++)
 		if (!guest_build(&m->guest[i], error))
 			return false;
-	return true;
+	return !iommu_stats(m->iommu)->maps_failed || tables_full(m, error);
 }
 
 struct machine *machine_new(const struct scenario *sc, GError **error)

@@ -484,6 +484,7 @@ static void build_dpath(struct guest *g, uint32_t size)
 	dp->vmm_line = &g->vmm_line;
 	dp->poll = m->poll;
 	dp->mrg_rxbuf = g->vio.mrg_rxbuf;
+	dp->csum = g->vio.csum;
 	dp->max_frame = frame;
 	dp->max_segs = (g->net.split ? 4 : 2) * (frame / PAGE_BYTES) + 8;
 	dp->port = &g->port;
@@ -659,6 +660,9 @@ bool guest_build(struct guest *g, GError **error)
 	n->driver = &gnet_virtio_driver;
 	n->below = v;
 	n->header = VIRTQ_NET_HDR_BYTES;
+	n->tx_csum = (enum gnet_tx_csum)cfg_choice(g->cfg, "tx_csum");
+	n->verify = !nc->rx_csum;
+	v->csum = n->tx_csum == GNET_CSUM_OFFLOAD;
 	v->mrg_rxbuf = !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
 	n->max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;
 	guest_split(g);

@@ -248,6 +248,7 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 	result_u64(r, obj, dir, "wasted_copies", l->wasted_copies);
 	result_u64(r, obj, dir, "header_copies", l->header_copies);
 	result_u64(r, obj, dir, "header_only", l->header_only);
+	result_u64(r, obj, dir, "csum_bytes", l->csum_bytes);
 	result_u64(r, obj, dir, "fallbacks", falls);
 	names(r, obj, dir, "fallbacks", ledger_reason_names + 1, l->fallbacks + 1);
 	names(r, obj, dir, "hazards", ledger_hazard_names, l->hazards);
@@ -440,7 +441,12 @@ static void iommu_metrics(struct result *r, const struct iommu *io)
 	result_u64(r, "iommu", NULL, "iotlb_hits", s->hits);
 	result_u64(r, "iommu", NULL, "iotlb_misses", s->misses);
 	result_u64(r, "iommu", NULL, "page_walks", s->page_walks);
+	result_u64(r, "iommu", NULL, "walk_reads", s->walk_reads);
 	result_u64(r, "iommu", NULL, "iommu_faults", s->faults);
+	result_u64(r, "iommu", NULL, "fault_records", s->faults - s->faults_lost);
+	result_u64(r, "iommu", NULL, "fault_records_lost", s->faults_lost);
+	result_u64(r, "iommu", NULL, "table_pages", s->table_pages_max);
+	result_u64(r, "iommu", NULL, "maps_failed", s->maps_failed);
 	result_u64(r, "iommu", NULL, "invalidations", s->invalidations);
 	result_u64(r, "iommu", NULL, "hazards.dma_after_unmap", s->stale_use.count);
 	result_mean_ps(r, "iommu", NULL, "stale_window_ns.mean", s->window.sum, s->window.count);
@@ -655,6 +661,7 @@ static const struct metric_decl metrics[] = {
 	{"header_copies", "copies", G, .help = "of headers alone, under header split"},
 	{"header_only", "packets", G,
 	 .help = "frames without payload, under header split; outside copies_per_packet"},
+	{"csum_bytes", "bytes", G, .help = "that CPUs, guest's and host's, summed for checksums"},
 	{"fallbacks", "packets", G, .help = "frames copied for another reason than their policy"},
 	{"fallbacks.*", "packets", G, .help = "by reason", .words = ledger_reason_names + 1},
 	{"hazards.*", "", G, .help = "what a guest did wrong, by kind",
@@ -725,7 +732,13 @@ static const struct metric_decl metrics[] = {
 	{"iotlb_hits", "translations", OBJ_IOMMU, .help = "answered by the IOTLB"},
 	{"iotlb_misses", "translations", OBJ_IOMMU, .help = "not answered by the IOTLB"},
 	{"page_walks", "walks", OBJ_IOMMU, .help = "of its tables"},
+	{"walk_reads", "entries", OBJ_IOMMU, .help = "of its tables that walks read from memory"},
 	{"iommu_faults", "faults", OBJ_IOMMU, .help = "accesses refused"},
+	{"fault_records", "records", OBJ_IOMMU,
+	 .help = "of refused accesses: the first ones of the run, nobody takes them"},
+	{"fault_records_lost", "faults", OBJ_IOMMU, .help = "for which no record was free"},
+	{"table_pages", "pages", OBJ_IOMMU, .help = "that its tables took at most"},
+	{"maps_failed", "mappings", OBJ_IOMMU, .help = "refused for want of a table page"},
 	{"invalidations", "commands", OBJ_IOMMU, .help = "of the IOTLB"},
 	{"hazards.dma_after_unmap", "translations", OBJ_IOMMU,
 	 .help = "deferred: through mappings already gone"},

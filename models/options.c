@@ -194,6 +194,9 @@ static const struct key_decl host_keys[] = {
 	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
 	{"memory", KEY_BYTES, .def = "0", .max = 1ull << 44,
 	 .help = "machine memory; 0: enough for the guests"},
+	{"switch_table", KEY_CHOICE, .def = "static", .choices = "static|learned",
+	 .help = "local switch: knows the guests' addresses from the start, or each once it has "
+		 "sent something"},
 	{"vmm_queue", KEY_STRING, .def = "1024", .check = check_power, .plain = KEY_COUNT,
 	 .help = "frames between host kernel and device emulator, a power of two"},
 	{0},
@@ -206,6 +209,13 @@ static const struct key_decl iommu_keys[] = {
 	 .help = "translations cached; 64 inferred for Broadwell (SIGCOMM 2018)"},
 	{"iotlb_ways", KEY_COUNT, .def = "4", .min = 1, .max = 65536,
 	 .help = "associativity; entries / ways must be a power of two"},
+	{"iotlb_replacement", KEY_CHOICE, .def = "lru", .choices = "lru|fifo|random",
+	 .help = "which translation of a full set goes; random: a stream of the seed's own"},
+	{"walk_cache", KEY_COUNT, .def = "0", .max = 65536,
+	 .help = "entries of each upper-level cache, which shorten walks; 0: none"},
+	{"max_table_pages", KEY_COUNT, .def = "0", .max = 1u << 30,
+	 .help = "pages that its tables may take (strict, deferred); full, a buffer is not mapped "
+		 "and its frame copied (map_failed); 0: any"},
 	{"page_size", KEY_CHOICE, .def = "4KiB", .choices = "4KiB|2MiB|1GiB",
 	 .help = "largest page of its tables"},
 	{"flush_batch", KEY_COUNT, .def = "256", .min = 1, .max = 65536,
@@ -283,6 +293,8 @@ static const struct key_decl guest_keys[] = {
 	 .help = "on: longest that a packet waits for that; 10 take 10ms at the default rate"},
 	{"irq_mask", KEY_TIME, .def = "0", .max = SIM_S,
 	 .help = "how long it masks its receive interrupt after taking one; one that comes pends"},
+	{"tx_csum", KEY_CHOICE, .def = "given", .choices = "given|offload|software",
+	 .help = "TCP and UDP checksums: as the process made them, left to the device, computed"},
 	{"tx_interrupt", KEY_CHOICE, .def = "full", .choices = "full|sent",
 	 .help = "when it hears of sent frames: if it waits for room, or (as Linux does) when all "
 		 "that it has out are sent"},

@@ -29,3 +29,6 @@ heading "More guests at the same total rate, by CPU time"
 
 heading "Whole receive path, process delivery: peak memory by packets, then M packets/s of CPU time"
 "$B/tests/bench_path"
+
+heading "IOMMU: ns of CPU time a translation, by shape of the IOTLB"
+"$B/tests/bench_iommu"

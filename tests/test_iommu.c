@@ -179,6 +179,7 @@ static void faults_beyond_the_record_ring_are_counted_and_flagged(void **state)
 	}
 	assert_false(iommu_fault_take(w.io, &f));
 	assert_int_equal(iommu_stats(w.io)->faults, IOMMU_FAULTS + 1);
+	assert_int_equal(iommu_stats(w.io)->faults_lost, 1);
 	world_free(&w);
 }
 
@@ -423,6 +424,30 @@ static void failed_maps_and_unmaps_change_nothing(void **state)
 	world_free(&w);
 }
 
+static void tables_have_a_bound_and_an_unmap_makes_room(void **state)
+{
+	struct world w =
+		world_new((struct iommu_config){.mode = IOMMU_STRICT, .max_table_pages = 5});
+	const struct iommu_stats *s = iommu_stats(w.io);
+	struct iommu_hit hit;
+
+	(void)state;
+	map_pages(&w, 0, 2); /* the root and three below it */
+	assert_int_equal(s->table_pages, 4);
+	map_pages(&w, PT_2M, 1); /* one more leaf table */
+	assert_int_equal(iommu_map(w.io, w.d, (iova_t){2 * PT_2M}, (hpa_t){0x9000}, 4096, RW),
+			 IOMMU_NO_MEMORY);
+	assert_int_equal(iommu_peek(w.io, w.d, (iova_t){2 * PT_2M}, RW, &hit), IOMMU_NOT_PRESENT);
+	assert_int_equal(s->maps_failed, 1);
+	assert_int_equal(s->table_pages, 5);
+	iommu_unmap(w.io, w.d, (iova_t){PT_2M}, 4096, 0);
+	assert_int_equal(s->table_pages, 4);
+	map_pages(&w, 2 * PT_2M, 1);
+	assert_int_equal(s->table_pages_max, 5);
+	assert_null(iommu_domain_new(w.io)); /* not even a root */
+	world_free(&w);
+}
+
 static void impossible_cache_shapes_are_refused(void **state)
 {
 	struct mem *m = mem_new(MIB, true, 1);
@@ -451,6 +476,7 @@ int main(void)
 		cmocka_unit_test(reusing_an_address_before_the_flush_reaches_the_old_page),
 		cmocka_unit_test(a_full_batch_flushes_by_itself),
 		cmocka_unit_test(failed_maps_and_unmaps_change_nothing),
+		cmocka_unit_test(tables_have_a_bound_and_an_unmap_makes_room),
 		cmocka_unit_test(impossible_cache_shapes_are_refused),
 	};
 

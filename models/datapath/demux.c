@@ -42,8 +42,11 @@ static void demux_one(struct demux *d, const struct plat_rx *rx)
 	while (f) {
 		peer = f->peer;
 		f->peer = NULL;
-		demux_give(d, (struct pktq_entry){
-				      .frame = f, .pool = &d->pool, .buf = buf, .reason = reason});
+		demux_give(d, (struct pktq_entry){.frame = f,
+						  .pool = &d->pool,
+						  .buf = buf,
+						  .reason = reason,
+						  .csum = d->csum});
 		f = peer;
 	}
 	if (!d->pool.lent[buf])
@@ -96,6 +99,7 @@ void demux_burst(struct demux *d)
 		plat_dev_rx_irq(d->pl, d->port, false);
 	if (d->pool.top < d->pool.n / 2)
 		reclaim(d);
+	d->csum = dpath_rx_csum(d->pl, d->port);
 	n = plat_dev_reap_rx(d->pl, d->port, rx, DPATH_BURST);
 	for (unsigned i = 0; i < n; i++)
 		demux_one(d, &rx[i]);

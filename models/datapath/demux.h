@@ -35,6 +35,7 @@ struct demux {
 	struct frame **frame; /* of this burst, to be stamped */
 	unsigned frames, max_frames, work;
 	bool poll, starved;
+	struct csum csum;   /* what the device says of this burst's frames */
 	struct lswitch *sw; /* between guests; NULL: there is none */
 };
 

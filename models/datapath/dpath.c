@@ -57,6 +57,14 @@ static void notify_rx(struct dpath *dp, const struct dpath_burst *b, struct plat
 /* ---- receive ----------------------------------------------------------------------------------
  */
 
+bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry *e)
+{
+	if (!dp->mac || !e->local || e->reason != REASON_MULTICAST || lswitch_is_for(e, dp->mac))
+		return false;
+	plat_drop(pl, e->frame, DROP_OTHER_HOST);
+	return true;
+}
+
 /* Frames that came in by a shared device queue or from other guests, with one copy each. */
 static void rx_shared(struct dpath *dp)
 {
@@ -66,10 +74,12 @@ static void rx_shared(struct dpath *dp)
 
 	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
 		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
-		dpath_to_guest(dp, dp->rx_pl, b, e->frame,
-			       e->local ? e->site : SITE_HYPERVISOR_TO_GUEST,
-			       falls ? e->reason : REASON_POLICY, hbuf_pieces(e->pool, e->buf));
 		b->work++;
+		if (dpath_other_host(dp, dp->rx_pl, e))
+			continue;
+		dpath_to_guest(
+			dp, dp->rx_pl, b, e->frame, e->local ? e->site : SITE_HYPERVISOR_TO_GUEST,
+			falls ? e->reason : REASON_POLICY, e->csum, hbuf_pieces(e->pool, e->buf));
 	}
 }
 
@@ -89,6 +99,7 @@ void dpath_rx_burst(struct dpath *dp)
 		plat_dev_rx_irq(dp->rx_pl, dp->port, false);
 	if (dp->rx_policy->vmm_rx)
 		pktq_reclaim(&dp->to_vmm);
+	dp->rx_csum = dpath_rx_csum(dp->rx_pl, dp->port);
 	unsigned n = plat_dev_reap_rx(dp->rx_pl, dp->port, rx, DPATH_BURST - b->work);
 	b->work += n;
 	if (n)
@@ -151,9 +162,12 @@ void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason)
 	}
 }
 
-void dpath_write_header(const struct piece *at, uint16_t num_buffers)
+void dpath_write_header(const struct piece *at, uint16_t num_buffers, struct csum csum)
 {
-	struct virtq_net_hdr h = {.num_buffers = num_buffers};
+	struct virtq_net_hdr h = {.flags = csum.flags,
+				  .csum_start = csum.start,
+				  .csum_offset = csum.offset,
+				  .num_buffers = num_buffers};
 
 	dpath_put_header(at, &h);
 }
@@ -249,7 +263,8 @@ static unsigned take_chains(struct dpath *dp, struct plat *pl, uint32_t need, ui
 }
 
 void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
-		    enum copy_site site, enum copy_reason reason, const struct piece *src)
+		    enum copy_site site, enum copy_reason reason, struct csum csum,
+		    const struct piece *src)
 {
 	struct virtq_seg seg[DPATH_SEGS];
 	struct piece piece[DPATH_PIECES], header[VIRTQ_NET_HDR_BYTES];
@@ -259,7 +274,7 @@ void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, st
 	unsigned nseg, n;
 
 	if (dp->place) {
-		place_to_guest(dp, pl, b, f, site, reason, src);
+		place_to_guest(dp, pl, b, f, site, reason, csum, src);
 		return;
 	}
 	n = take_chains(dp, pl, need, head, bytes, seg, &nseg, &why);
@@ -273,7 +288,7 @@ void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, st
 		plat_drop(pl, f, DROP_GUEST_QUEUE_STOPPED);
 		return;
 	}
-	dpath_write_header(header, (uint16_t)n);
+	dpath_write_header(header, (uint16_t)n, csum);
 	pieces_copy(pl, f, site, reason, piece, src, f->len);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t part = need < bytes[i] ? need : bytes[i];
@@ -348,6 +363,8 @@ static bool tx_one(struct dpath *dp, struct virtq_chain *c)
 		dpath_tx_refuse(dp, c, DROP_OVERSIZE);
 		return true;
 	}
+	if (__builtin_expect(dp->csum, 0) && !dpath_tx_header(dp, c))
+		return true;
 	plat_stamp(pl, c->frame, dp->tx_policy->tx_in_vmm ? STAGE_VMM_WAIT : STAGE_HOST_WAIT);
 	return dp->out ? outbox_tx(dp, c) : dp->tx_policy->tx(dp, c);
 }
@@ -438,9 +455,11 @@ void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf)
 	unsigned n = hbuf_segs(&dp->tx_pool, buf, dpath_tx_len(c), seg);
 
 	dp->tx_pool.lent[buf] = 1;
+	if (__builtin_expect(dp->tx_csum.flags & CSUM_NEEDED, 0))
+		dpath_tx_fill(dp, c->frame, hbuf_pieces(&dp->tx_pool, buf), dpath_tx_len(c));
 	if (dp->out && dp->out->flood)
 		outbox_flood(dp, c->frame, buf);
-	plat_dev_send(dp->tx_pl, dp->port, DPATH_HBUF | buf, c->frame, seg, n);
+	dpath_tx_send(dp, DPATH_HBUF | buf, c->frame, seg, n);
 	dpath_tx_return(dp, c->head);
 	dpath_handed_on(&dp->txb, c->frame);
 }

@@ -20,6 +20,7 @@
 #ifndef DATAPATH_DPATH_H
 #define DATAPATH_DPATH_H
 
+#include "csum.h"
 #include "hbuf.h"
 #include "pktq.h"
 #include "virtq_dev.h"
@@ -62,12 +63,14 @@ struct dpath {
 	struct place *place;                 /* header/data split; NULL: frames go whole */
 	bool poll; /* workers poll the device and the guest: neither is asked to notify */
 	bool mrg_rxbuf;
+	bool csum;          /* the guest may leave checksums to us: its headers are read */
 	uint32_t max_frame; /* longest that the device may deliver */
 
 	struct hbuf_pool rx_pool, tx_pool, vmm_pool;
 	enum copy_reason *rx_reason; /* by buffer of rx_pool: why it was posted */
 	struct pktq to_vmm;          /* from rx */
 	struct pktq *shared;         /* frames from a shared device queue; NULL if there is none */
+	const uint8_t *mac;          /* flooded frames to other addresses are dropped; NULL: none */
 	struct outbox *out;          /* frames to other guests; NULL: all go to the device */
 
 	struct dpath_rx_slot *rx_slot; /* posted guest buffers, by chain head */
@@ -81,6 +84,8 @@ struct dpath {
 	struct ztx ztx;
 
 	struct dpath_burst rxb, txb, vmmb;
+	struct csum rx_csum; /* what the device says of this burst's frames */
+	struct csum tx_csum; /* what the guest's header says of the frame that is being sent */
 
 	/* counters */
 	uint64_t interrupts, interrupts_suppressed; /* raised in the guest */
@@ -105,13 +110,18 @@ void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason);
 
 /*
  * Put one frame of f->len bytes at src[] into the guest's receive queue: over as many chains as it
- * takes with mrg_rxbuf, else into one. Drops the frame, with the reason, if it does not fit.
+ * takes with mrg_rxbuf, else into one. Its header says what `csum` does. Drops the frame, with the
+ * reason, if it does not fit.
  */
 void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
-		    enum copy_site site, enum copy_reason reason, const struct piece *src);
+		    enum copy_site site, enum copy_reason reason, struct csum csum,
+		    const struct piece *src);
+
+/* Is a lent frame not for this guest? Then it has been dropped. */
+bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry *e);
 
 /* The virtio-net header in front of a received frame. */
-void dpath_write_header(const struct piece *at, uint16_t num_buffers);
+void dpath_write_header(const struct piece *at, uint16_t num_buffers, struct csum csum);
 void dpath_put_header(const struct piece *at, const struct virtq_net_hdr *h);
 
 /*
@@ -135,6 +145,27 @@ bool dpath_tx_copied(struct dpath *dp, struct virtq_chain *c, enum copy_site sit
 void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf);
 /* tx_done() of policies that send hypervisor buffers only. */
 void dpath_tx_hbuf_done(struct dpath *dp, uint64_t cookie);
+
+/* What the port's device says of all that it receives. */
+static inline struct csum dpath_rx_csum(struct plat *pl, struct plat_port *port)
+{
+	bool valid = plat_dev_info(pl, port).caps & PLAT_CAP_RX_CSUM;
+	return (struct csum){.flags = valid ? CSUM_VALID : 0};
+}
+
+/* Reads what the guest asks for this chain into dp->tx_csum. False: it is refused, and gone. */
+bool dpath_tx_header(struct dpath *dp, struct virtq_chain *c);
+/* dp->tx_csum needs it: unless the device does, fills the checksum in, in our own buffer. */
+void dpath_tx_fill(struct dpath *dp, struct frame *f, const struct piece *piece, uint32_t len);
+
+/* Send a frame, with what dp->tx_csum asks of the device. */
+static inline void dpath_tx_send(struct dpath *dp, uint64_t cookie, struct frame *f,
+				 const struct plat_seg *seg, unsigned n)
+{
+	if (__builtin_expect(dp->tx_csum.flags & CSUM_NEEDED, 0))
+		plat_dev_csum(dp->tx_pl, dp->port, dp->tx_csum.start, dp->tx_csum.offset);
+	plat_dev_send(dp->tx_pl, dp->port, cookie, f, seg, n);
+}
 
 /* A transmit chain goes back to the guest with the next commit. */
 static inline void dpath_tx_return(struct dpath *dp, uint16_t head)

@@ -32,6 +32,7 @@ struct frame {
 	uint16_t traffic;      /* index of its source */
 	uint16_t wire_header;  /* bytes of headers that each slot repeats */
 	uint16_t wire_mss;     /* bytes behind them in all but the last slot */
+	uint16_t csum_at; /* a checksum that is filled in on the way: counts nowhere. 0: none is */
 	bool local;       /* from one guest to another: which of its receiver's books it is in */
 	bool overwritten; /* its sender wrote over it after handing it over: a hazard */
 	int16_t to;       /* receiving guest, -1 the wire, -2 every guest */

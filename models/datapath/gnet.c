@@ -101,12 +101,43 @@ unsigned gnet_rx_pieces(struct gnet *g, uint32_t buf, const struct virtq_seg **s
 			      DPATH_SEGS);
 }
 
+/* The pieces of a frame in the kernel's buffers, the device's header left out. */
+static void sock_pieces(struct gnet *g, const struct gnet_sock *s, struct piece *piece)
+{
+	uint32_t buf = s->first, left = s->len, skip = g->header;
+
+	for (uint32_t i = 0; i < s->buffers; i++, buf = g->rx_link[buf]) {
+		unsigned n = gnet_kernel_pieces(g->rx_pl, &g->rx_seg[buf * g->rx_per], g->rx_per,
+						skip, left, PLAT_READ, piece);
+		for (; n; n--, piece++)
+			left -= piece->len;
+		skip = 0;
+	}
+}
+
+static void give_all(struct gnet *g, uint32_t first, uint32_t buffers)
+{
+	for (; buffers--; first = g->rx_link[first])
+		gnet_rx_give(g, first);
+}
+
+/* The kernel looks at the checksum itself. */
+static bool verified(struct gnet *g, const struct gnet_sock *s)
+{
+	struct piece piece[DPATH_PIECES];
+
+	if (g->process)
+		user_pieces(g->rx_pl, g->rx_gva[s->first], s->len, PLAT_READ, piece);
+	else
+		sock_pieces(g, s, piece);
+	return gnet_csum_ok(g, s->frame, piece, s->len);
+}
+
 static void socket_put(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers,
 		       uint32_t len)
 {
 	if (g->sock_tail - g->sock_head > g->sock_mask || g->sock_buffers + buffers > g->sock_max) {
-		for (; buffers--; first = g->rx_link[first])
-			gnet_rx_give(g, first);
+		give_all(g, first, buffers);
 		plat_drop(g->rx_pl, f, DROP_SOCKET_FULL);
 		return;
 	}
@@ -124,6 +155,15 @@ void gnet_rx_seen(struct gnet *g, struct frame *f)
 
 void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers, uint32_t len)
 {
+	if (__builtin_expect(g->verify, 0) && !g->rx_checked &&
+	    !verified(g, &(struct gnet_sock){f, first, buffers, len})) {
+		if (g->process)
+			gnet_rx_give(g, first);
+		else
+			give_all(g, first, buffers);
+		plat_drop(g->rx_pl, f, DROP_BAD_CHECKSUM);
+		return;
+	}
 	if (!g->process) {
 		socket_put(g, f, first, buffers, len);
 		return;
@@ -157,20 +197,6 @@ bool gnet_rx_commit(struct gnet *g)
 	return b->work == DPATH_BURST || g->driver->rx_sleep(g);
 }
 
-/* The pieces of a frame on the socket, the device's header left out. */
-static void sock_pieces(struct gnet *g, const struct gnet_sock *s, struct piece *piece)
-{
-	uint32_t buf = s->first, left = s->len, skip = g->header;
-
-	for (uint32_t i = 0; i < s->buffers; i++, buf = g->rx_link[buf]) {
-		unsigned n = gnet_kernel_pieces(g->rx_pl, &g->rx_seg[buf * g->rx_per], g->rx_per,
-						skip, left, PLAT_READ, piece);
-		for (; n; n--, piece++)
-			left -= piece->len;
-		skip = 0;
-	}
-}
-
 void gnet_read_burst(struct gnet *g)
 {
 	struct dpath_burst *b = &g->readb;
@@ -189,8 +215,7 @@ void gnet_read_burst(struct gnet *g)
 		plat_stamp(pl, s.frame, STAGE_PROCESS);
 		look(g, s.frame, g->read_gva, s.len);
 		g->sock_buffers -= s.buffers;
-		for (uint32_t i = s.buffers, buf = s.first; i--; buf = g->rx_link[buf])
-			gnet_rx_give(g, buf);
+		give_all(g, s.first, s.buffers);
 		plat_deliver(pl, s.frame);
 	}
 }
@@ -251,6 +276,25 @@ static unsigned write_out(struct gnet *g, struct frame *f, const struct virtq_se
 	return n;
 }
 
+/* The kernel's part in the checksum, in the buffer that is about to be posted. */
+static void put_csum(struct gnet *g, struct frame *f, uint32_t slot)
+{
+	struct piece piece[DPATH_PIECES];
+	uint16_t value;
+
+	if (!gnet_csum_send(g, f, &value))
+		return;
+	if (g->split && g->split->tx_header[slot])
+		gnet_kernel_pieces(g->tx_pl, &g->tx_seg[slot], 1, g->header,
+				   g->split->tx_header[slot], PLAT_WRITE, piece);
+	else if (g->process)
+		user_pieces(g->tx_pl, g->tx_gva[slot], f->len, PLAT_WRITE, piece);
+	else
+		gnet_kernel_pieces(g->tx_pl, &g->tx_seg[slot * g->tx_per], g->tx_per, g->header,
+				   f->len, PLAT_WRITE, piece);
+	csum_store(piece, f->csum_at, value);
+}
+
 bool gnet_send(struct gnet *g, struct frame *f)
 {
 	struct virtq_seg seg[DPATH_SEGS];
@@ -270,6 +314,8 @@ bool gnet_send(struct gnet *g, struct frame *f)
 	} else {
 		n = write_out(g, f, kernel, seg);
 	}
+	if (__builtin_expect(g->tx_csum != GNET_CSUM_GIVEN, 0))
+		put_csum(g, f, slot);
 	if (!g->driver->send(g, seg, n, slot, f))
 		return false;
 	g->tx_top--;

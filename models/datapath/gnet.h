@@ -26,6 +26,7 @@
 #ifndef DATAPATH_GNET_H
 #define DATAPATH_GNET_H
 
+#include "csum.h"
 #include "dpath.h"
 #include "endpoint.h"
 
@@ -38,6 +39,13 @@ struct gnet_sock {
 
 struct gnet;
 struct gnet_split;
+
+/* The kernel's part in TCP and UDP checksums of what is sent. */
+enum gnet_tx_csum {
+	GNET_CSUM_GIVEN,   /* none: frames leave as the process made them */
+	GNET_CSUM_OFFLOAD, /* it leaves them blank, and the driver says so to the device */
+	GNET_CSUM_SOFTWARE /* it computes them */
+};
 
 /* What a driver does. Nothing that it writes is seen by its device before a publish. */
 struct gnet_driver {
@@ -105,6 +113,11 @@ struct gnet {
 	struct dpath_burst rxb, readb, txb;
 	bool read_asleep;
 
+	enum gnet_tx_csum tx_csum;
+	struct csum csum; /* of the frame that is being sent: what is left to the device */
+	bool verify;      /* of received frames, unless the device has ... */
+	bool rx_checked;  /* ... which the driver says before gnet_rx_frame() */
+
 	uint64_t bad_length; /* receive buffers that came back without a frame */
 };
 
@@ -170,5 +183,15 @@ static inline void gnet_tx_done(struct gnet *g, uint32_t slot)
 	g->tx_free[g->tx_top++] = slot;
 	g->tx_out[slot] = false;
 }
+
+/* ---- gnet_csum.c ---------------------------------------------------------------------------- */
+
+/*
+ * The frame (f->bytes) is about to be sent: *value is for its checksum field, at f->csum_at, and
+ * g->csum what is left to the device. False: the frame stays as it is.
+ */
+bool gnet_csum_send(struct gnet *g, struct frame *f, uint16_t *value);
+/* Looks at a received frame's checksum: false if it is wrong. */
+bool gnet_csum_ok(struct gnet *g, struct frame *f, const struct piece *piece, uint32_t len);
 
 #endif

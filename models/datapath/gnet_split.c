@@ -32,6 +32,7 @@ struct received {
 	uint32_t kernel, buf;       /* numbers; the latter NONE if there is none */
 	uint32_t in_kernel, header; /* bytes of the frame there, and of them its header */
 	uint32_t placed;            /* bytes of payload in the process buffer */
+	bool checked;               /* the device has looked at its checksum, or it needs none */
 };
 #define NONE UINT32_MAX
 
@@ -62,6 +63,7 @@ static bool understand(struct gnet *g, uint32_t kernel, uint32_t len, struct rec
 			return false;
 		r->buf = (uint32_t)buf;
 	}
+	r->checked = h.flags & (VIRTQ_NET_F_NEEDS_CSUM | VIRTQ_NET_F_DATA_VALID);
 	r->in_kernel = len - VIRTQ_NET_HDR_BYTES;
 	r->header = h.flags & VIRTQ_NET_F_SPLIT ? h.hdr_len : 0;
 	return r->header <= r->in_kernel && r->in_kernel + r->placed <= g->max_frame;
@@ -94,6 +96,19 @@ static void look(struct gnet *g, const struct frame *f, const struct piece *head
 			 (uint32_t)(to - g->linear));
 }
 
+/* The kernel looks at the checksum itself, wherever the frame's parts are. */
+static bool verified(struct gnet *g, struct frame *f, const struct received *r,
+		     const struct piece *kernel, const struct piece *payload)
+{
+	struct piece all[3 * DPATH_PIECES];
+	uint32_t left = r->in_kernel - r->header;
+	unsigned n = pieces_skip(all, kernel, 0, r->header);
+
+	n += pieces_skip(all + n, payload, 0, r->placed);
+	pieces_skip(all + n, kernel, r->header, left);
+	return gnet_csum_ok(g, f, all, r->in_kernel + r->placed);
+}
+
 static void frame_in(struct gnet *g, struct frame *f, const struct received *r)
 {
 	struct piece kernel[DPATH_PIECES], payload[DPATH_PIECES], to[DPATH_PIECES],
@@ -106,10 +121,14 @@ static void frame_in(struct gnet *g, struct frame *f, const struct received *r)
 	plat_charge(pl, PLAT_W_GUEST_RX, 1);
 	if (r->buf != NONE)
 		plat_charge(pl, PLAT_W_GUEST_POST, 1);
-	plat_stamp(pl, f, STAGE_GUEST_KERNEL);
 	gnet_kernel_pieces(pl, &g->rx_seg[r->kernel * g->rx_per], g->rx_per, VIRTQ_NET_HDR_BYTES,
 			   r->in_kernel, PLAT_READ, kernel);
 	n = payload_at(g, r, payload);
+	if (__builtin_expect(g->verify, 0) && !r->checked && !verified(g, f, r, kernel, payload)) {
+		plat_drop(pl, f, DROP_BAD_CHECKSUM);
+		return;
+	}
+	plat_stamp(pl, f, STAGE_GUEST_KERNEL);
 	if (left) {
 		plat_charge(pl, PLAT_W_SYSCALL, 1);
 		pieces_skip(to, payload, r->placed, left);

@@ -21,16 +21,20 @@ void gnet_virtio_rx_refill(struct gnet *g)
 	}
 }
 
-/* How many buffers the header in front of a frame says that it fills. */
-static uint32_t merged(struct gnet *g, const struct gnet_virtio *v, uint32_t buf)
+/*
+ * What the header in front of a frame says: how many buffers it fills, and whether its checksum has
+ * been looked at or is not needed.
+ */
+static uint32_t read_header(struct gnet *g, const struct gnet_virtio *v, uint32_t buf)
 {
 	uint32_t len = VIRTQ_NET_HDR_BYTES;
 	const struct virtq_net_hdr *h;
 
-	if (!v->mrg_rxbuf)
+	if (!v->mrg_rxbuf && !g->verify)
 		return 1;
 	h = plat_map(g->rx_pl, g->rx_seg[buf * g->rx_per].addr, &len, PLAT_READ);
-	return h->num_buffers;
+	g->rx_checked = h->flags & (VIRTQ_NET_F_NEEDS_CSUM | VIRTQ_NET_F_DATA_VALID);
+	return v->mrg_rxbuf ? h->num_buffers : 1;
 }
 
 /* One frame: its first buffer is `buf`; takes the others. */
@@ -42,7 +46,7 @@ static void rx_frame(struct gnet *g, struct gnet_virtio *v, struct frame *f, uin
 
 	len -= VIRTQ_NET_HDR_BYTES;
 	gnet_rx_seen(g, f);
-	buffers = merged(g, v, buf);
+	buffers = read_header(g, v, buf);
 	for (uint32_t i = 1; i < buffers; i++) {
 		if (!virtq_drv_get(&v->rxq, g->rx_pl, &next, &part, NULL))
 			break;
@@ -112,10 +116,23 @@ bool gnet_virtio_tx_room(const struct gnet *g)
 	return virtq_drv_room(&v->txq) >= v->tx_need;
 }
 
+/* What is left to the device; the header never crosses a page. */
+static void put_header(struct gnet *g, gpa_t at)
+{
+	struct virtq_net_hdr h = {
+		.flags = g->csum.flags, .csum_start = g->csum.start, .csum_offset = g->csum.offset};
+	uint32_t len = sizeof(h);
+
+	__builtin_memcpy(plat_map(g->tx_pl, at, &len, PLAT_WRITE), &h, sizeof(h));
+}
+
 bool gnet_virtio_send(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
 		      struct frame *f)
 {
 	struct gnet_virtio *v = g->below;
+
+	if (__builtin_expect(v->csum, 0))
+		put_header(g, seg[0].addr);
 	return virtq_drv_add(&v->txq, g->tx_pl, seg, n, 0, slot, f);
 }
 

@@ -16,6 +16,7 @@ struct gnet_virtio {
 	struct virtq_drv rxq, txq;
 	struct plat_line *rx_kick, *tx_kick; /* to the host */
 	bool mrg_rxbuf;
+	bool csum;                 /* VIRTIO_NET_F_CSUM: the header of a sent frame has a meaning */
 	uint32_t rx_need, tx_need; /* descriptors that a posted buffer, a frame, takes at most */
 	struct txbatch *tx_batch;  /* puts requests to send off; NULL: none is */
 };

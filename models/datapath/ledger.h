@@ -51,6 +51,7 @@ enum copy_site {
 	X(TOO_SMALL, too_small)         /* shorter than what is worth zero copy */                 \
 	X(IN_FLIGHT_CAP, in_flight_cap) /* the guest has enough with the device */                 \
 	X(BACKING_OFF, backing_off)     /* too many recent zero-copy sends failed */               \
+	X(NO_CHECKSUM, no_checksum)     /* the device cannot fill in what the guest left blank */  \
 	X(NOT_SPLIT, not_split) /* under header split: neither TCP nor UDP, or a fragment */       \
 	X(NO_FLOW, no_flow)     /* its flow is not known to be a process's */                      \
 	X(FLOW_TABLE_FULL, flow_table_full)     /* and cannot become known */                      \
@@ -80,7 +81,15 @@ enum copy_reason {
 	X(SEND_FULL, send_full)                       /* when_full = drop and no room to send */   \
 	X(LOCAL_QUEUE_FULL, local_queue_full)         /* from the local switch to the guest */     \
 	X(TO_SELF, to_self)                           /* its destination is its sender */          \
-	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */
+	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */          \
+	X(LEARNED, learned)           /* recorded for everybody, whose receiver is known by now */ \
+	X(OTHER_HOST, other_host)     /* went to everybody, and is not for this guest */           \
+	X(BAD_OFFLOAD, bad_offload)   /* a checksum asked for that is not inside the frame */      \
+	X(BAD_CHECKSUM, bad_checksum) /* the guest's kernel found it wrong */                      \
+	X(SPOOFED, spoofed)           /* its source is not its sender's address */                 \
+	X(NO_PEER_BUFFER, no_peer_buffer) /* mediated: the receiving function has no buffer */     \
+	X(GUEST_GONE, guest_gone)         /* its sender's or receiver's guest was destroyed */     \
+	X(BAD_DESCRIPTOR, bad_descriptor) /* its driver's descriptors make no sense */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,
@@ -140,6 +149,7 @@ struct ledger {
 	uint64_t wasted_copies, wasted_copy_bytes; /* of dropped frames */
 	uint64_t header_copies; /* under header split: of headers alone, once a frame and site */
 	uint64_t header_only;   /* delivered frames without payload, under header split */
+	uint64_t csum_bytes;    /* that a CPU has summed, of any frame */
 	uint64_t fallbacks[REASON_N]; /* frames, by reason; REASON_POLICY stays 0 */
 	/* data moved by devices (descriptors are counted apart, by the NIC) */
 	uint64_t dma_transfers, dma_segments, dma_bytes;

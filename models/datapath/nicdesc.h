@@ -63,9 +63,17 @@ struct nic_tx_desc {
 };
 #define NIC_TX_LEN(cmd) ((cmd)&0xffffu)
 #define NIC_TX_EOP      (1u << 24)
-#define NIC_TX_RS       (1u << 27)
-#define NIC_TX_DD       (1u << 0)
-#define NIC_TX_ERROR    (1u << 31) /* not on the 82599: beside DD, sending it failed */
+/*
+ * In a frame's first descriptor: fill in a checksum (csum.h) from start on, offset behind it. The
+ * 82599 is told by a context descriptor; here olinfo_status carries it between the status bits.
+ */
+#define NIC_TX_CSUM                (1u << 25)
+#define NIC_TX_CSUM_AT(start, off) ((uint32_t)(start) << 1 | (uint32_t)(off) << 16)
+#define NIC_TX_CSUM_START(olinfo)  ((uint16_t)((olinfo) >> 1 & 0x7fff))
+#define NIC_TX_CSUM_OFFSET(olinfo) ((uint16_t)((olinfo) >> 16 & 0x3fff))
+#define NIC_TX_RS                  (1u << 27)
+#define NIC_TX_DD                  (1u << 0)
+#define NIC_TX_ERROR               (1u << 31) /* not on the 82599: beside DD, sending it failed */
 
 static_assert(sizeof(struct nic_rx_read) == NIC_DESC_BYTES, "82599 7.1.6.1");
 static_assert(sizeof(struct nic_rx_done) == NIC_DESC_BYTES, "82599 7.1.6.2");

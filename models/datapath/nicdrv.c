@@ -101,6 +101,12 @@ void nicdrv_send(struct nicdrv *d, struct plat *pl, uint64_t cookie, struct fram
 					  .cmd_type_len = seg[i].len |
 							  (i + 1 < n ? 0 : NIC_TX_EOP | NIC_TX_RS)};
 	}
+	if (__builtin_expect(d->has_csum, 0)) {
+		struct nic_tx_desc *first = nic_ring_desc(&h->ring, h->tail - n);
+		first->cmd_type_len |= NIC_TX_CSUM;
+		first->olinfo_status = d->csum;
+		d->has_csum = false;
+	}
 	plat_charge(pl, PLAT_W_DEV_TX, n);
 }
 

@@ -39,6 +39,8 @@ struct nicdrv_half {
 struct nicdrv {
 	struct nicdrv_half rx, tx;
 	struct nic_regs *regs;
+	uint32_t csum; /* of the frame that is sent next, as its descriptor has it */
+	bool has_csum;
 	bool any_order; /* sends may be done out of order: look behind one that is not */
 };
 
@@ -59,6 +61,12 @@ void nicdrv_post_rx_split(struct nicdrv *d, struct plat *pl, uint64_t cookie,
 unsigned nicdrv_reap_rx(struct nicdrv *d, struct plat *pl, struct plat_rx *rx, unsigned max);
 void nicdrv_send(struct nicdrv *d, struct plat *pl, uint64_t cookie, struct frame *frame,
 		 const struct plat_seg *seg, unsigned n);
+/* Of the frame that is sent next. */
+static inline void nicdrv_csum(struct nicdrv *d, uint16_t start, uint16_t offset)
+{
+	d->csum = NIC_TX_CSUM_AT(start, offset);
+	d->has_csum = true;
+}
 unsigned nicdrv_reap_tx(struct nicdrv *d, struct plat *pl, uint64_t *cookie, unsigned max);
 void nicdrv_flush_rx(struct nicdrv *d, struct plat *pl);
 void nicdrv_flush_tx(struct nicdrv *d, struct plat *pl);

@@ -28,9 +28,10 @@ static struct piece *slot_pieces(struct outbox *ob)
 }
 
 /* Hand the slot on top of the stack over, its pieces written. */
-static void lend(struct outbox *ob, struct frame *f, struct outbox_slot s, enum copy_site site,
+static void lend(struct dpath *dp, struct frame *f, struct outbox_slot s, enum copy_site site,
 		 enum copy_reason reason)
 {
+	struct outbox *ob = dp->out;
 	uint32_t slot = ob->free[--ob->top];
 
 	ob->slot[slot] = s;
@@ -40,7 +41,8 @@ static void lend(struct outbox *ob, struct frame *f, struct outbox_slot s, enum 
 					       .buf = slot,
 					       .reason = reason,
 					       .site = site,
-					       .local = true});
+					       .local = true,
+					       .csum = dp->tx_csum});
 	ob->frame[ob->frames++] = f;
 }
 
@@ -49,7 +51,7 @@ static void lend_hbuf(struct dpath *dp, struct frame *f, uint32_t buf, enum copy
 	const struct hbuf_pool *p = &dp->tx_pool;
 
 	__builtin_memcpy(slot_pieces(dp->out), hbuf_pieces(p, buf), p->per * sizeof(struct piece));
-	lend(dp->out, f, (struct outbox_slot){.buf = buf}, SITE_HYPERVISOR_TO_GUEST, reason);
+	lend(dp, f, (struct outbox_slot){.buf = buf}, SITE_HYPERVISOR_TO_GUEST, reason);
 }
 
 void outbox_flood(struct dpath *dp, struct frame *f, uint32_t buf)
@@ -109,7 +111,7 @@ static bool unicast(struct dpath *dp, struct virtq_chain *c, unsigned copies)
 		why = REASON_TOO_MANY_SEGMENTS;
 	if (copies < 2 && why == REASON_POLICY) {
 		__builtin_memcpy(slot_pieces(ob), piece, n * sizeof(*piece));
-		lend(ob, c->frame, (struct outbox_slot){.buf = HBUF_NONE, .head = c->head},
+		lend(dp, c->frame, (struct outbox_slot){.buf = HBUF_NONE, .head = c->head},
 		     SITE_GUEST_TO_GUEST, copies ? REASON_POLICY : REASON_LOCAL);
 		return true;
 	}
@@ -120,6 +122,31 @@ static bool unicast(struct dpath *dp, struct virtq_chain *c, unsigned copies)
 	lend_hbuf(dp, c->frame, buf, why);
 	dpath_tx_return(dp, c->head);
 	return true;
+}
+
+/*
+ * The frame was recorded for everybody, and its receiver has been learned since: the records of the
+ * others end here.
+ */
+static struct frame *learned(struct dpath *dp, struct frame *f, int to)
+{
+	struct frame *mine = f, *next;
+
+	for (struct frame *p = f->peer; p; p = p->peer)
+		if (p->to == to)
+			mine = p;
+	if (mine != f) {
+		mine->last = f->last;
+		mine->overwritten = f->overwritten;
+		__builtin_memcpy(mine->stage_ps, f->stage_ps, sizeof(f->stage_ps));
+	}
+	for (; f; f = next) {
+		next = f->peer;
+		f->peer = NULL;
+		if (f != mine)
+			plat_drop(dp->tx_pl, f, DROP_LEARNED);
+	}
+	return mine;
 }
 
 bool outbox_tx(struct dpath *dp, struct virtq_chain *c)
@@ -135,6 +162,7 @@ bool outbox_tx(struct dpath *dp, struct virtq_chain *c)
 		return true;
 	}
 	to = lswitch_lookup(ob->sw, head, n);
+	ob->sent = true;
 	if (to == LSWITCH_WIRE || (to == LSWITCH_ALL && !c->frame->peer))
 		return dp->tx_policy->tx(dp, c);
 	if (to == ob->self) {
@@ -146,6 +174,8 @@ bool outbox_tx(struct dpath *dp, struct virtq_chain *c)
 		return false;
 	if (to == LSWITCH_ALL)
 		return flood(dp, c);
+	if (__builtin_expect(c->frame->peer != NULL, 0))
+		c->frame = learned(dp, c->frame, to);
 	c->frame->to = (int16_t)to;
 	return unicast(dp, c, copies > ob->sw->copies[to] ? copies : ob->sw->copies[to]);
 }
@@ -178,6 +208,8 @@ void outbox_commit(struct outbox *ob, struct plat *pl, enum frame_stage stage)
 	for (unsigned i = 0; i < ob->frames; i++)
 		plat_stamp(pl, ob->frame[i], stage);
 	ob->frames = 0;
+	if (ob->sw->seen && ob->sent && !ob->sw->seen[ob->self])
+		plat_publish_idx(&ob->sw->seen[ob->self], 1);
 	pktq_consumed(&ob->back, pl);
 	if (pktq_publish(&ob->out, pl))
 		plat_kick(pl, ob->line, 0);

@@ -12,6 +12,7 @@
 #ifndef DATAPATH_PKTQ_H
 #define DATAPATH_PKTQ_H
 
+#include "csum.h"
 #include "hbuf.h"
 
 struct pktq_entry {
@@ -21,6 +22,7 @@ struct pktq_entry {
 	enum copy_reason reason; /* of a copy that the consumer would not make otherwise */
 	enum copy_site site;     /* of a local frame's copy by the consumer */
 	bool local;              /* from another guest: one copy, whatever the consumer's policy */
+	struct csum csum;        /* what is said of it */
 };
 
 struct pktq {

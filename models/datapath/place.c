@@ -69,12 +69,14 @@ static void give_buffer(struct place *p, struct plat *pl, uint16_t head, uint32_
 }
 
 /* The virtio-net header of a frame whose own header has `header` bytes, 0 if it is not known. */
-static void put_header(const struct piece *at, uint32_t header, bool buffer)
+static void put_header(const struct piece *at, struct csum csum, uint32_t header, bool buffer)
 {
 	struct virtq_net_hdr h = {
-		.flags = (uint8_t)((header ? VIRTQ_NET_F_SPLIT : 0) |
+		.flags = (uint8_t)(csum.flags | (header ? VIRTQ_NET_F_SPLIT : 0) |
 				   (buffer ? VIRTQ_NET_F_BUFFER : 0)),
 		.hdr_len = (uint16_t)header,
+		.csum_start = csum.start,
+		.csum_offset = csum.offset,
 		.num_buffers = 1,
 	};
 
@@ -170,7 +172,8 @@ static void move(struct plat *pl, struct frame *f, const struct plan *plan, cons
 }
 
 void place_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
-		    enum copy_site site, enum copy_reason reason, const struct piece *src)
+		    enum copy_site site, enum copy_reason reason, struct csum csum,
+		    const struct piece *src)
 {
 	struct place *p = dp->place;
 	struct piece to[DPATH_PIECES];
@@ -193,7 +196,7 @@ void place_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, st
 	}
 	if (plan.to.room && plan.to.room < f->len - plan.header)
 		plan.why = REASON_SHORT_BUFFER;
-	put_header(k.header, plan.header, plan.to.head != PLACE_NONE);
+	put_header(k.header, csum, plan.header, plan.to.head != PLACE_NONE);
 	move(pl, f, &plan, &k, to, site, reason, src);
 	if (plan.why != REASON_POLICY)
 		frame_fell_back(f, plan.why);
@@ -224,8 +227,12 @@ static enum copy_reason map_buffer(struct dpath *dp, struct target *t, struct pl
 	return REASON_POLICY;
 }
 
-/* The kernel's chain in seg[], nin of them, and a process buffer if there is one. */
-static bool post_pair(struct dpath *dp, uint16_t head, const struct virtq_seg *in, unsigned nin)
+/*
+ * The kernel's chain in[], and a process buffer if there is one. NO_CHAIN: the guest's memory is
+ * not what it says.
+ */
+static enum zero_copy_post post_pair(struct dpath *dp, uint16_t head, const struct virtq_seg *in,
+				     unsigned nin)
 {
 	struct dpath_rx_slot *slot = &dp->rx_slot[head];
 	struct plat_seg *dma = &dp->rx_seg[head * dp->max_segs];
@@ -236,10 +243,12 @@ static bool post_pair(struct dpath *dp, uint16_t head, const struct virtq_seg *i
 	enum copy_reason why;
 
 	if (!dpath_pieces(&dp->rxq, pl, in, nin, 0, VIRTQ_NET_HDR_BYTES, PLAT_WRITE, slot->header))
-		return false;
+		return NO_CHAIN;
 	if (!zero_copy_map_rx(dp, in, nin, dma, &nheader)) {
+		if (zero_copy_in_memory(pl, in, nin))
+			return NOT_MAPPED;
 		virtq_dev_fail(&dp->rxq, VIRTQ_ERR_ADDR_RANGE);
-		return false;
+		return NO_CHAIN;
 	}
 	n = nheader;
 	why = take_buffer(p, pl, dp->max_frame, &t);
@@ -256,7 +265,7 @@ static bool post_pair(struct dpath *dp, uint16_t head, const struct virtq_seg *i
 	slot->nseg = (uint16_t)n;
 	plat_dev_post_rx_split(pl, dp->port, head, dma, nheader, n);
 	dp->rx_posted++;
-	return true;
+	return POSTED;
 }
 
 enum zero_copy_post place_post_one(struct dpath *dp)
@@ -264,6 +273,7 @@ enum zero_copy_post place_post_one(struct dpath *dp)
 	struct virtq_seg seg[DPATH_SEGS];
 	struct virtq_chain c;
 	struct plat *pl = dp->rx_pl;
+	enum zero_copy_post got;
 	unsigned bound;
 
 	if (zero_copy_reserved(dp))
@@ -279,10 +289,12 @@ enum zero_copy_post place_post_one(struct dpath *dp)
 		virtq_dev_unpop(&dp->rxq, 1);
 		return SHORT_CHAIN;
 	}
-	if (post_pair(dp, c.head, seg + c.nout, c.nin))
-		return POSTED;
-	virtq_dev_push(&dp->rxq, pl, c.head, 0, NULL);
-	return NO_CHAIN;
+	got = post_pair(dp, c.head, seg + c.nout, c.nin);
+	if (got == NO_CHAIN)
+		virtq_dev_push(&dp->rxq, pl, c.head, 0, NULL);
+	else if (got == NOT_MAPPED)
+		virtq_dev_unpop(&dp->rxq, 1);
+	return got;
 }
 
 /* Why a frame was not placed as a whole; REASON_POLICY: it was, or has nothing to place. */
@@ -306,7 +318,7 @@ void place_reaped(struct dpath *dp, struct dpath_rx_slot *slot, const struct pla
 	plat_dma_unmap(pl, dp->port, &dp->rx_seg[head * dp->max_segs], slot->nseg);
 	slot->nseg = 0;
 	dp->rx_posted--;
-	put_header(slot->header, f ? rx->header : 0, buf != PLACE_NONE);
+	put_header(slot->header, dp->rx_csum, f ? rx->header : 0, buf != PLACE_NONE);
 	if (f) {
 		enum copy_reason why = fell_back(p, head, rx);
 		f->header = rx->header;

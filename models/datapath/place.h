@@ -52,7 +52,8 @@ struct place {
 
 /* As dpath_to_guest(), which calls it if the guest has asked for header/data split. */
 void place_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
-		    enum copy_site site, enum copy_reason reason, const struct piece *src);
+		    enum copy_site site, enum copy_reason reason, struct csum csum,
+		    const struct piece *src);
 
 /* For zero-copy receive: give the device a kernel buffer and, if there is one, a process buffer. */
 enum zero_copy_post place_post_one(struct dpath *dp);

@@ -30,7 +30,8 @@ static void copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 		struct pktq_entry e = {.frame = rx[i].frame,
 				       .pool = &dp->rx_pool,
 				       .buf = (uint32_t)rx[i].cookie,
-				       .reason = REASON_POLICY};
+				       .reason = REASON_POLICY,
+				       .csum = dp->rx_csum};
 		if (e.frame) {
 			plat_stamp(pl, e.frame, STAGE_HOST_WAIT);
 			plat_charge(pl, PLAT_W_HOST_STACK, 1);
@@ -51,19 +52,20 @@ static unsigned copy_vmm_rx_from(struct dpath *dp, struct pktq *q, unsigned budg
 	struct pktq_entry *e;
 	unsigned n = 0;
 
-	while (n < budget && (e = pktq_take(q))) {
+	for (; n < budget && (e = pktq_take(q)); n++) {
 		plat_stamp(pl, e->frame, STAGE_VMM_WAIT);
+		if (dpath_other_host(dp, pl, e))
+			continue;
 		if (e->local) { /* its other copy was the sender's */
-			dpath_to_guest(dp, pl, &dp->vmmb, e->frame, e->site, REASON_POLICY,
+			dpath_to_guest(dp, pl, &dp->vmmb, e->frame, e->site, REASON_POLICY, e->csum,
 				       hbuf_pieces(e->pool, e->buf));
-			n++;
 			continue;
 		}
 		plat_charge(pl, PLAT_W_SYSCALL, 1);
 		pieces_copy(pl, e->frame, SITE_HYPERVISOR_TO_VMM, REASON_POLICY, mine,
 			    hbuf_pieces(e->pool, e->buf), e->frame->len);
-		dpath_to_guest(dp, pl, &dp->vmmb, e->frame, SITE_VMM_TO_GUEST, REASON_POLICY, mine);
-		n++;
+		dpath_to_guest(dp, pl, &dp->vmmb, e->frame, SITE_VMM_TO_GUEST, REASON_POLICY,
+			       e->csum, mine);
 	}
 	return n;
 }

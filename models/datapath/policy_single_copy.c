@@ -23,7 +23,7 @@ static void single_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned 
 		if (rx[i].frame) {
 			plat_stamp(dp->rx_pl, rx[i].frame, STAGE_HOST_WAIT);
 			dpath_to_guest(dp, dp->rx_pl, &dp->rxb, rx[i].frame,
-				       SITE_HYPERVISOR_TO_GUEST, dp->rx_reason[buf],
+				       SITE_HYPERVISOR_TO_GUEST, dp->rx_reason[buf], dp->rx_csum,
 				       hbuf_pieces(&dp->rx_pool, buf));
 		}
 		hbuf_put(&dp->rx_pool, buf);

@@ -15,8 +15,9 @@
  * (ztx.h: or when all before it have been read).
  *
  * Fallbacks, each counted under its reason, cost one copy through a hypervisor buffer:
- * no_capability, shared_queue, short_buffer (receive); no_capability, no_gather, too_many_segments,
- * map_failed, and too_small, in_flight_cap, backing_off if set (transmit).
+ * no_capability, shared_queue, short_buffer, map_failed (receive); no_capability, no_gather,
+ * too_many_segments, map_failed, no_checksum, and too_small, in_flight_cap, backing_off if set
+ * (transmit).
  *
  * Always holds: a chain with the device is mapped, and only then; every mapping ends when the
  * device is done with it.
@@ -73,6 +74,17 @@ bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin
 	return true;
 }
 
+bool zero_copy_in_memory(struct plat *pl, const struct virtq_seg *seg, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		for (uint32_t at = 0, part; at < seg[i].len; at += part) {
+			part = seg[i].len - at;
+			if (!plat_map(pl, (gpa_t){seg[i].addr.a + at}, &part, PLAT_WRITE))
+				return false;
+		}
+	return true;
+}
+
 /* Give the guest's next receive chain to the device. */
 static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 {
@@ -103,6 +115,10 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 			  slot->header))
 		goto refused;
 	if (!zero_copy_map_rx(dp, in, c.nin, dma, &n)) {
+		if (zero_copy_in_memory(pl, in, c.nin)) {
+			virtq_dev_unpop(&dp->rxq, 1);
+			return NOT_MAPPED;
+		}
 		virtq_dev_fail(&dp->rxq, VIRTQ_ERR_ADDR_RANGE);
 		goto refused;
 	}
@@ -135,6 +151,8 @@ static void zero_copy_rx_post(struct dpath *dp)
 		got = dp->place ? place_post_one(dp) : zero_copy_post_one(dp);
 	if (got == SHORT_CHAIN)
 		dpath_post_hbufs(dp, REASON_SHORT_BUFFER);
+	if (got == NOT_MAPPED)
+		dpath_post_hbufs(dp, REASON_MAP_FAILED);
 	dp->rx_hungry = got == NO_CHAIN && dp->rx_posted < dp->rxq.size / 2;
 }
 
@@ -150,7 +168,8 @@ static void zero_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 			uint32_t buf = (uint32_t)rx[i].cookie;
 			if (f)
 				dpath_to_guest(dp, pl, &dp->rxb, f, SITE_HYPERVISOR_TO_GUEST,
-					       dp->rx_reason[buf], hbuf_pieces(&dp->rx_pool, buf));
+					       dp->rx_reason[buf], dp->rx_csum,
+					       hbuf_pieces(&dp->rx_pool, buf));
 			hbuf_put(&dp->rx_pool, buf);
 			continue;
 		}
@@ -163,7 +182,7 @@ static void zero_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 		slot->nseg = 0;
 		dp->rx_posted--;
 		if (f) {
-			dpath_write_header(slot->header, 1);
+			dpath_write_header(slot->header, 1, dp->rx_csum);
 			dpath_handed_on(&dp->rxb, f);
 		}
 		virtq_dev_push(&dp->rxq, pl, slot->head, f ? rx[i].len + VIRTQ_NET_HDR_BYTES : 0,
@@ -185,6 +204,8 @@ static enum copy_reason zero_copy_map(struct dpath *dp, const struct virtq_chain
 	c->frame->led->capability_queries++;
 	if (!(dev.caps & PLAT_CAP_ZERO_COPY))
 		return REASON_NO_CAPABILITY;
+	if (dp->tx_csum.flags & CSUM_NEEDED && !(dev.caps & PLAT_CAP_TX_CSUM))
+		return REASON_NO_CHECKSUM;
 	why = ztx_refuses(&dp->ztx, dpath_tx_len(c), dp->tx_out);
 	if (why != REASON_POLICY)
 		return why;
@@ -240,7 +261,7 @@ static bool zero_copy_tx(struct dpath *dp, struct virtq_chain *c)
 	dp->tx_out++;
 	ztx_sent(&dp->ztx, c->head);
 	ztx_count(&dp->ztx);
-	plat_dev_send(dp->tx_pl, dp->port, c->head, c->frame, seg, n);
+	dpath_tx_send(dp, c->head, c->frame, seg, n);
 	dpath_handed_on(&dp->txb, c->frame);
 	return true;
 }

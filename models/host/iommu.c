@@ -2,41 +2,22 @@
 /*
  * iommu.c - domains, IOTLB and walk caches, deferred invalidation, fault records. See iommu.h.
  *
- * All caches are one kind: sets x ways, least recently used, keyed by domain, page number and
- * level:
- *
- *   bit 63  valid    bits 53:38  domain    bits 37:2  iova >> page shift    bits 1:0  level
- *
- * A domain remembers which page sizes it ever used, so that a look-up probes once per size in use:
- * once, nearly always. Recency is a counter per cache, not time, so that two uses at one time keep
- * their order.
+ * IOTLB and walk caches are of one kind (iotlb.h). A domain remembers which page sizes it ever
+ * used, so that a look-up probes once per size in use: once, nearly always.
  */
 #include "iommu.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "iotlb.h"
+
 #define IOMMU_REQUESTERS 65536u
 #define IOMMU_DOMAINS    65536u
 
-struct line {
-	uint64_t used; /* tick of the last use */
-	uint64_t hpa;  /* of the page's first byte */
-	sim_time gone; /* when the page was unmapped; SIM_NEVER while it is mapped */
-	uint32_t perm;
-};
-
-struct cache {
-	uint64_t *key; /* 0: empty */
-	struct line *line;
-	uint32_t set_mask;
-	uint32_t ways;
-	uint64_t tick;
-};
-
 struct iommu_domain {
 	struct pt pt;
-	struct mem *mem;
+	struct iommu *io;
 	uint32_t id;
 	uint8_t sizes; /* bit l: pages of level l were mapped */
 	bool queued;   /* an unmap of it awaits the flush */
@@ -50,8 +31,8 @@ struct unmap_note {
 struct iommu {
 	struct mem *mem;
 	struct iommu_config config;
-	struct cache tlb;
-	struct cache upper[3]; /* [l]: entries of level l + 1, each covers 2^(21 + 9 l) bytes */
+	struct iotlb tlb;
+	struct iotlb upper[3]; /* [l]: entries of level l + 1, each covers 2^(21 + 9 l) bytes */
 	struct iommu_stats stats;
 	struct iommu_domain **requester;
 	struct iommu_domain **domain; /* by id */
@@ -71,83 +52,7 @@ static unsigned level_shift(unsigned level)
 
 static inline uint64_t cache_key(const struct iommu_domain *d, uint64_t iova, unsigned level)
 {
-	return (uint64_t)1 << 63 | (uint64_t)d->id << 38 | iova >> level_shift(level) << 2 | level;
-}
-
-static inline uint32_t cache_set(const struct cache *c, uint64_t key)
-{
-	uint32_t page = (uint32_t)(key >> 2);
-	uint32_t domain = (uint32_t)(key >> 38) & 0xffff;
-
-	return ((page + domain * 0x9e3779b1u) & c->set_mask) * c->ways;
-}
-
-static inline struct line *cache_find(const struct cache *c, uint64_t key)
-{
-	uint32_t first = cache_set(c, key);
-
-	for (uint32_t i = first; i < first + c->ways; i++)
-		if (c->key[i] == key)
-			return &c->line[i];
-	return NULL;
-}
-
-static inline struct line *cache_use(struct cache *c, uint64_t key)
-{
-	struct line *l = cache_find(c, key);
-
-	if (l)
-		l->used = ++c->tick;
-	return l;
-}
-
-static struct line *cache_insert(struct cache *c, uint64_t key)
-{
-	uint32_t first = cache_set(c, key);
-	uint32_t victim = first;
-
-	for (uint32_t i = first; i < first + c->ways; i++) {
-		if (!c->key[i]) {
-			victim = i;
-			break;
-		}
-		if (c->line[i].used < c->line[victim].used)
-			victim = i;
-	}
-	c->key[victim] = key;
-	c->line[victim].used = ++c->tick;
-	return &c->line[victim];
-}
-
-static void cache_drop(struct cache *c, uint64_t key)
-{
-	struct line *l = cache_find(c, key);
-
-	if (l)
-		c->key[l - c->line] = 0;
-}
-
-static void cache_drop_domain(struct cache *c, uint32_t id)
-{
-	uint32_t n = c->key ? (c->set_mask + 1) * c->ways : 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (((c->key[i] >> 38) & 0xffff) == id)
-			c->key[i] = 0;
-}
-
-static bool cache_init(struct cache *c, uint32_t sets, uint32_t ways)
-{
-	*c = (struct cache){.set_mask = sets - 1, .ways = ways};
-	c->key = calloc((size_t)sets * ways, sizeof(*c->key));
-	c->line = calloc((size_t)sets * ways, sizeof(*c->line));
-	return c->key && c->line;
-}
-
-static void cache_fini(struct cache *c)
-{
-	free(c->key);
-	free(c->line);
+	return iotlb_key(d->id, iova >> level_shift(level), level);
 }
 
 /* ---- life ---- */
@@ -155,10 +60,10 @@ static void cache_fini(struct cache *c)
 static bool iommu_init(struct iommu *io, uint32_t sets)
 {
 	const struct iommu_config *c = &io->config;
-	bool ok = cache_init(&io->tlb, sets, c->ways);
+	bool ok = iotlb_init(&io->tlb, sets, c->ways, c->replacement, c->seed, "iotlb");
 
 	for (unsigned l = 0; l < 3 && c->walk_entries; l++)
-		ok = cache_init(&io->upper[l], 1, c->walk_entries) && ok;
+		ok = iotlb_init(&io->upper[l], 1, c->walk_entries, IOTLB_LRU, 0, "") && ok;
 	io->requester = calloc(IOMMU_REQUESTERS, sizeof(struct iommu_domain *));
 	io->domain = calloc(IOMMU_DOMAINS, sizeof(struct iommu_domain *));
 	io->queue = calloc(c->flush_batch, sizeof(*io->queue));
@@ -190,11 +95,16 @@ struct iommu *iommu_new(struct mem *mem, const struct iommu_config *config)
 static bool table_alloc(void *ctx, uint64_t *table)
 {
 	struct iommu_domain *d = ctx;
+	struct iommu *io = d->io;
 	hpa_t hpa;
 
-	if (mem_alloc(d->mem, MEM_TABLE, d->id, &hpa) != MEM_OK)
+	if (io->config.max_table_pages && io->stats.table_pages >= io->config.max_table_pages)
+		return false;
+	if (mem_alloc(io->mem, MEM_TABLE, d->id, &hpa) != MEM_OK)
 		return false;
 	*table = hpa.a;
+	if (++io->stats.table_pages > io->stats.table_pages_max)
+		io->stats.table_pages_max = io->stats.table_pages;
 	return true;
 }
 
@@ -202,7 +112,8 @@ static void table_free(void *ctx, uint64_t table)
 {
 	struct iommu_domain *d = ctx;
 
-	mem_put(d->mem, (hpa_t){table}, 1);
+	mem_put(d->io->mem, (hpa_t){table}, 1);
+	d->io->stats.table_pages--;
 }
 
 static const struct pt_ops table_ops = {.alloc = table_alloc, .free = table_free};
@@ -220,7 +131,7 @@ struct iommu_domain *iommu_domain_new(struct iommu *io)
 	if (!d)
 		return NULL;
 	d->id = id;
-	d->mem = io->mem;
+	d->io = io;
 	if (pt_init(&d->pt, &table_ops, d, io->mem->base, io->mem->bytes) != PT_OK) {
 		free(d);
 		return NULL;
@@ -293,6 +204,7 @@ enum iommu_status iommu_map(struct iommu *io, struct iommu_domain *d, iova_t iov
 
 		if (s != PT_OK) {
 			unmap_pages(d, iova.a, pages);
+			io->stats.maps_failed++;
 			return status_of(s);
 		}
 		d->sizes |= (uint8_t)(1u << level);
@@ -331,17 +243,17 @@ static void page_gone(struct iommu *io, const struct iommu_domain *d, uint64_t i
 		      uint64_t page_bytes, sim_time now)
 {
 	uint64_t key = cache_key(d, iova, level_of(page_bytes));
-	struct line *l;
+	struct iotlb_line *l;
 
 	if (io->config.mode == IOMMU_DEFERRED) {
-		l = cache_find(&io->tlb, key);
+		l = iotlb_find(&io->tlb, key);
 		if (l && l->gone == SIM_NEVER)
 			l->gone = now;
 		return;
 	}
-	cache_drop(&io->tlb, key);
+	iotlb_drop(&io->tlb, key);
 	for (unsigned u = 0; u < 3 && io->config.walk_entries; u++)
-		cache_drop(&io->upper[u], cache_key(d, iova, u + 1));
+		iotlb_drop(&io->upper[u], cache_key(d, iova, u + 1));
 }
 
 static void queue_unmap(struct iommu *io, struct iommu_domain *d, sim_time now)
@@ -389,9 +301,9 @@ static void span_add(struct iommu_span *s, sim_time t)
 
 static void invalidate_domain(struct iommu *io, struct iommu_domain *d)
 {
-	cache_drop_domain(&io->tlb, d->id);
+	iotlb_drop_domain(&io->tlb, d->id);
 	for (unsigned u = 0; u < 3; u++)
-		cache_drop_domain(&io->upper[u], d->id);
+		iotlb_drop_domain(&io->upper[u], d->id);
 	d->queued = false;
 	io->stats.invalidations++;
 }
@@ -425,6 +337,7 @@ static enum iommu_status fault(struct iommu *io, uint16_t requester, iova_t iova
 	io->stats.faults++;
 	if (io->fault_count == IOMMU_FAULTS) {
 		io->fault_overflow = true;
+		io->stats.faults_lost++;
 		return reason;
 	}
 	io->fault[at] = (struct iommu_fault){.time = now,
@@ -446,22 +359,22 @@ static uint32_t walk_reads(struct iommu *io, const struct iommu_domain *d, uint6
 		return levels;
 	/* The entry of level u + 1 is the (3 - u)-th that a full walk reads. */
 	for (unsigned u = 0; u < 3 && reads == levels; u++)
-		if (3 - u < levels && cache_use(&io->upper[u], cache_key(d, iova, u + 1)))
+		if (3 - u < levels && iotlb_use(&io->upper[u], cache_key(d, iova, u + 1)))
 			reads = levels - (3 - u);
 	for (unsigned u = 0; u < 3 && fill; u++)
-		if (3 - u < levels && !cache_find(&io->upper[u], cache_key(d, iova, u + 1)))
-			cache_insert(&io->upper[u], cache_key(d, iova, u + 1));
+		if (3 - u < levels && !iotlb_find(&io->upper[u], cache_key(d, iova, u + 1)))
+			iotlb_insert(&io->upper[u], cache_key(d, iova, u + 1));
 	return reads;
 }
 
 /* The page's new IOTLB entry; NULL if there is no such page. */
-static __attribute__((noinline)) struct line *tlb_miss(struct iommu *io, struct iommu_domain *d,
-						       uint64_t iova, struct iommu_hit *hit,
-						       unsigned *level)
+static __attribute__((noinline)) struct iotlb_line *tlb_miss(struct iommu *io,
+							     struct iommu_domain *d, uint64_t iova,
+							     struct iommu_hit *hit, unsigned *level)
 {
 	struct pt_hit walk;
 	bool present = pt_walk(&d->pt, iova, 0, &walk) == PT_OK;
-	struct line *l;
+	struct iotlb_line *l;
 
 	hit->reads = walk_reads(io, d, iova, walk.levels, present);
 	io->stats.misses++;
@@ -470,22 +383,22 @@ static __attribute__((noinline)) struct line *tlb_miss(struct iommu *io, struct 
 	if (!present)
 		return NULL;
 	*level = level_of(walk.page_bytes);
-	l = cache_insert(&io->tlb, cache_key(d, iova, *level));
+	l = iotlb_insert(&io->tlb, cache_key(d, iova, *level));
 	l->hpa = walk.pa & ~(walk.page_bytes - 1);
 	l->perm = walk.perm;
 	l->gone = SIM_NEVER;
 	return l;
 }
 
-static inline struct line *tlb_find(struct iommu *io, const struct iommu_domain *d, uint64_t iova,
-				    unsigned *level)
+static inline struct iotlb_line *tlb_find(struct iommu *io, const struct iommu_domain *d,
+					  uint64_t iova, unsigned *level)
 {
 	for (unsigned l = 0; d->sizes >> l; l++) {
-		struct line *line;
+		struct iotlb_line *line;
 
 		if (!(d->sizes >> l & 1))
 			continue;
-		line = cache_use(&io->tlb, cache_key(d, iova, l));
+		line = iotlb_use(&io->tlb, cache_key(d, iova, l));
 		if (line) {
 			*level = l;
 			return line;
@@ -506,7 +419,8 @@ static enum iommu_status translate_off(struct iommu *io, uint16_t requester, iov
 	return IOMMU_OK;
 }
 
-static void stale_use(struct iommu *io, const struct line *l, sim_time now, struct iommu_hit *hit)
+static void stale_use(struct iommu *io, const struct iotlb_line *l, sim_time now,
+		      struct iommu_hit *hit)
 {
 	hit->stale = true;
 	span_add(&io->stats.stale_use, now - l->gone);
@@ -518,7 +432,7 @@ enum iommu_status iommu_translate_in(struct iommu *io, struct iommu_domain *d, u
 {
 	unsigned level = 0;
 	uint64_t offset, rest;
-	struct line *l;
+	struct iotlb_line *l;
 
 	if (io->config.mode == IOMMU_OFF)
 		return translate_off(io, requester, iova, len, access, now, hit);
@@ -552,6 +466,12 @@ enum iommu_status iommu_translate(struct iommu *io, uint16_t requester, iova_t i
 {
 	return iommu_translate_in(io, io->requester[requester], requester, iova, len, access, now,
 				  hit);
+}
+
+enum iommu_status iommu_refuse(struct iommu *io, uint16_t requester, iova_t iova, unsigned access,
+			       sim_time now, enum iommu_status reason)
+{
+	return fault(io, requester, iova, access, now, reason);
 }
 
 enum iommu_status iommu_peek(const struct iommu *io, const struct iommu_domain *d, iova_t iova,
@@ -623,9 +543,9 @@ void iommu_free(struct iommu *io)
 	for (uint32_t id = 0; io->domain && id < IOMMU_DOMAINS; id++)
 		if (io->domain[id])
 			domain_release(io, io->domain[id]);
-	cache_fini(&io->tlb);
+	iotlb_fini(&io->tlb);
 	for (unsigned u = 0; u < 3; u++)
-		cache_fini(&io->upper[u]);
+		iotlb_fini(&io->upper[u]);
 	free(io->requester);
 	free(io->domain);
 	free(io->queue);

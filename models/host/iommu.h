@@ -39,6 +39,7 @@
 
 #include "../../sim/simtime.h"
 #include "../plat/addr.h"
+#include "iotlb.h"
 #include "mem.h"
 #include "pt.h"
 
@@ -56,16 +57,20 @@ enum iommu_status {
 	IOMMU_BEYOND,      /* fault (off): outside machine memory; map: beyond 48 bits */
 	IOMMU_MAPPED,      /* map: part of the range is in use */
 	IOMMU_MISALIGNED,  /* map, unmap: not whole pages */
-	IOMMU_NO_MEMORY    /* map: no frame for a table */
+	IOMMU_NO_MEMORY,   /* map: no frame for a table, or max_table_pages */
+	IOMMU_NO_GRANT     /* fault: a peer's memory, without its permission (peermap.h) */
 };
 
 struct iommu_config {
 	enum iommu_mode mode;
-	uint32_t entries;      /* IOTLB; 0: 64 */
-	uint32_t ways;         /* 0: 4; entries / ways is a power of two */
-	uint32_t walk_entries; /* of each upper-level cache, fully associative; 0: none */
-	uint32_t flush_batch;  /* deferred: unmaps that force a flush; 0: 256 */
-	uint64_t page_bytes;   /* largest page that iommu_map uses; 0: PT_4K */
+	uint32_t entries; /* IOTLB; 0: 64 */
+	uint32_t ways;    /* 0: 4; entries / ways is a power of two */
+	enum iotlb_replacement replacement;
+	uint64_t seed;            /* of the IOTLB's stream, for IOTLB_RANDOM */
+	uint32_t walk_entries;    /* of each upper-level cache, fully associative; 0: none */
+	uint32_t flush_batch;     /* deferred: unmaps that force a flush; 0: 256 */
+	uint64_t page_bytes;      /* largest page that iommu_map uses; 0: PT_4K */
+	uint32_t max_table_pages; /* of all domains, roots included; 0: what memory holds */
 };
 
 /* One access, as far as its first page goes. */
@@ -97,7 +102,11 @@ struct iommu_stats {
 	uint64_t page_walks; /* = misses that had a domain, faults included */
 	uint64_t walk_reads; /* entries that these read from memory */
 	uint64_t faults;
-	uint64_t maps; /* calls that succeeded, and their pages */
+	uint64_t faults_lost; /* of them without a record: IOMMU_FAULTS were waiting */
+	uint64_t table_pages; /* frames that tables take now, and took at most */
+	uint64_t table_pages_max;
+	uint64_t maps_failed; /* calls that found the range in use or no room for a table */
+	uint64_t maps;        /* calls that succeeded, and their pages */
 	uint64_t map_pages;
 	uint64_t unmaps;
 	uint64_t unmap_pages;
@@ -148,6 +157,10 @@ enum iommu_status iommu_translate(struct iommu *io, uint16_t requester, iova_t i
 enum iommu_status iommu_translate_in(struct iommu *io, struct iommu_domain *d, uint16_t requester,
 				     iova_t iova, uint64_t len, unsigned access, sim_time now,
 				     struct iommu_hit *hit);
+
+/* Counts and records a fault that something in front of the tables found; returns `reason`. */
+enum iommu_status iommu_refuse(struct iommu *io, uint16_t requester, iova_t iova, unsigned access,
+			       sim_time now, enum iommu_status reason);
 
 /* What the table says now: no cache, no counter, no record. For tools and assertions. */
 enum iommu_status iommu_peek(const struct iommu *io, const struct iommu_domain *d, iova_t iova,

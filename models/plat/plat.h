@@ -74,7 +74,9 @@ enum plat_caps {
 	PLAT_CAP_ZERO_COPY = 1, /* may be pointed at guest memory */
 	PLAT_CAP_GATHER = 2,    /* sends from more than one segment */
 	PLAT_CAP_OWN_QUEUE = 4, /* its receive queue belongs to this guest alone */
-	PLAT_CAP_SPLIT = 8,     /* splits received frames: plat_dev_post_rx_split() */
+	PLAT_CAP_TX_CSUM = 8,   /* takes plat_dev_csum() */
+	PLAT_CAP_RX_CSUM = 16,  /* verifies checksums of what it receives */
+	PLAT_CAP_SPLIT = 32,    /* splits received frames: plat_dev_post_rx_split() */
 };
 struct plat_devinfo {
 	unsigned caps;     /* enum plat_caps */
@@ -214,6 +216,14 @@ static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port,
 /* Send one frame gathered from n segments, n at most plat_dev_tx_room(). Seen at the next flush. */
 static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64_t cookie,
 				 struct frame *frame, const struct plat_seg *seg, unsigned n);
+
+/*
+ * Of the frame that is sent next: the device sums from `start` on and stores the checksum `offset`
+ * behind it, as it leaves (csum.h; both within the frame and csum_fits()). What is in memory stays
+ * as it is. Needs PLAT_CAP_TX_CSUM.
+ */
+static inline void plat_dev_csum(struct plat *pl, struct plat_port *port, uint16_t start,
+				 uint16_t offset);
 
 /*
  * Take up to max cookies whose segments the device has read for the last time, in any order. One

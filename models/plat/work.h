@@ -9,8 +9,8 @@ typedef uint64_t plat_time; /* picoseconds */
 #define PLAT_NEVER UINT64_MAX
 
 /*
- * Work that is not memory traffic, in units of one. The name is the metric's: busy_ns.NAME, and
- * (in cycles) the key's in [cost].
+ * Work that is not a copy, in units of one. The name is the metric's: busy_ns.NAME, and (in cycles)
+ * the key's in [cost], except csum, whose unit is less than a cycle.
  */
 #define PLAT_WORKS(X)                                                                              \
 	X(COPY, copy)             /* plat_copy(); charged by length, not by unit */                \
@@ -37,6 +37,7 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(GUEST_RX, guest_rx)     /* guest kernel: one received frame up to the socket */          \
 	X(GUEST_TX, guest_tx)     /* guest kernel: one sent frame down to the driver */            \
 	X(GUEST_POST, guest_post) /* guest kernel: take or give one process buffer (translate) */  \
+	X(CSUM, csum)             /* a checksum pass over one byte, host's or guest's */ \
 	X(FLOW_LOOKUP, flow_lookup) /* find a frame's header and its flow */                       \
 	X(PAGE_IN, page_in)         /* bring a page of a guest back that was put aside */
 

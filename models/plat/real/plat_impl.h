@@ -318,6 +318,16 @@ static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64
 			(struct iovec){(void *)(uintptr_t)seg[i].dma, seg[i].len};
 }
 
+/* Never asked: the device is a file descriptor, which has no such capability. */
+static inline void plat_dev_csum(struct plat *pl, struct plat_port *port, uint16_t start,
+				 uint16_t offset)
+{
+	(void)pl;
+	(void)port;
+	(void)start;
+	(void)offset;
+}
+
 static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port, uint64_t *cookie,
 					unsigned max)
 {

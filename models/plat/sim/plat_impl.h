@@ -257,6 +257,13 @@ static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64
 	nicdrv_send(&port->drv, pl, cookie, frame, seg, n);
 }
 
+static inline void plat_dev_csum(struct plat *pl, struct plat_port *port, uint16_t start,
+				 uint16_t offset)
+{
+	(void)pl;
+	nicdrv_csum(&port->drv, start, offset);
+}
+
 static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port, uint64_t *cookie,
 					unsigned max)
 {

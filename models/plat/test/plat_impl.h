@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "csum.h"
 #include "frame.h"
 #include "plat.h"
 
@@ -106,6 +107,7 @@ struct plat_test_sent {
 	uint32_t len;
 	unsigned n;
 	struct plat_seg seg[PLAT_TEST_MAX_SEGS];
+	struct csum csum; /* to be filled in by the device; flags 0: nothing is */
 };
 
 /*
@@ -121,6 +123,7 @@ struct plat_port {
 	unsigned rx_segs, tx_segs;   /* posted and not reaped */
 	unsigned rx_limit, tx_limit; /* segments, at most PLAT_TEST_RING */
 	bool rx_irq, tx_irq;
+	struct csum csum;    /* of the frame that is sent next */
 	uint32_t mark;       /* of the frames received from now on */
 	bool hold_tx;        /* sends complete by plat_test_complete() only */
 	uint64_t dma_faults; /* accesses to guest memory that was not mapped */
@@ -409,8 +412,19 @@ static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64
 	s->cookie = cookie;
 	s->frame = frame;
 	s->n = n;
+	s->csum = port->csum;
+	port->csum.flags = 0;
 	memcpy(s->seg, seg, n * sizeof(*seg));
 	port->tx_segs += n;
+}
+
+static inline void plat_dev_csum(struct plat *pl, struct plat_port *port, uint16_t start,
+				 uint16_t offset)
+{
+	(void)pl;
+	plat_test_require(port->info.caps & PLAT_CAP_TX_CSUM,
+			  "plat_dev_csum without the capability");
+	port->csum = (struct csum){start, offset, CSUM_NEEDED};
 }
 
 static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port, uint64_t *cookie,
