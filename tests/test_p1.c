@@ -749,6 +749,86 @@ static void broadcast_and_shared_queue_are_placed_by_the_host(void **state)
 	run_free(&run);
 }
 
+/* ---- checksums under split ---- */
+
+static void p1_15_split_ends_pass_the_note_on_and_nobody_sums(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct rig rig =
+			rig_open(P1("strict") "[nic eth0]\n[guest vm1..vm2]\n"
+					      "tx_csum = offload\n[traffic t]\nfrom = vm1\n"
+					      "to = %s\nsize = 1000B\npps = 1000\n"
+					      "packets = 2\n",
+				 i ? "wire" : "vm2");
+		struct guest *g = &rig.m->guest[1];
+		struct ledger *led = i ? &rig.m->guest[0].tx.led : &g->local.led;
+
+		rig_run_only(&rig);
+		assert_int_equal(led->corrupt, 0); /* on the wire the checksum is filled in */
+		assert_int_equal(led->delivered, 2);
+		assert_int_equal(led->csum_bytes, 0);
+		if (!i)
+			for (uint32_t b = 0; b < 2; b++) {
+				uint64_t len = VIRTQ_NET_HDR_BYTES;
+				const struct virtq_net_hdr *h = (void *)gmem_ptr(
+					g->gm, g->net.rx_seg[b].addr, &len, GMEM_READ);
+				assert_int_equal(h->flags, VIRTQ_NET_F_NEEDS_CSUM |
+								   VIRTQ_NET_F_SPLIT |
+								   VIRTQ_NET_F_BUFFER);
+				assert_int_equal(h->csum_start, 34);
+				assert_int_equal(h->hdr_len, HEADER);
+			}
+		rig_close(&rig);
+	}
+}
+
+/* The guest's kernel sums header and payload wherever they are, in one piece or three. */
+static void a_kernel_that_verifies_sums_what_the_process_has(void **state)
+{
+	static const char *const buffers[] = {"", "process_buffer = 501B\n",
+					      "process_buffers = 0\n"};
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		g_autofree char *nic = g_strconcat("rx_csum = false\n", placer[i & 1].nic, NULL);
+		struct run run = run_text(P1("strict") "[nic eth0]\n%s[guest vm1]\n%s%s"
+						       "[traffic t]\nto = vm1\nsize = %uB\n"
+						       "pps = 20000\npackets = %u\n",
+					  nic, placer[i & 1].guest, buffers[i / 2], SIZE, N);
+		run_ok(&run);
+		run_is(&run, "vm1.rx.delivered", N);
+		run_is(&run, "vm1.rx.csum_bytes", (uint64_t)N * (SIZE - 34));
+		run_free(&run);
+	}
+}
+
+/* The capture's checksums are partial sums: what is dropped does not depend on the split. */
+static void wrong_checksums_are_found_under_split_as_without(void **state)
+{
+	static const char *const guest[] = {
+		"delivery = process\n",
+		"split = true\ndelivery = process\n",
+		"split = true\ndelivery = process\nrx_policy = zero-copy\n",
+	};
+	uint64_t want = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct run run = captured("segmented.pcap",
+					  "lro = true\ntso = true\nrx_ring = 1024\nplace = nic\n"
+					  "rx_csum = false\n",
+					  guest[i]);
+		run_ok(&run);
+		if (!i)
+			want = run_int(&run, "vm1.rx.drops.bad_checksum");
+		assert_true(want > 10);
+		run_is(&run, "vm1.rx.drops.bad_checksum", want);
+		run_is(&run, "vm1.rx.drops", want);
+		run_free(&run);
+	}
+}
+
 /* ---- what is refused ---- */
 
 static void settings_that_contradict_are_refused(void **state)
@@ -804,6 +884,9 @@ int main(void)
 		cmocka_unit_test(exact_flows_are_the_process_s_from_their_second_frame_on),
 		cmocka_unit_test(order_holds_when_a_flow_s_frames_take_both_ways),
 		cmocka_unit_test(broadcast_and_shared_queue_are_placed_by_the_host),
+		cmocka_unit_test(p1_15_split_ends_pass_the_note_on_and_nobody_sums),
+		cmocka_unit_test(a_kernel_that_verifies_sums_what_the_process_has),
+		cmocka_unit_test(wrong_checksums_are_found_under_split_as_without),
 		cmocka_unit_test(settings_that_contradict_are_refused),
 	};
 
