@@ -325,6 +325,7 @@ static void p1_05_wire_has_header_then_payload_and_sources_are_unmodified(void *
 		watch(&s);
 		rig_run_only(&s.rig);
 		assert_int_equal(s.n, 2);
+		assert_int_equal(g->tx.led.corrupt, 0); /* it is what the process made */
 		for (unsigned k = 0; k < 2; k++) {
 			/* Send slots are used in order of their numbers, too. */
 			const uint8_t *kernel =
