@@ -22,9 +22,9 @@ static void advance(struct spot *at, uint32_t n)
 		*at = (struct spot){at->p + 1, 0};
 }
 
-static inline void move(struct plat *pl, struct frame *frame, enum copy_site site,
-			enum copy_reason reason, struct spot *dst, struct spot *src, uint32_t len,
-			bool header)
+/* Header or payload, from one place to the other; both go on behind it. */
+static void move(struct plat *pl, struct frame *frame, enum copy_site site, enum copy_reason reason,
+		 struct spot *dst, struct spot *src, uint32_t len, bool header)
 {
 	while (len) {
 		uint32_t part = len < rest(dst) ? len : rest(dst);
@@ -46,11 +46,12 @@ void pieces_copy(struct plat *pl, struct frame *frame, enum copy_site site, enum
 {
 	struct spot to = {dst, 0}, from = {src, 0};
 
-	if (__builtin_expect(frame->header, 0)) {
-		move(pl, frame, site, reason, &to, &from, frame->header, true);
-		len -= frame->header;
+	if (__builtin_expect(!frame->header, 1)) {
+		pieces_copy_payload(pl, frame, site, reason, dst, src, len);
+		return;
 	}
-	move(pl, frame, site, reason, &to, &from, len, false);
+	move(pl, frame, site, reason, &to, &from, frame->header, true);
+	move(pl, frame, site, reason, &to, &from, len - frame->header, false);
 }
 
 void pieces_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
@@ -65,9 +66,27 @@ void pieces_copy_payload(struct plat *pl, struct frame *frame, enum copy_site si
 			 enum copy_reason reason, const struct piece *dst, const struct piece *src,
 			 uint32_t len)
 {
-	struct spot to = {dst, 0}, from = {src, 0};
+	uint32_t to = 0, from = 0; /* used of *dst, of *src */
 
-	move(pl, frame, site, reason, &to, &from, len, false);
+	while (len) {
+		uint32_t part = len;
+		if (part > dst->len - to)
+			part = dst->len - to;
+		if (part > src->len - from)
+			part = src->len - from;
+		plat_copy(pl, frame, site, reason, dst->p + to, src->p + from, part);
+		len -= part;
+		to += part;
+		from += part;
+		if (to == dst->len) {
+			dst++;
+			to = 0;
+		}
+		if (from == src->len) {
+			src++;
+			from = 0;
+		}
+	}
 }
 
 uint32_t pieces_read(uint8_t *to, const struct piece *src, uint32_t len)
