@@ -195,7 +195,7 @@ static void write_to(const struct piece *piece, unsigned n, const uint8_t *from)
 		__builtin_memcpy(piece[i].p, from, piece[i].len);
 }
 
-unsigned gnet_split_out(struct gnet *g, struct frame *f, uint32_t slot, struct virtq_seg *seg)
+void gnet_split_make(struct gnet *g, struct frame *f, uint32_t slot)
 {
 	struct piece piece[DPATH_PIECES];
 	struct plat *pl = g->tx_pl;
@@ -206,18 +206,24 @@ unsigned gnet_split_out(struct gnet *g, struct frame *f, uint32_t slot, struct v
 
 	f->header = (uint16_t)header;
 	g->split->tx_header[slot] = (uint16_t)header;
-	seg[0] = g->tx_seg[slot];
-	seg[0].len = VIRTQ_NET_HDR_BYTES + header;
 	if (header) {
 		plat_charge(pl, PLAT_W_GUEST_TX, 1);
-		n = gnet_kernel_pieces(pl, seg, 1, VIRTQ_NET_HDR_BYTES, header, PLAT_WRITE, piece);
+		n = gnet_kernel_pieces(pl, &g->tx_seg[slot], 1, g->header, header, PLAT_WRITE,
+				       piece);
 		write_to(piece, n, f->bytes);
 	}
-	if (header == f->len)
-		return 1;
 	n = reach(pl, g->tx_gva[slot], f->len - header, piece);
 	write_to(piece, n, f->bytes + header);
-	return gnet_user_segs(pl, g->tx_gva[slot], f->len - header, seg, 1, DPATH_SEGS);
+}
+
+unsigned gnet_split_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, struct virtq_seg *seg)
+{
+	uint32_t header = g->split->tx_header[slot];
+
+	seg[0] = (struct virtq_seg){g->tx_seg[slot].addr, g->header + header};
+	if (header == len)
+		return 1;
+	return gnet_user_segs(g->tx_pl, g->tx_gva[slot], len - header, seg, 1, DPATH_SEGS);
 }
 
 const struct gnet_driver gnet_split_driver = {

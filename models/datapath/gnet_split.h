@@ -36,7 +36,9 @@ struct gnet_split {
 
 extern const struct gnet_driver gnet_split_driver; /* `below` is a struct gnet_virtio */
 
-/* The process makes a frame in send slot `slot`, the kernel its header: the pieces to send. */
-unsigned gnet_split_out(struct gnet *g, struct frame *f, uint32_t slot, struct virtq_seg *seg);
+/* The process makes a frame in send slot `slot`, the kernel its header ... */
+void gnet_split_make(struct gnet *g, struct frame *f, uint32_t slot);
+/* ... and these are its pieces: gnet_tx_pieces() with split. */
+unsigned gnet_split_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, struct virtq_seg *seg);
 
 #endif

@@ -29,8 +29,8 @@ void gnet_virtio_rx_publish(struct gnet *g);
 bool gnet_virtio_rx_sleep(struct gnet *g);
 void gnet_virtio_tx_clean(struct gnet *g);
 bool gnet_virtio_tx_room(const struct gnet *g);
-bool gnet_virtio_send(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
-		      struct frame *f);
+enum gnet_sent gnet_virtio_send(struct gnet *g, const struct virtq_seg *seg, unsigned n,
+				uint32_t slot, struct frame *f);
 void gnet_virtio_tx_publish(struct gnet *g, bool full);
 bool gnet_virtio_tx_sleep(struct gnet *g, bool full);
 
