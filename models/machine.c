@@ -101,7 +101,7 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
 			  (c->tx_csum ? PLAT_CAP_TX_CSUM : 0) |
 			  (c->rx_csum ? PLAT_CAP_RX_CSUM : 0) | (c->gather ? PLAT_CAP_GATHER : 0) |
-			  (queue ? PLAT_CAP_OWN_QUEUE : 0);
+			  (c->place ? PLAT_CAP_SPLIT : 0) | (queue ? PLAT_CAP_OWN_QUEUE : 0);
 	port->info.max_segs = c->max_segs < c->tx_ring ? c->max_segs : c->tx_ring;
 	nic_queue_bind(&hn->nic, queue, &rx, &tx, &port->drv);
 	hn->nic.queue[queue].requester = machine_requester(hn);

@@ -18,9 +18,11 @@
 #include "../sim/cli.h"
 #include "datapath/cluster.h"
 #include "datapath/demux.h"
+#include "datapath/gnet_split.h"
 #include "datapath/gnet_vf.h"
 #include "datapath/gnet_virtio.h"
 #include "datapath/outbox.h"
+#include "datapath/place.h"
 #include "datapath/policy.h"
 #include "guest/hac.h"
 #include "host/cpu.h"
@@ -71,6 +73,11 @@ struct guest {
 	struct gnet_virtio vio; /* the driver under it, or */
 	struct gnet_vf vfd;
 	struct dpath dp;
+	/* under header/data split */
+	struct gnet_split split;
+	struct place place;
+	struct split_table nic_flows; /* where the NIC places */
+	struct event evict;
 	struct worker grx, gread, gtx, hrx, htx, hvmm;
 	struct plat_line rx_kick, tx_kick, read_line, rx_intr, tx_intr, vmm_line, shared_line;
 	struct plat_line out_line, back_line; /* of its outbox */
@@ -245,6 +252,21 @@ void switch_results(struct result *r, const struct host_nic *hn);
 const struct policy *guest_policy(const struct cfg *c, const char *key);
 /* What zero-copy sending keeps for a queue of `size` chains, as the guest's keys say. */
 void guest_ztx(struct guest *g, uint32_t size);
+/* Header/data split, if the guest asks for it: before its memory is built, what depends on it ...
+ */
+void guest_split(struct guest *g);
+/* ... process buffers, with the others; false: no memory ... */
+bool guest_split_buffers(struct guest *g, uint32_t size);
+/* ... their queue, with the others ... */
+bool guest_split_queue(struct guest *g, GError **error);
+/* ... and when they are put aside. */
+void guest_split_start(struct guest *g);
+/* n slots of kernel buffers for `bytes` each: `per` pieces of at most 2 KiB. False: no memory. */
+bool guest_kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
+			  struct virtq_seg **out);
+/* One virtqueue in guest memory, both sides of it. False: no memory. */
+bool guest_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl, struct virtq_drv *drv,
+		 struct virtq_dev *dev, unsigned per);
 /* The times at which a NIC's capability changes. */
 void machine_capability(struct host_nic *hn);
 

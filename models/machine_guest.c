@@ -342,9 +342,8 @@ static bool page_hook(void *ctx, struct gmem *gm, enum gmem_event event, gpa_t g
 	return plat_dma_page(ctx, gm, event, gpa, hpa, bytes);
 }
 
-/* n slots of kernel buffers for `bytes` each: `per` pieces of at most KBUF. False: no memory. */
-static bool kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
-			   struct virtq_seg **out)
+bool guest_kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
+			  struct virtq_seg **out)
 {
 	struct virtq_seg *seg = machine_array(g->m, (size_t)n * per, sizeof(*seg));
 	gpa_t page = {0};
@@ -390,9 +389,8 @@ static uint32_t *stack_of(struct machine *m, uint32_t n, uint32_t *top)
 	return s;
 }
 
-/* One virtqueue in guest memory, both sides of it. False: no memory. */
-static bool build_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl,
-			struct virtq_drv *drv, struct virtq_dev *dev, unsigned per)
+bool guest_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl, struct virtq_drv *drv,
+		 struct virtq_dev *dev, unsigned per)
 {
 	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size");
 	struct virtq_layout l = {.size = size};
@@ -454,6 +452,8 @@ static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 		flow = flow_table(m, &flows);
 		endpoint_init(&n->local_end, flow, flows);
 	}
+	if (n->split)
+		return guest_split_buffers(g, rx);
 	if (g->process) {
 		n->rx_n = rx + DPATH_BURST;
 		n->rx_link = machine_array(m, n->rx_n, sizeof(*n->rx_link));
@@ -470,8 +470,8 @@ static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 	n->rx_n = rx + n->sock_max + DPATH_BURST;
 	n->rx_free = stack_of(m, n->rx_n, &n->rx_top);
 	n->rx_link = machine_array(m, n->rx_n, sizeof(*n->rx_link));
-	return kernel_buffers(g, n->rx_n, rx_bytes, n->rx_per, &n->rx_seg) &&
-	       kernel_buffers(g, n->tx_n, frame, n->tx_per, &n->tx_seg) &&
+	return guest_kernel_buffers(g, n->rx_n, rx_bytes, n->rx_per, &n->rx_seg) &&
+	       guest_kernel_buffers(g, n->tx_n, frame, n->tx_per, &n->tx_seg) &&
 	       gproc_alloc(g->proc, n->max_frame, &n->read_gva) == GMEM_OK &&
 	       gproc_alloc(g->proc, n->max_frame, &n->write_gva) == GMEM_OK;
 }
@@ -515,7 +515,7 @@ static void build_dpath(struct guest *g, uint32_t size)
 	dp->mrg_rxbuf = g->vio.mrg_rxbuf;
 	dp->csum = g->vio.csum;
 	dp->max_frame = frame;
-	dp->max_segs = 2 * (frame / PAGE_BYTES) + 8;
+	dp->max_segs = (g->net.split ? 4 : 2) * (frame / PAGE_BYTES) + 8;
 	dp->port = &g->port;
 	guest_ztx(g, size);
 	machine_hbufs(m, &dp->tx_pool, &g->nic->dma,
@@ -705,10 +705,14 @@ static bool virtio_build(struct guest *g, GError **error)
 	per = n->max_frame / PAGE_BYTES + 3; /* pieces of a chain at most */
 	if (!g->process)
 		per = n->rx_per > n->tx_per ? n->rx_per : n->tx_per;
-	if (!build_queue(g, &g->grx_pl, &g->hrx_pl, &v->rxq, &g->dp.rxq, per) ||
-	    !build_queue(g, &g->gtx_pl, &g->htx_pl, &v->txq, &g->dp.txq, per))
+	if (n->split && per < n->rx_per)
+		per = n->rx_per;
+	if (!guest_queue(g, &g->grx_pl, &g->hrx_pl, &v->rxq, &g->dp.rxq, per) ||
+	    !guest_queue(g, &g->gtx_pl, &g->htx_pl, &v->txq, &g->dp.txq, per))
 		return cfg_error(g->cfg, "memory", error, "is too small for the virtqueues");
-	v->rx_need = virtq_drv_cost(&v->rxq, g->process ? per : n->rx_per);
+	if (n->split && !guest_split_queue(g, error))
+		return false;
+	v->rx_need = virtq_drv_cost(&v->rxq, g->process && !n->split ? per : n->rx_per);
 	v->tx_need = virtq_drv_cost(&v->txq, g->process ? per : n->tx_per);
 	/* No chain may be longer than the queue, in an indirect table or not
 	 * (virtio 1.2, 2.7.5.3.1). */
@@ -732,6 +736,8 @@ static void build_driver(struct guest *g)
 	n->verify = !g->nic->nic.cfg.rx_csum;
 	g->vio.csum = !g->vf && n->tx_csum == GNET_CSUM_OFFLOAD;
 	g->vio.mrg_rxbuf = !g->vf && !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
+	if (!g->vf)
+		guest_split(g);
 }
 
 bool guest_build(struct guest *g, GError **error)
@@ -771,6 +777,7 @@ static void forget(struct plat_line *line)
 
 static void virtio_start(struct guest *g)
 {
+	guest_split_start(g);
 	gnet_rx_burst(&g->net);
 	gnet_rx_commit(&g->net);
 	gnet_tx_commit(&g->net, false);

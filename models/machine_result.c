@@ -227,6 +227,7 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 {
 	const struct ledger *l = &v->book.led;
 	uint64_t copies = 0, bytes = 0, host = 0, drops = 0, falls = 0;
+	uint64_t with_payload = l->delivered - l->header_only;
 
 	for (unsigned s = 0; s < SITE_N; s++) {
 		copies += l->copies[s];
@@ -247,13 +248,14 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 	result_u64(r, obj, dir, "resident", v->resident);
 	result_u64(r, obj, dir, "copies", copies);
 	result_u64(r, obj, dir, "copy_bytes", bytes);
-	result_ratio(r, obj, dir, "copies_per_packet", copies, l->delivered);
-	result_ratio(r, obj, dir, "host_copies_per_packet", host, l->delivered);
-	result_ratio(r, obj, dir, "guest_copies_per_packet", copies - host, l->delivered);
+	result_ratio(r, obj, dir, "copies_per_packet", copies, with_payload);
+	result_ratio(r, obj, dir, "host_copies_per_packet", host, with_payload);
+	result_ratio(r, obj, dir, "guest_copies_per_packet", copies - host, with_payload);
 	names(r, obj, dir, "copies", ledger_site_names, l->copies);
 	names(r, obj, dir, "copy_bytes", ledger_site_names, l->copy_bytes);
 	result_u64(r, obj, dir, "wasted_copies", l->wasted_copies);
 	result_u64(r, obj, dir, "header_copies", l->header_copies);
+	result_u64(r, obj, dir, "header_only", l->header_only);
 	result_u64(r, obj, dir, "csum_bytes", l->csum_bytes);
 	result_u64(r, obj, dir, "fallbacks", falls);
 	names(r, obj, dir, "fallbacks", ledger_reason_names + 1, l->fallbacks + 1);
@@ -397,6 +399,10 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 			queue_errors(&all[d], dev, drv);
 			dma_counts(&v, g, d);
 			dma_counts(&all[d], g, d);
+			if (!d && g->net.split) {
+				queue_errors(&v, &g->place.bufs, &g->split.bufs);
+				queue_errors(&all[d], &g->place.bufs, &g->split.bufs);
+			}
 		}
 		view_metrics(r, cfg_name(g->cfg), d, &v);
 	}
@@ -711,6 +717,8 @@ static const struct metric_decl metrics[] = {
 	{"guest_copies_per_packet", "", G, .help = "of them by the guest"},
 	{"wasted_copies", "copies", G, .help = "spent on frames that were dropped later"},
 	{"header_copies", "copies", G, .help = "of headers alone, under header split"},
+	{"header_only", "packets", G,
+	 .help = "frames without payload, under header split; outside copies_per_packet"},
 	{"csum_bytes", "bytes", G, .help = "that CPUs, guest's and host's, summed for checksums"},
 	{"fallbacks", "packets", G, .help = "frames copied for another reason than their policy"},
 	{"fallbacks.*", "packets", G, .help = "by reason", .words = ledger_reason_names + 1},

@@ -154,6 +154,9 @@ static bool check_power(const char *value, char **why)
  * ---------------------------------------------------------------------------------------- */
 
 /* What a system's published text asks for; explicit keys override it. */
+static const char *const system_p1[] = {"guest.split=true", "guest.delivery=process",
+					"guest.rx_policy=single-copy", "guest.tx_policy=zero-copy",
+					NULL};
 static const char *const system_p2[] = {"guest.tx_policy=zero-copy", NULL};
 static const char *const system_p3[] = {"guest.policy=single-copy", "guest.tx_policy=zero-copy",
 					"guest.cluster=true",       "guest.tx_batch=10",
@@ -162,12 +165,13 @@ static const char *const system_p5[] = {"guest.attach=vf", "guest.dma_map=per-bu
 					"iommu.mode=strict", NULL};
 static const char *const system_p4[] = {"guest.attach=vf", "guest.halt=native",
 					"nic.switch=mediated", NULL};
-static const struct key_preset system_presets[] = {
-	{"p2", system_p2}, {"p3", system_p3}, {"p4", system_p4}, {"p5", system_p5}, {0}};
+static const struct key_preset system_presets[] = {{"p1", system_p1}, {"p2", system_p2},
+						   {"p3", system_p3}, {"p4", system_p4},
+						   {"p5", system_p5}, {0}};
 
 static const struct key_decl scenario_keys[] = {
 	KEYS_OF_SCENARIO,
-	{"system", KEY_CHOICE, .def = "baseline", .choices = "baseline|p2|p3|p4|p5",
+	{"system", KEY_CHOICE, .def = "baseline", .choices = "baseline|p1|p2|p3|p4|p5",
 	 .presets = system_presets,
 	 .help = "published design whose settings are the defaults; see `list systems`"},
 	{"warmup", KEY_TIME, .def = "0s", .max = SIM_MAX,
@@ -274,6 +278,24 @@ static const struct key_decl guest_keys[] = {
 	 .help = "a vCPU with nothing to do leaves the guest, or halts in it (a dedicated core)"},
 	{"delivery", KEY_CHOICE, .def = "kernel", .choices = "kernel|process",
 	 .help = "whose buffers the guest posts; kernel adds a copy in the guest"},
+	{"split", KEY_BOOL, .def = "false",
+	 .help = "headers to the kernel, payload straight to the process (US 2014/0229946); with "
+		 "delivery = process"},
+	{"process_buffers", KEY_COUNT, .def = "all", .choices = "all", .max = 32768,
+	 .help = "with split: receives that the process has posted; all: as many as queue_size"},
+	{"process_buffer", KEY_BYTES, .def = "0", .max = 65550,
+	 .help = "with split: bytes of each; 0: what the mtu needs"},
+	{"not_resident", KEY_CHOICE, .def = "kernel", .choices = "kernel|fault",
+	 .help = "with split: a page of a posted buffer is not there; kernel: the frame goes to "
+		 "the guest's kernel; fault: the page is brought back ([cost] page_in)"},
+	{"evict_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "with split: when the host puts the posted process buffers aside, but for pinned "
+		 "pages; default: never"},
+	{"flow_match", KEY_CHOICE, .def = "any", .choices = "any|exact",
+	 .help = "with split: any: each TCP or UDP flow is the process's; exact: from its second "
+		 "frame on"},
+	{"flow_table", KEY_COUNT, .def = "1024", .min = 1, .max = 1 << 20,
+	 .help = "with flow_match = exact: flows that can be the process's"},
 	{"receive", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how the guest learns of frames"},
 	{"queue_size", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
@@ -515,6 +537,32 @@ bool options_traffic(const struct scenario *sc, const struct cfg *c,
 /* ---- the whole scenario
  * ----------------------------------------------------------------------------------- */
 
+static bool check_split(const struct scenario *sc, const struct cfg *g, GError **error)
+{
+	if (cfg_has(g, "evict_at") && cfg_choice(scenario_find(sc, "iommu"), "mode") == 1)
+		return cfg_error(g, "evict_at", error,
+				 "can do nothing with [iommu] mode = static, which pins all of the "
+				 "guest's pages; use off, strict or deferred");
+	if (cfg_has(g, "evict_at") && cfg_choice(g, "page_size"))
+		return cfg_error(
+			g, "evict_at", error,
+			"would put the kernel's memory aside as well; use page_size = 4KiB");
+	if (!cfg_bool(g, "split"))
+		return true;
+	if (cfg_choice(g, "attach") == 1)
+		return cfg_error(g, "split", error,
+				 "is what the host does with a virtio device; use attach = virtio");
+	if (cfg_choice(g, "delivery") != 1)
+		return cfg_error(g, "split", error,
+				 "places payload in the process's buffers; use delivery = process");
+	if (cfg_u64(g, "rx_buffer"))
+		return cfg_error(
+			g, "rx_buffer", error,
+			"is for whole frames under split, which merges none; leave it out, "
+			"or set process_buffer");
+	return true;
+}
+
 /* A virtual function bypasses the host: what the host would do for the guest cannot be asked for.
  */
 static bool check_vf(const struct cfg *g, const struct cfg *iommu, GError **error)
@@ -580,6 +628,7 @@ bool options_check(const struct scenario *sc, GError **error)
 				 "iotlb_entries / iotlb_ways must be a power of two");
 	for (size_t i = 0; i < guests; i++)
 		if (!check_guest(scenario_at(sc, "guest", i), error) ||
+		    !check_split(sc, scenario_at(sc, "guest", i), error) ||
 		    !check_vf(scenario_at(sc, "guest", i), iommu, error))
 			return false;
 	for (size_t i = 0; i < scenario_count(sc, "nic"); i++) {

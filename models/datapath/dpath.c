@@ -5,6 +5,7 @@
 #include "cluster.h"
 #include "frame.h"
 #include "outbox.h"
+#include "place.h"
 #include "policy.h"
 
 static void burst_begin(struct dpath_burst *b)
@@ -18,6 +19,14 @@ static void burst_stamp(struct dpath_burst *b, struct plat *pl, enum frame_stage
 {
 	for (unsigned i = 0; i < b->frames; i++)
 		plat_stamp(pl, b->frame[i], stage);
+}
+
+/* A process buffer is there before the frame that names it. */
+static void publish_rx(struct dpath *dp)
+{
+	if (dp->place)
+		virtq_dev_publish(&dp->place->bufs);
+	virtq_dev_publish(&dp->rxq);
 }
 
 /* After the publish: interrupt the guest if it wants to know. True: it did. */
@@ -124,7 +133,7 @@ bool dpath_rx_commit(struct dpath *dp)
 	if (dp->rx_policy->vmm_rx) {
 		wake_vmm = pktq_publish(&dp->to_vmm, pl);
 	} else {
-		virtq_dev_publish(&dp->rxq);
+		publish_rx(dp);
 		if (dp->shared)
 			pktq_consumed(dp->shared, pl);
 	}
@@ -159,8 +168,14 @@ void dpath_write_header(const struct piece *at, uint16_t num_buffers, struct csu
 				  .csum_start = csum.start,
 				  .csum_offset = csum.offset,
 				  .num_buffers = num_buffers};
-	const uint8_t *from = (const uint8_t *)&h;
-	uint32_t left = sizeof(h), part = at->len < left ? at->len : left;
+
+	dpath_put_header(at, &h);
+}
+
+void dpath_put_header(const struct piece *at, const struct virtq_net_hdr *h)
+{
+	const uint8_t *from = (const uint8_t *)h;
+	uint32_t left = sizeof(*h), part = at->len < left ? at->len : left;
 
 	__builtin_memcpy(at->p, from, part);
 	while ((left -= part)) {
@@ -256,8 +271,13 @@ void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, st
 	uint16_t head[MAX_MERGE];
 	uint32_t bytes[MAX_MERGE], need = f->len + VIRTQ_NET_HDR_BYTES;
 	enum drop_reason why = DROP_GUEST_RING_EMPTY;
-	unsigned nseg, n = take_chains(dp, pl, need, head, bytes, seg, &nseg, &why);
+	unsigned nseg, n;
 
+	if (dp->place) {
+		place_to_guest(dp, pl, b, f, site, reason, csum, src);
+		return;
+	}
+	n = take_chains(dp, pl, need, head, bytes, seg, &nseg, &why);
 	if (!n) {
 		plat_drop(pl, f, why);
 		return;
@@ -303,7 +323,7 @@ bool dpath_vmm_commit(struct dpath *dp)
 	struct plat *pl = dp->vmm_pl;
 
 	burst_stamp(b, pl, STAGE_VMM);
-	virtq_dev_publish(&dp->rxq);
+	publish_rx(dp);
 	pktq_consumed(&dp->to_vmm, pl);
 	if (dp->shared)
 		pktq_consumed(dp->shared, pl);

@@ -33,6 +33,7 @@
 struct policy;
 struct outbox;
 struct cluster;
+struct place;
 
 /* A guest's receive buffer that was posted to the device. */
 struct dpath_rx_slot {
@@ -59,6 +60,7 @@ struct dpath {
 	struct plat_line *rx_intr, *tx_intr; /* to the guest */
 	struct plat_line *vmm_line;          /* wakes the vmm worker */
 	struct cluster *cluster;             /* of receive interrupts; NULL: none is put off */
+	struct place *place;                 /* header/data split; NULL: frames go whole */
 	bool poll; /* workers poll the device and the guest: neither is asked to notify */
 	bool mrg_rxbuf;
 	bool csum;          /* the guest may leave checksums to us: its headers are read */
@@ -120,6 +122,7 @@ bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry
 
 /* The virtio-net header in front of a received frame. */
 void dpath_write_header(const struct piece *at, uint16_t num_buffers, struct csum csum);
+void dpath_put_header(const struct piece *at, const struct virtq_net_hdr *h);
 
 /*
  * Guest memory of a chain's segments as pieces, `skip` bytes in, `len` bytes long. False: some of

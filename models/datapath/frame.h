@@ -26,10 +26,12 @@ struct frame {
 	uint32_t len;         /* bytes, without padding and FCS */
 	uint16_t sites;       /* bit per enum copy_site passed */
 	uint32_t reasons;     /* bit per enum copy_reason taken */
-	uint16_t slots;       /* on the wire: 1, or segments of a TSO/LRO frame */
-	uint16_t traffic;     /* index of its source */
-	uint16_t wire_header; /* bytes of headers that each slot repeats */
-	uint16_t wire_mss;    /* bytes behind them in all but the last slot */
+	uint16_t header;      /* under header split: its first bytes that are no payload; else 0 */
+	uint16_t header_sites; /* where they were copied, bit per enum copy_site */
+	uint16_t slots;        /* on the wire: 1, or segments of a TSO/LRO frame */
+	uint16_t traffic;      /* index of its source */
+	uint16_t wire_header;  /* bytes of headers that each slot repeats */
+	uint16_t wire_mss;     /* bytes behind them in all but the last slot */
 	uint16_t csum_at; /* a checksum that is filled in on the way: counts nowhere. 0: none is */
 	bool local;       /* from one guest to another: which of its receiver's books it is in */
 	bool device;      /* a further receiver that the device reaches, not the host's switch */
@@ -46,6 +48,18 @@ static inline void frame_copied(struct frame *f, enum copy_site site, enum copy_
 	f->sites |= (uint16_t)(1u << site);
 	f->reasons |= 1u << reason;
 	f->copied[site] += len;
+}
+
+/* A copy of its header alone. */
+static inline void frame_copied_header(struct frame *f, enum copy_site site)
+{
+	f->header_sites |= (uint16_t)(1u << site);
+}
+
+/* It took another way than its policy's, whether that cost a copy or not. */
+static inline void frame_fell_back(struct frame *f, enum copy_reason reason)
+{
+	f->reasons |= 1u << reason;
 }
 
 /* The time since the last stamp belongs to `stage`. */
@@ -65,6 +79,10 @@ static inline void frame_book_delivery(struct frame *f)
 		unsigned site = (unsigned)__builtin_ctz(s);
 		l->copies[site]++;
 		l->copy_bytes[site] += f->copied[site];
+	}
+	if (f->header) {
+		l->header_copies += (unsigned)__builtin_popcount(f->header_sites);
+		l->header_only += f->header == f->len && !f->sites;
 	}
 	for (unsigned r = f->reasons & ~(1u << REASON_POLICY); r; r &= r - 1)
 		l->fallbacks[__builtin_ctz(r)]++;

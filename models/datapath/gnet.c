@@ -3,6 +3,7 @@
 #include "gnet.h"
 
 #include "frame.h"
+#include "gnet_split.h"
 
 /* ---- process memory ----------------------------------------------------------------------------
  */
@@ -42,9 +43,8 @@ static void look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len)
 	endpoint_receive(end, f, g->linear, (uint32_t)(to - g->linear));
 }
 
-/* The process's pages as guest-physical segments from seg[first] on: what the kernel posts. */
-static unsigned user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq_seg *seg,
-			  unsigned first, unsigned max)
+unsigned gnet_user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq_seg *seg,
+			unsigned first, unsigned max)
 {
 	unsigned n = first;
 
@@ -64,10 +64,9 @@ static unsigned user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq
 	return n;
 }
 
-/* Pieces of a kernel buffer's segments. */
-static unsigned kernel_pieces(struct plat *pl, const struct virtq_seg *seg, unsigned nseg,
-			      uint32_t skip, uint32_t len, enum plat_access access,
-			      struct piece *piece)
+unsigned gnet_kernel_pieces(struct plat *pl, const struct virtq_seg *seg, unsigned nseg,
+			    uint32_t skip, uint32_t len, enum plat_access access,
+			    struct piece *piece)
 {
 	unsigned n = 0;
 
@@ -91,15 +90,15 @@ unsigned gnet_rx_pieces(struct gnet *g, uint32_t buf, const struct virtq_seg **s
 {
 	const struct virtq_seg *kernel = &g->rx_seg[buf * g->rx_per];
 
-	if (!g->process) {
+	if (!g->process || g->split) {
 		*seg = kernel;
 		return g->rx_per;
 	}
 	*seg = g->rx_pieces;
 	if (g->header)
 		g->rx_pieces[0] = *kernel;
-	return user_segs(g->rx_pl, g->rx_gva[buf], g->max_frame, g->rx_pieces, g->header > 0,
-			 DPATH_SEGS);
+	return gnet_user_segs(g->rx_pl, g->rx_gva[buf], g->max_frame, g->rx_pieces, g->header > 0,
+			      DPATH_SEGS);
 }
 
 /* The pieces of a frame in the kernel's buffers, the device's header left out. */
@@ -108,8 +107,8 @@ static void sock_pieces(struct gnet *g, const struct gnet_sock *s, struct piece 
 	uint32_t buf = s->first, left = s->len, skip = g->header;
 
 	for (uint32_t i = 0; i < s->buffers; i++, buf = g->rx_link[buf]) {
-		unsigned n = kernel_pieces(g->rx_pl, &g->rx_seg[buf * g->rx_per], g->rx_per, skip,
-					   left, PLAT_READ, piece);
+		unsigned n = gnet_kernel_pieces(g->rx_pl, &g->rx_seg[buf * g->rx_per], g->rx_per,
+						skip, left, PLAT_READ, piece);
 		for (; n; n--, piece++)
 			left -= piece->len;
 		skip = 0;
@@ -210,8 +209,9 @@ void gnet_read_burst(struct gnet *g)
 		plat_charge(pl, PLAT_W_SYSCALL, 1);
 		user_pieces(pl, g->read_gva, s.len, PLAT_WRITE, to);
 		sock_pieces(g, &s, from);
-		pieces_copy(pl, s.frame, SITE_GUEST_KERNEL_TO_PROCESS, REASON_POLICY, to, from,
-			    s.len);
+		/* All of it is payload to a process of this guest, whatever its sender's split. */
+		pieces_copy_payload(pl, s.frame, SITE_GUEST_KERNEL_TO_PROCESS, REASON_POLICY, to,
+				    from, s.len);
 		plat_stamp(pl, s.frame, STAGE_PROCESS);
 		look(g, s.frame, g->read_gva, s.len);
 		g->sock_buffers -= s.buffers;
@@ -261,10 +261,13 @@ unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struc
 	unsigned n = 0;
 
 	*out = seg;
+	if (g->split)
+		return gnet_split_tx_pieces(g, slot, len, seg);
 	if (g->process) {
 		if (g->header)
 			seg[0] = kernel[0];
-		return user_segs(g->tx_pl, g->tx_gva[slot], len, seg, g->header > 0, DPATH_SEGS);
+		return gnet_user_segs(g->tx_pl, g->tx_gva[slot], len, seg, g->header > 0,
+				      DPATH_SEGS);
 	}
 	for (; left; n++) {
 		seg[n] = kernel[n];
@@ -283,11 +286,14 @@ static void put_csum(struct gnet *g, struct frame *f, uint32_t slot)
 
 	if (!gnet_csum_send(g, f, &value))
 		return;
-	if (g->process)
+	if (g->split && g->split->tx_header[slot])
+		gnet_kernel_pieces(g->tx_pl, &g->tx_seg[slot], 1, g->header,
+				   g->split->tx_header[slot], PLAT_WRITE, piece);
+	else if (g->process)
 		user_pieces(g->tx_pl, g->tx_gva[slot], f->len, PLAT_WRITE, piece);
 	else
-		kernel_pieces(g->tx_pl, &g->tx_seg[slot * g->tx_per], g->tx_per, g->header, f->len,
-			      PLAT_WRITE, piece);
+		gnet_kernel_pieces(g->tx_pl, &g->tx_seg[slot * g->tx_per], g->tx_per, g->header,
+				   f->len, PLAT_WRITE, piece);
 	csum_store(piece, f->csum_at, value);
 }
 
@@ -299,7 +305,7 @@ static void write_out(struct gnet *g, struct frame *f, const struct virtq_seg *k
 
 	plat_charge(pl, PLAT_W_SYSCALL, 1);
 	user_pieces(pl, g->write_gva, f->len, PLAT_READ, from);
-	kernel_pieces(pl, kernel, g->tx_per, g->header, f->len, PLAT_WRITE, to);
+	gnet_kernel_pieces(pl, kernel, g->tx_per, g->header, f->len, PLAT_WRITE, to);
 	pieces_copy(pl, f, SITE_PROCESS_TO_GUEST_KERNEL, REASON_POLICY, to, from, f->len);
 	plat_charge(pl, PLAT_W_GUEST_TX, 1);
 }
@@ -312,7 +318,10 @@ enum gnet_sent gnet_send(struct gnet *g, struct frame *f)
 	unsigned n;
 
 	plat_stamp(g->tx_pl, f, STAGE_SEND_WAIT);
-	make(g, f, g->process ? g->tx_gva[slot] : g->write_gva);
+	if (g->split)
+		gnet_split_make(g, f, slot);
+	else
+		make(g, f, g->process ? g->tx_gva[slot] : g->write_gva);
 	if (!g->process)
 		write_out(g, f, &g->tx_seg[slot * g->tx_per]);
 	if (__builtin_expect(g->tx_csum != GNET_CSUM_GIVEN, 0))
@@ -336,7 +345,9 @@ void gnet_overwrite(struct gnet *g, struct frame *f, uint64_t num)
 
 	if (!g->process || !g->tx_out[g->tx_last] || !f->led || f->num != num)
 		return;
-	gva.a += f->len - 1;
+	if (g->split && g->split->tx_header[g->tx_last] == f->len)
+		return;
+	gva.a += f->len - (g->split ? g->split->tx_header[g->tx_last] : 0u) - 1;
 	p = plat_map_user(g->tx_pl, gva, &one, PLAT_WRITE);
 	*p ^= 0xff;
 	f->overwritten = true;

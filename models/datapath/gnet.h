@@ -38,6 +38,7 @@ struct gnet_sock {
 };
 
 struct gnet;
+struct gnet_split;
 
 /* The kernel's part in TCP and UDP checksums of what is sent. */
 enum gnet_tx_csum {
@@ -81,6 +82,7 @@ struct gnet {
 	struct plat *rx_pl, *tx_pl;
 	const struct gnet_driver *driver;
 	void *below;                 /* the driver's own */
+	struct gnet_split *split;    /* header/data split, with `process`; NULL: none */
 	struct plat_line *read_line; /* wakes the process */
 	bool process, poll;
 	bool tx_hears;   /* of what has been sent, when that is all; else only when it is full */
@@ -161,6 +163,14 @@ static inline uint32_t gnet_rx_next(const struct gnet *g)
 }
 /* Its pieces, the device's header first, at most DPATH_SEGS; good until the next call. */
 unsigned gnet_rx_pieces(struct gnet *g, uint32_t buf, const struct virtq_seg **seg);
+/* The process's [gva, gva+len) as guest-physical segments from seg[first] on, to seg[max] at most;
+ * returns their end. */
+unsigned gnet_user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq_seg *seg,
+			unsigned first, unsigned max);
+/* len bytes of a kernel buffer's segments, `skip` bytes in (within the first), as pieces. */
+unsigned gnet_kernel_pieces(struct plat *pl, const struct virtq_seg *seg, unsigned nseg,
+			    uint32_t skip, uint32_t len, enum plat_access access,
+			    struct piece *piece);
 /* It has been posted. */
 static inline void gnet_rx_posted(struct gnet *g)
 {

@@ -6,8 +6,10 @@
 
 /* ---- receive --------------------------------------------------------------------------------- */
 
-static void refill(struct gnet *g, struct gnet_virtio *v)
+void gnet_virtio_rx_refill(struct gnet *g)
 {
+	struct gnet_virtio *v = g->below;
+
 	while (g->rx_top && virtq_drv_room(&v->rxq) >= v->rx_need) {
 		uint32_t buf = gnet_rx_next(g);
 		const struct virtq_seg *seg;
@@ -75,10 +77,10 @@ static void rx_poll(struct gnet *g)
 			gnet_rx_give(g, (uint32_t)buf);
 		}
 	}
-	refill(g, v);
+	gnet_virtio_rx_refill(g);
 }
 
-static void rx_publish(struct gnet *g)
+void gnet_virtio_rx_publish(struct gnet *g)
 {
 	struct gnet_virtio *v = g->below;
 
@@ -89,7 +91,7 @@ static void rx_publish(struct gnet *g)
 		plat_kick(g->rx_pl, v->rx_kick, 0);
 }
 
-static bool rx_sleep(struct gnet *g)
+bool gnet_virtio_rx_sleep(struct gnet *g)
 {
 	struct gnet_virtio *v = g->below;
 	return virtq_drv_intr_on(&v->rxq, g->rx_pl);
@@ -97,7 +99,7 @@ static bool rx_sleep(struct gnet *g)
 
 /* ---- transmit -------------------------------------------------------------------------------- */
 
-static void tx_clean(struct gnet *g)
+void gnet_virtio_tx_clean(struct gnet *g)
 {
 	struct gnet_virtio *v = g->below;
 	uint64_t slot;
@@ -108,7 +110,7 @@ static void tx_clean(struct gnet *g)
 		gnet_tx_done(g, (uint32_t)slot);
 }
 
-static bool tx_room(const struct gnet *g)
+bool gnet_virtio_tx_room(const struct gnet *g)
 {
 	const struct gnet_virtio *v = g->below;
 	return virtq_drv_room(&v->txq) >= v->tx_need;
@@ -124,8 +126,8 @@ static void put_header(struct gnet *g, gpa_t at)
 	__builtin_memcpy(plat_map(g->tx_pl, at, &len, PLAT_WRITE), &h, sizeof(h));
 }
 
-static enum gnet_sent tx_send(struct gnet *g, const struct virtq_seg *seg, unsigned n,
-			      uint32_t slot, struct frame *f)
+enum gnet_sent gnet_virtio_send(struct gnet *g, const struct virtq_seg *seg, unsigned n,
+				uint32_t slot, struct frame *f)
 {
 	struct gnet_virtio *v = g->below;
 
@@ -134,7 +136,7 @@ static enum gnet_sent tx_send(struct gnet *g, const struct virtq_seg *seg, unsig
 	return virtq_drv_add(&v->txq, g->tx_pl, seg, n, 0, slot, f) ? GNET_SENT : GNET_FULL;
 }
 
-static void tx_publish(struct gnet *g, bool full)
+void gnet_virtio_tx_publish(struct gnet *g, bool full)
 {
 	struct gnet_virtio *v = g->below;
 
@@ -144,7 +146,7 @@ static void tx_publish(struct gnet *g, bool full)
 		plat_kick(g->tx_pl, v->tx_kick, 0);
 }
 
-static bool tx_sleep(struct gnet *g, bool full)
+bool gnet_virtio_tx_sleep(struct gnet *g, bool full)
 {
 	struct gnet_virtio *v = g->below;
 
@@ -158,11 +160,11 @@ static bool tx_sleep(struct gnet *g, bool full)
 
 const struct gnet_driver gnet_virtio_driver = {
 	.rx_poll = rx_poll,
-	.rx_publish = rx_publish,
-	.rx_sleep = rx_sleep,
-	.tx_clean = tx_clean,
-	.tx_room = tx_room,
-	.send = tx_send,
-	.tx_publish = tx_publish,
-	.tx_sleep = tx_sleep,
+	.rx_publish = gnet_virtio_rx_publish,
+	.rx_sleep = gnet_virtio_rx_sleep,
+	.tx_clean = gnet_virtio_tx_clean,
+	.tx_room = gnet_virtio_tx_room,
+	.send = gnet_virtio_send,
+	.tx_publish = gnet_virtio_tx_publish,
+	.tx_sleep = gnet_virtio_tx_sleep,
 };

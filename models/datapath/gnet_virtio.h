@@ -23,4 +23,15 @@ struct gnet_virtio {
 
 extern const struct gnet_driver gnet_virtio_driver; /* `below` is a struct gnet_virtio */
 
+/* Its parts, for a driver that receives in another way (gnet_split.h). */
+void gnet_virtio_rx_refill(struct gnet *g);
+void gnet_virtio_rx_publish(struct gnet *g);
+bool gnet_virtio_rx_sleep(struct gnet *g);
+void gnet_virtio_tx_clean(struct gnet *g);
+bool gnet_virtio_tx_room(const struct gnet *g);
+enum gnet_sent gnet_virtio_send(struct gnet *g, const struct virtq_seg *seg, unsigned n,
+				uint32_t slot, struct frame *f);
+void gnet_virtio_tx_publish(struct gnet *g, bool full);
+bool gnet_virtio_tx_sleep(struct gnet *g, bool full);
+
 #endif

@@ -62,9 +62,25 @@ static inline unsigned hbuf_segs(const struct hbuf_pool *p, uint32_t buf, uint32
 }
 
 /*
- * Copy len bytes from src[] to dst[], both long enough, as one copy of `frame` at `site`.
+ * Copy len bytes from src[] to dst[], both long enough, as one copy of `frame` at `site`: all of
+ * it, and so under header split the header apart.
  */
 void pieces_copy(struct plat *pl, struct frame *frame, enum copy_site site, enum copy_reason reason,
 		 const struct piece *dst, const struct piece *src, uint32_t len);
+
+/* The same of a header alone ... */
+void pieces_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
+			const struct piece *dst, const struct piece *src, uint32_t len);
+
+/* ... and of payload alone. */
+void pieces_copy_payload(struct plat *pl, struct frame *frame, enum copy_site site,
+			 enum copy_reason reason, const struct piece *dst, const struct piece *src,
+			 uint32_t len);
+
+/* The first len bytes of src[] to `to`, privately: no copy of the datapath's. Returns len. */
+uint32_t pieces_read(uint8_t *to, const struct piece *src, uint32_t len);
+
+/* dst[] becomes the len bytes of src[] that follow its first `skip`; returns how many pieces. */
+unsigned pieces_skip(struct piece *dst, const struct piece *src, uint32_t skip, uint32_t len);
 
 #endif

@@ -56,7 +56,13 @@ enum copy_site {
 	X(IN_FLIGHT_CAP, in_flight_cap) /* the guest has enough with the device */                 \
 	X(BACKING_OFF, backing_off)     /* too many recent zero-copy sends failed */               \
 	X(NO_CHECKSUM, no_checksum)     /* the device cannot fill in what the guest left blank */  \
-	X(NO_MAPPING, no_mapping)       /* guest and VMM do not both do DMA mapping */
+	X(NO_MAPPING, no_mapping)       /* guest and VMM do not both do DMA mapping */             \
+	X(NOT_SPLIT, not_split) /* under header split: neither TCP nor UDP, or a fragment */       \
+	X(NO_FLOW, no_flow)     /* its flow is not known to be a process's */                      \
+	X(FLOW_TABLE_FULL, flow_table_full)     /* and cannot become known */                      \
+	X(NO_PROCESS_BUFFER, no_process_buffer) /* the process has posted none */                  \
+	X(NOT_RESIDENT, not_resident)           /* a page of it is not in memory */                \
+	X(BAD_ADDRESS, bad_address)             /* it is where the guest has no memory */
 
 enum copy_reason {
 #define X(id, name) REASON_##id,
@@ -147,8 +153,9 @@ struct ledger {
 	/* CPU copies of delivered frames */
 	uint64_t copies[SITE_N], copy_bytes[SITE_N];
 	uint64_t wasted_copies, wasted_copy_bytes; /* of dropped frames */
-	uint64_t header_copies;
-	uint64_t csum_bytes;          /* that a CPU has summed, of any frame */
+	uint64_t header_copies; /* under header split: of headers alone, once a frame and site */
+	uint64_t header_only;   /* delivered frames without payload, under header split */
+	uint64_t csum_bytes;    /* that a CPU has summed, of any frame */
 	uint64_t fallbacks[REASON_N]; /* frames, by reason; REASON_POLICY stays 0 */
 	/* data moved by devices (descriptors are counted apart, by the NIC) */
 	uint64_t dma_transfers, dma_segments, dma_bytes;

@@ -10,6 +10,13 @@
  * descriptor has its own length and a bit that says that the buffer goes on in the next descriptor,
  * so that scattered guest pages can be posted. A frame larger than one buffer goes on in the next.
  *
+ * Header split (7.1.10): on the 82599 a descriptor has a second address, for the header. Here the
+ * first descriptors of a buffer are marked as the header's, since a kernel's buffer may be
+ * scattered as well. They are long enough for any frame: what is not split goes there as a whole
+ * (as "always use header buffer" of SRRCTL), and so does what the payload's descriptors have no
+ * room for. The write-back of the first descriptor says that the frame was split, and how long its
+ * header is.
+ *
  * Positions (head, tail) count up for ever; the slot is position modulo size, a power of two. Tail
  * is advanced by the driver, head by the device.
  */
@@ -28,11 +35,13 @@ struct nic_rx_read {
 	uint32_t flags; /* lies where the status will be: bit 0, DD, stays clear */
 	uint32_t len;
 };
-#define NIC_RX_MORE (1u << 4) /* flags: the buffer goes on in the next descriptor */
+#define NIC_RX_MORE   (1u << 4) /* flags: the buffer goes on in the next descriptor */
+#define NIC_RX_HEADER (1u << 5) /* flags: for the header of a frame that is split */
 
 /* Receive, written back over it. */
 struct nic_rx_done {
-	uint64_t filter; /* for whom the filters found it to be: a mark, as flow director writes */
+	uint32_t info;   /* NIC_RX_SPH and what goes with it */
+	uint32_t filter; /* for whom the filters found it to be: a mark, as flow director writes */
 	uint32_t status;
 	uint16_t len; /* bytes written through this descriptor */
 	uint16_t vlan;
@@ -40,6 +49,11 @@ struct nic_rx_done {
 #define NIC_RX_DD    (1u << 0)  /* descriptor done */
 #define NIC_RX_EOP   (1u << 1)  /* end of packet */
 #define NIC_RX_ERROR (1u << 31) /* the frame was not (all) written */
+/* info, of a buffer with header descriptors: split header and its length, 82599 7.1.6.2 ... */
+#define NIC_RX_SPH              (1u << 31)
+#define NIC_RX_HEADER_LEN(info) ((info) >> 21 & 0x3ffu)
+/* ... and, in reserved bits, why the frame was not split: an enum copy_reason */
+#define NIC_RX_WHY(info) ((info)&0xffu)
 
 /* Send: advanced data descriptor. DD comes back in olinfo_status of those with RS. */
 struct nic_tx_desc {

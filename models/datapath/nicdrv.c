@@ -19,19 +19,34 @@ void nicdrv_init(struct nicdrv *d, const struct nic_ring *rx, struct nicdrv_slot
 	d->tx.slot = tx_slot;
 }
 
-void nicdrv_post_rx(struct nicdrv *d, struct plat *pl, uint64_t cookie, const struct plat_seg *seg,
-		    unsigned n)
+void nicdrv_post_rx_split(struct nicdrv *d, struct plat *pl, uint64_t cookie,
+			  const struct plat_seg *seg, unsigned nheader, unsigned n)
 {
 	struct nicdrv_half *h = &d->rx;
 
-	h->slot[nicdrv_slot_at(h, h->tail)] = (struct nicdrv_slot){.cookie = cookie, .ndesc = n};
+	h->slot[nicdrv_slot_at(h, h->tail)] =
+		(struct nicdrv_slot){.cookie = cookie, .ndesc = n, .nheader = (uint16_t)nheader};
 	for (unsigned i = 0; i < n; i++) {
 		struct nic_rx_read *r = nic_ring_desc(&h->ring, h->tail++);
 		*r = (struct nic_rx_read){.addr = seg[i].dma,
 					  .len = seg[i].len,
-					  .flags = i + 1 < n ? NIC_RX_MORE : 0};
+					  .flags = (i + 1 < n ? NIC_RX_MORE : 0) |
+						   (i < nheader ? NIC_RX_HEADER : 0)};
 	}
 	plat_charge(pl, PLAT_W_DEV_RX, n);
+}
+
+void nicdrv_post_rx(struct nicdrv *d, struct plat *pl, uint64_t cookie, const struct plat_seg *seg,
+		    unsigned n)
+{
+	nicdrv_post_rx_split(d, pl, cookie, seg, 0, n);
+}
+
+/* A buffer of a device that splits: what its first descriptor says of the frame's header. */
+static void split_of(struct plat_rx *rx, const struct nic_rx_done *first)
+{
+	rx->header = (uint16_t)NIC_RX_HEADER_LEN(first->info);
+	rx->why = (uint8_t)NIC_RX_WHY(first->info);
 }
 
 /*
@@ -47,19 +62,24 @@ unsigned nicdrv_reap_rx(struct nicdrv *d, struct plat *pl, struct plat_rx *rx, u
 	for (n = 0; n < max && h->reaped != h->tail; n++) {
 		const struct nicdrv_slot *s = &h->slot[nicdrv_slot_at(h, h->reaped)];
 		const struct nic_rx_done *r = nic_ring_desc(&h->ring, h->reaped);
-		uint32_t status = r->status, len = r->len;
+		uint32_t status = r->status, len = r->len, placed = 0;
 
 		if (!(status & NIC_RX_DD))
 			break;
 		rx[n] = (struct plat_rx){.cookie = s->cookie,
 					 .frame = *nic_ring_tag(&h->ring, h->reaped),
-					 .mark = (uint32_t)r->filter};
+					 .mark = r->filter};
+		if (s->nheader)
+			split_of(&rx[n], r);
 		for (uint32_t i = 1; i < s->ndesc; i++) {
 			r = nic_ring_desc(&h->ring, h->reaped + i);
 			status |= r->status;
 			len += r->len;
+			if (s->nheader && i >= s->nheader)
+				placed += r->len;
 		}
 		rx[n].len = len;
+		rx[n].placed = placed;
 		rx[n].last = status & NIC_RX_EOP;
 		if (status & NIC_RX_ERROR)
 			rx[n].frame = NULL;

@@ -23,8 +23,9 @@ struct plat_seg;
 /* Driver-private, beside each descriptor. */
 struct nicdrv_slot {
 	uint64_t cookie;
-	uint32_t ndesc; /* at a buffer's or frame's first descriptor: how many it has */
-	bool taken;     /* any_order: reaped before one that was posted earlier */
+	uint32_t ndesc;   /* at a buffer's or frame's first descriptor: how many it has */
+	uint16_t nheader; /* receive: of them for the header */
+	bool taken;       /* any_order: reaped before one that was posted earlier */
 };
 
 struct nicdrv_half {
@@ -55,6 +56,8 @@ static inline uint32_t nicdrv_room(const struct nicdrv_half *h)
 /* The contracts are those of plat_dev_*. */
 void nicdrv_post_rx(struct nicdrv *d, struct plat *pl, uint64_t cookie, const struct plat_seg *seg,
 		    unsigned n);
+void nicdrv_post_rx_split(struct nicdrv *d, struct plat *pl, uint64_t cookie,
+			  const struct plat_seg *seg, unsigned nheader, unsigned n);
 unsigned nicdrv_reap_rx(struct nicdrv *d, struct plat *pl, struct plat_rx *rx, unsigned max);
 void nicdrv_send(struct nicdrv *d, struct plat *pl, uint64_t cookie, struct frame *frame,
 		 const struct plat_seg *seg, unsigned n);

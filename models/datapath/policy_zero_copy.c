@@ -25,17 +25,10 @@
 #include "policy.h"
 
 #include "frame.h"
+#include "place.h"
+#include "zero_copy.h"
 
-enum zero_copy_post {
-	POSTED,
-	NO_ROOM,     /* in the device's ring, or what is left is for shared frames */
-	NO_CHAIN,    /* the guest has none, or broke its queue */
-	SHORT_CHAIN, /* its next chain does not hold the longest frame */
-	NOT_MAPPED,  /* its memory is there, but the mapping was refused */
-};
-
-/* DMA segments that the first len bytes of n guest segments can become at most: one a page. */
-static unsigned segs_bound(const struct virtq_seg *seg, unsigned n, uint32_t len)
+unsigned zero_copy_segs_bound(const struct virtq_seg *seg, unsigned n, uint32_t len)
 {
 	unsigned bound = 0;
 
@@ -53,7 +46,7 @@ static unsigned segs_bound(const struct virtq_seg *seg, unsigned n, uint32_t len
  * such buffer that the device still has from a fallback; one in nine if a shared queue may bring
  * frames for several guests; every second if other guests of the host may send some.
  */
-static bool chains_are_reserved(const struct dpath *dp)
+bool zero_copy_reserved(const struct dpath *dp)
 {
 	unsigned chains = virtq_dev_left(&dp->rxq), out = dp->rx_pool.n - dp->rx_pool.top;
 	unsigned shared = dp->out ? dp->rx_posted : dp->rx_posted / 8;
@@ -61,9 +54,8 @@ static bool chains_are_reserved(const struct dpath *dp)
 	return (out && chains <= out) || (dp->shared && chains && chains <= shared);
 }
 
-/* Map a chain behind the place of its header, as much as a frame can need. False: refused. */
-static bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin,
-			     struct plat_seg *dma, unsigned *n)
+bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin,
+		      struct plat_seg *dma, unsigned *n)
 {
 	uint32_t skip = VIRTQ_NET_HDR_BYTES, left = dp->max_frame;
 
@@ -82,8 +74,7 @@ static bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsig
 	return true;
 }
 
-/* Is all of it memory that the guest may have written to? Asked when a mapping was refused. */
-static bool in_memory(struct plat *pl, const struct virtq_seg *seg, unsigned n)
+bool zero_copy_in_memory(struct plat *pl, const struct virtq_seg *seg, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		for (uint32_t at = 0, part; at < seg[i].len; at += part) {
@@ -104,7 +95,7 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 	struct plat_seg *dma;
 	unsigned n, bound;
 
-	if (chains_are_reserved(dp))
+	if (zero_copy_reserved(dp))
 		return NO_ROOM;
 	if (!virtq_dev_pop(&dp->rxq, pl, &c, seg, DPATH_SEGS))
 		return NO_CHAIN;
@@ -113,7 +104,7 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 		return SHORT_CHAIN;
 	}
 	in = seg + c.nout;
-	bound = segs_bound(in, c.nin, dp->max_frame + VIRTQ_NET_HDR_BYTES);
+	bound = zero_copy_segs_bound(in, c.nin, dp->max_frame + VIRTQ_NET_HDR_BYTES);
 	if (bound > dp->max_segs || plat_dev_rx_room(pl, dp->port) < bound) {
 		virtq_dev_unpop(&dp->rxq, 1);
 		return bound > dp->max_segs ? SHORT_CHAIN : NO_ROOM;
@@ -124,7 +115,7 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 			  slot->header))
 		goto refused;
 	if (!zero_copy_map_rx(dp, in, c.nin, dma, &n)) {
-		if (in_memory(pl, in, c.nin)) {
+		if (zero_copy_in_memory(pl, in, c.nin)) {
 			virtq_dev_unpop(&dp->rxq, 1);
 			return NOT_MAPPED;
 		}
@@ -147,7 +138,7 @@ static void zero_copy_rx_post(struct dpath *dp)
 	enum zero_copy_post got = POSTED;
 
 	dp->rx_hungry = false;
-	if (!(dev.caps & PLAT_CAP_ZERO_COPY)) {
+	if (!(dev.caps & PLAT_CAP_ZERO_COPY) || (dp->place && !(dev.caps & PLAT_CAP_SPLIT))) {
 		dpath_post_hbufs(dp, REASON_NO_CAPABILITY);
 		return;
 	}
@@ -157,7 +148,7 @@ static void zero_copy_rx_post(struct dpath *dp)
 	}
 	virtq_dev_avail(&dp->rxq);
 	while (got == POSTED)
-		got = zero_copy_post_one(dp);
+		got = dp->place ? place_post_one(dp) : zero_copy_post_one(dp);
 	if (got == SHORT_CHAIN)
 		dpath_post_hbufs(dp, REASON_SHORT_BUFFER);
 	if (got == NOT_MAPPED)
@@ -183,6 +174,10 @@ static void zero_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 			continue;
 		}
 		struct dpath_rx_slot *slot = &dp->rx_slot[rx[i].cookie];
+		if (dp->place) {
+			place_reaped(dp, slot, &rx[i]);
+			continue;
+		}
 		plat_dma_unmap(pl, dp->port, &dp->rx_seg[slot->head * dp->max_segs], slot->nseg);
 		slot->nseg = 0;
 		dp->rx_posted--;
@@ -223,7 +218,7 @@ static enum copy_reason zero_copy_map(struct dpath *dp, const struct virtq_chain
 		if (s.len &&
 		    !plat_dma_map(pl, dp->port, s.addr, s.len, PLAT_TO_DEVICE, seg, max, n)) {
 			uint32_t one = 1;
-			bool fits = segs_bound(&s, 1, s.len) <= max - *n;
+			bool fits = zero_copy_segs_bound(&s, 1, s.len) <= max - *n;
 			why = fits || !plat_map(pl, s.addr, &one, PLAT_READ) ? REASON_MAP_FAILED
 			      : !(dev.caps & PLAT_CAP_GATHER)                ? REASON_NO_GATHER
 							      : REASON_TOO_MANY_SEGMENTS;
@@ -250,7 +245,7 @@ static bool zero_copy_fall_back(struct dpath *dp, struct virtq_chain *c, enum co
 static bool zero_copy_tx(struct dpath *dp, struct virtq_chain *c)
 {
 	struct plat_seg *seg = &dp->tx_seg[c->head * dp->max_segs];
-	unsigned n, need = segs_bound(c->seg, c->nout, c->out_bytes);
+	unsigned n, need = zero_copy_segs_bound(c->seg, c->nout, c->out_bytes);
 	enum copy_reason why = dp->ztx.held;
 
 	if (why != REASON_POLICY)

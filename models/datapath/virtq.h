@@ -98,10 +98,14 @@ static_assert(offsetof(struct virtq_net_hdr, num_buffers) == 10, "virtio 1.2, 5.
 
 #define VIRTQ_NET_F_NEEDS_CSUM 1u
 #define VIRTQ_NET_F_DATA_VALID 2u
-#define VIRTQ_NET_GSO_NONE     0u
-#define VIRTQ_NET_GSO_TCPV4    1u
-#define VIRTQ_NET_GSO_UDP      3u
-#define VIRTQ_NET_GSO_TCPV6    4u
+/* Not of the specification, see place.h: hdr_len bytes of headers are in front of the payload ...
+ */
+#define VIRTQ_NET_F_SPLIT   8u
+#define VIRTQ_NET_F_BUFFER  16u /* ... and the next used process buffer belongs to this frame */
+#define VIRTQ_NET_GSO_NONE  0u
+#define VIRTQ_NET_GSO_TCPV4 1u
+#define VIRTQ_NET_GSO_UDP   3u
+#define VIRTQ_NET_GSO_TCPV6 4u
 
 /* Feature bits as the specification numbers them: 5.1.3 and 6. */
 #define VIRTQ_F_MRG_RXBUF (1ull << 15) /* VIRTIO_NET_F_MRG_RXBUF */

@@ -85,6 +85,11 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 	plat_line_init(&q->tx_bell, n->q, PLAT_W_N, nic_tx_bell, q);
 }
 
+void nic_queue_split(struct nic *n, unsigned queue, struct split_table *table)
+{
+	n->queue[queue].split = table;
+}
+
 void nic_start(struct nic *n)
 {
 	nic_rx_next(n);
@@ -109,6 +114,8 @@ const struct key_decl nic_keys[] = {
 	{"max_segments", KEY_COUNT, .def = "40", .min = 1, .max = 64,
 	 .help = "segments of one sent frame; 82599: 40"},
 	{"zero_copy", KEY_BOOL, .def = "true", .help = "can be pointed at guest memory"},
+	{"place", KEY_CHOICE, .def = "host", .choices = "host|nic",
+	 .help = "with guests that split: can the NIC place payload, for zero-copy receive?"},
 	{"tx_csum", KEY_BOOL, .def = "true",
 	 .help = "fills in checksums that a guest leaves blank; else a host core does, on a copy"},
 	{"rx_csum", KEY_BOOL, .def = "true",
@@ -172,6 +179,7 @@ void nic_config_read(struct nic_config *c, const struct cfg *cfg)
 		.lro = cfg_bool(cfg, "lro"),
 		.gather = cfg_bool(cfg, "gather"),
 		.zero_copy = cfg_bool(cfg, "zero_copy"),
+		.place = cfg_choice(cfg, "place") == 1,
 		.tx_csum = cfg_bool(cfg, "tx_csum"),
 		.rx_csum = cfg_bool(cfg, "rx_csum"),
 		.max_segs = (uint32_t)cfg_u64(cfg, "max_segments"),

@@ -52,6 +52,7 @@
 struct nic;
 struct nic_job;
 struct peermap;
+struct split_table;
 
 extern const struct key_decl nic_keys[];
 
@@ -88,7 +89,8 @@ struct nic_queue {
 	uint32_t tx_head; /* next send descriptor to fetch */
 	uint32_t tx_done; /* so many are written back */
 	uint16_t requester;
-	bool tx_active; /* on the NIC's list of queues with work */
+	struct split_table *split; /* whose frames are split and placed; NULL: none of this queue */
+	bool tx_active;            /* on the NIC's list of queues with work */
 	struct nic_queue *tx_next;
 	/* where interrupts and, for pollers, mere progress go; any may be NULL */
 	void (*rx_notify)(void *ctx, bool interrupt);
@@ -113,6 +115,8 @@ struct nic_dma {
 	uint32_t desc, ndesc; /* first descriptor, how many */
 	uint32_t len;         /* bytes, as the descriptors say */
 	uint32_t target;      /* receive: what the filters found */
+	uint16_t header;      /* receive, split queue: bytes of the frame's header */
+	uint8_t why;          /* enum copy_reason why it is not split; REASON_POLICY: it is */
 	bool failed;          /* send: reported as such */
 	uint32_t life;        /* of the queue, when the transfer began */
 	bool held;            /* receive: it has room in the packet buffer for itself */
@@ -177,7 +181,7 @@ struct nic_config {
 	sim_time dma_write, dma_read, moderation;
 	uint32_t rx_ring, tx_ring, mtu, queues, vfs;
 	uint32_t rx_buffer, tx_buffer; /* bytes on the NIC */
-	bool tso, lro, gather, zero_copy, tx_csum, rx_csum;
+	bool tso, lro, gather, zero_copy, tx_csum, rx_csum, place;
 	uint32_t max_segs;
 	uint32_t tx_late_every, tx_error_every; /* each Nth sent frame; 0: none */
 	sim_time tx_late;
@@ -297,6 +301,10 @@ void nic_forget(struct nic *n, unsigned guest);
 /* The driver's end of a queue: rings, registers and doorbell. */
 void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 		    const struct nic_ring *tx, struct nicdrv *drv);
+
+/* Frames of this queue are split, those of the flows in `table` (7.1.10); its only writer is the
+ * NIC from now on. */
+void nic_queue_split(struct nic *n, unsigned queue, struct split_table *table);
 
 /* ---- virtual functions ---- */
 

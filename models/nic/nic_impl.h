@@ -38,6 +38,15 @@ static inline struct nic_dma *nic_fifo_first(struct nic_fifo *x)
 bool nic_dma_move(struct nic *n, struct nic_queue *q, struct frame *f, uint64_t iova, uint8_t *p,
 		  uint32_t len, unsigned access);
 
+/* Header split: what becomes of the frame that has just come; it has not begun to move. */
+void nic_split_judge(struct nic_queue *q, struct nic_dma *d);
+/* Do the claimed descriptors begin with a part for headers? */
+bool nic_split_buffer(const struct nic_dma *d);
+/* The frame into such a buffer. False: refused by the IOMMU. */
+bool nic_split_write(struct nic *n, const struct nic_dma *d);
+/* As nic_rx_write_back(). */
+void nic_split_write_back(const struct nic_dma *d, struct frame *f);
+
 /* What was translated, moved between there and p. False: it is no buffer, a violation. */
 bool nic_dma_piece(struct nic *n, struct frame *f, const struct iommu_hit *hit, uint8_t *p,
 		   unsigned access);

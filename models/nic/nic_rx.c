@@ -183,6 +183,8 @@ void nic_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct n
 	dma->pkt = way.pkt;
 	dma->job = NULL;
 	dma->life = q->life;
+	if (__builtin_expect(q->split != NULL, 0))
+		nic_split_judge(q, dma);
 	q->rx_head += ndesc;
 }
 
@@ -250,6 +252,8 @@ static bool rx_write(struct nic *n, const struct nic_dma *d)
 	uint8_t *from = d->bytes;
 	uint32_t left = d->len;
 
+	if (__builtin_expect(q->split != NULL, 0) && nic_split_buffer(d))
+		return nic_split_write(n, d);
 	for (uint32_t i = 0; left && i < d->ndesc; i++) {
 		const struct nic_rx_read *r = &q->rx_copy[(d->desc + i) & (q->rx.size - 1)];
 		uint32_t part = left < r->len ? left : r->len;
@@ -260,6 +264,14 @@ static bool rx_write(struct nic *n, const struct nic_dma *d)
 		left -= part;
 	}
 	return true;
+}
+
+static void write_back(const struct nic_dma *d, struct frame *f)
+{
+	if (__builtin_expect(d->queue->split != NULL, 0) && nic_split_buffer(d))
+		nic_split_write_back(d, f);
+	else
+		nic_rx_write_back(d->queue, d->desc, d->ndesc, d->len, f, d->target);
 }
 
 /* The transfer is done: status, books, interrupt. */
@@ -274,10 +286,10 @@ static void rx_done(struct nic *n, const struct nic_dma *d)
 		return;
 	}
 	if (!rx_write(n, d)) {
-		nic_rx_write_back(q, d->desc, d->ndesc, d->len, NULL, d->target);
+		write_back(d, NULL);
 		nic_rx_drop(q, f, DROP_DMA_FAULT);
 	} else {
-		nic_rx_write_back(q, d->desc, d->ndesc, d->len, stray ? NULL : f, d->target);
+		write_back(d, stray ? NULL : f);
 		f->led->dma_transfers++;
 		f->led->dma_bytes += d->len;
 		frame_stamp(f, STAGE_NIC, evq_now(n->q));

@@ -68,8 +68,11 @@ struct plat_rx {
 	uint64_t cookie;     /* as posted */
 	struct frame *frame; /* whose bytes these are; the same in every buffer of one frame */
 	uint32_t len;        /* bytes written into this buffer */
-	uint32_t mark;       /* for whom the device's filters found it to be, if it has any */
-	bool last;           /* the frame ends here */
+	uint32_t placed;     /* of them behind its header part, see plat_dev_post_rx_split() */
+	uint16_t header;     /* bytes of the frame's header, if the device split it; else 0 */
+	uint8_t why;   /* enum copy_reason why it did not; REASON_POLICY: it did, or need not */
+	uint32_t mark; /* for whom the device's filters found it to be, if it has any */
+	bool last;     /* the frame ends here */
 };
 
 /* What the device under a port can do; asked anew whenever it matters, since it may change. */
@@ -79,6 +82,7 @@ enum plat_caps {
 	PLAT_CAP_OWN_QUEUE = 4, /* its receive queue belongs to this guest alone */
 	PLAT_CAP_TX_CSUM = 8,   /* takes plat_dev_csum() */
 	PLAT_CAP_RX_CSUM = 16,  /* verifies checksums of what it receives */
+	PLAT_CAP_SPLIT = 32,    /* splits received frames: plat_dev_post_rx_split() */
 };
 struct plat_devinfo {
 	unsigned caps;     /* enum plat_caps */
@@ -114,6 +118,26 @@ static inline bool plat_translate(struct plat *pl, gva_t gva, gpa_t *gpa, uint32
  */
 static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_site site,
 			     enum copy_reason reason, void *dst, const void *src, uint32_t len);
+
+/* The same for the frame's header alone, under header split: counted apart. `src` is the caller's.
+ */
+static inline void plat_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
+				    void *dst, const void *src, uint32_t len);
+
+/* ---- is a page there? --------------------------------------------------------------------------
+ */
+
+enum plat_page {
+	PLAT_PAGE_NONE, /* the guest has no such memory, or not to write */
+	PLAT_PAGE_OUT,  /* put aside by the host: an access would have to bring it back */
+	PLAT_PAGE_IN,
+};
+
+/* The state of the guest page at `gpa`, for writing, without touching it. */
+static inline enum plat_page plat_page_state(struct plat *pl, gpa_t gpa);
+
+/* Bring it back; the caller pays. False: it cannot be had. */
+static inline bool plat_page_in(struct plat *pl, gpa_t gpa);
 
 /* ---- order between two sides of a ring ---------------------------------------------------------
  */
@@ -204,6 +228,14 @@ static inline unsigned plat_dev_tx_room(struct plat *pl, struct plat_port *port)
 /* Post one receive buffer of n segments, n at most plat_dev_rx_room(). Seen at the next flush. */
 static inline void plat_dev_post_rx(struct plat *pl, struct plat_port *port, uint64_t cookie,
 				    const struct plat_seg *seg, unsigned n);
+
+/*
+ * The same for a device that splits: the first nheader segments, long enough for any frame, take
+ * the header of a frame that is for a process, and behind it what the others have no room for; the
+ * others take its payload. A frame that is not split goes into the first ones as a whole.
+ */
+static inline void plat_dev_post_rx_split(struct plat *pl, struct plat_port *port, uint64_t cookie,
+					  const struct plat_seg *seg, unsigned nheader, unsigned n);
 
 /* Take up to max filled buffers, in order. */
 static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,

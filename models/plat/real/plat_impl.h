@@ -138,6 +138,24 @@ static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_sit
 	frame_copied(frame, site, reason, len);
 }
 
+static inline void plat_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
+				    void *dst, const void *src, uint32_t len)
+{
+	(void)pl;
+	memcpy(dst, src, len);
+	frame_copied_header(frame, site);
+}
+
+static inline enum plat_page plat_page_state(struct plat *pl, gpa_t gpa)
+{
+	return gpa.a < pl->bytes ? PLAT_PAGE_IN : PLAT_PAGE_NONE;
+}
+
+static inline bool plat_page_in(struct plat *pl, gpa_t gpa)
+{
+	return gpa.a < pl->bytes;
+}
+
 static inline uint16_t plat_load_idx(const uint16_t *idx)
 {
 	return __atomic_load_n(idx, __ATOMIC_ACQUIRE);
@@ -314,6 +332,14 @@ static inline void plat_dev_post_rx(struct plat *pl, struct plat_port *port, uin
 			(struct iovec){(void *)(uintptr_t)seg[i].dma, seg[i].len};
 		b->bytes += seg[i].len;
 	}
+}
+
+/* No TAP device splits: the first segments take the whole frame. */
+static inline void plat_dev_post_rx_split(struct plat *pl, struct plat_port *port, uint64_t cookie,
+					  const struct plat_seg *seg, unsigned nheader, unsigned n)
+{
+	(void)nheader;
+	plat_dev_post_rx(pl, port, cookie, seg, n);
 }
 
 static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,

@@ -136,6 +136,37 @@ static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_sit
 	frame_copied(frame, site, reason, len);
 }
 
+/* From a private copy, which has no time of its own. */
+static inline void plat_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
+				    void *dst, const void *src, uint32_t len)
+{
+	uint64_t ps = cost_copy_ps(pl->clk->cost, len);
+
+	memcpy(dst, src, len);
+	pl->clk->now += ps;
+	pl->clk->busy[PLAT_W_COPY] += ps;
+	mem_note_write(pl->mem, plat_sim_hpa(pl, dst), len, pl->clk->now);
+	frame_copied_header(frame, site);
+}
+
+static inline enum plat_page plat_page_state(struct plat *pl, gpa_t gpa)
+{
+	uint64_t one = 1;
+	hpa_t hpa;
+	enum gmem_status s = gmem_translate(pl->gm, gpa, &one, GMEM_WRITE, &hpa);
+
+	/* What was never touched comes into being by the access. */
+	return s == GMEM_OK || s == GMEM_ABSENT ? PLAT_PAGE_IN
+	       : s == GMEM_EVICTED              ? PLAT_PAGE_OUT
+						: PLAT_PAGE_NONE;
+}
+
+static inline bool plat_page_in(struct plat *pl, gpa_t gpa)
+{
+	plat_charge(pl, PLAT_W_PAGE_IN, 1);
+	return gmem_fault_in(pl->gm, gpa) == GMEM_OK;
+}
+
 static inline uint16_t plat_load_idx(const uint16_t *idx)
 {
 	return *(const volatile uint16_t *)idx;
@@ -242,6 +273,12 @@ static inline void plat_dev_post_rx(struct plat *pl, struct plat_port *port, uin
 				    const struct plat_seg *seg, unsigned n)
 {
 	nicdrv_post_rx(&port->drv, pl, cookie, seg, n);
+}
+
+static inline void plat_dev_post_rx_split(struct plat *pl, struct plat_port *port, uint64_t cookie,
+					  const struct plat_seg *seg, unsigned nheader, unsigned n)
+{
+	nicdrv_post_rx_split(&port->drv, pl, cookie, seg, nheader, n);
 }
 
 static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,

@@ -47,7 +47,8 @@
 	X(SEND)                                                                                    \
 	X(REAP_TX)                                                                                 \
 	X(FLUSH_RX)                                                                                \
-	X(FLUSH_TX)
+	X(FLUSH_TX)                                                                                \
+	X(PAGE_IN)
 
 enum plat_test_op {
 #define X(id) PLAT_TEST_##id,
@@ -62,6 +63,7 @@ struct plat_test_page {
 	unsigned dma_in;  /* how often mapped for a device to write */
 	unsigned dma_out; /* ... to read */
 	uint32_t user;    /* process page i is this guest page, or UINT32_MAX */
+	bool out;         /* put aside: bytes are kept, no access reaches them */
 };
 
 struct plat {
@@ -94,6 +96,7 @@ struct plat_test_buf {
 	uint64_t cookie;
 	struct plat_seg seg[PLAT_TEST_MAX_SEGS];
 	unsigned n;
+	unsigned nheader;  /* of them for the header, if the device splits */
 	struct plat_rx rx; /* once filled */
 };
 
@@ -141,7 +144,7 @@ static inline void *plat_test_reach(struct plat *pl, uint64_t at, uint32_t *len,
 	*len = 0;
 	while (got < want) {
 		uint64_t k = (at + got) >> PAGE_SHIFT;
-		if (at + got < at || k >= pl->npages || !pl->page[k].bytes ||
+		if (at + got < at || k >= pl->npages || !pl->page[k].bytes || pl->page[k].out ||
 		    (pl->page[k].access & (unsigned)access) != (unsigned)access)
 			break;
 		uint8_t *p = pl->page[k].bytes + ((at + got) & (PAGE_BYTES - 1));
@@ -206,6 +209,34 @@ static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_sit
 	frame_copied(frame, site, reason, len);
 	pl->work[PLAT_W_COPY] += len;
 	pl->now += len;
+}
+
+static inline void plat_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
+				    void *dst, const void *src, uint32_t len)
+{
+	pl->ops[PLAT_TEST_COPY]++;
+	plat_test_require(frame != NULL, "plat_copy_header of no frame");
+	memcpy(dst, src, len);
+	frame_copied_header(frame, site);
+	pl->work[PLAT_W_COPY] += len;
+	pl->now += len;
+}
+
+static inline enum plat_page plat_page_state(struct plat *pl, gpa_t gpa)
+{
+	uint64_t k = gpa.a >> PAGE_SHIFT;
+	if (k >= pl->npages || !pl->page[k].bytes || !(pl->page[k].access & PLAT_WRITE))
+		return PLAT_PAGE_NONE;
+	return pl->page[k].out ? PLAT_PAGE_OUT : PLAT_PAGE_IN;
+}
+
+static inline bool plat_page_in(struct plat *pl, gpa_t gpa)
+{
+	pl->ops[PLAT_TEST_PAGE_IN]++;
+	if (plat_page_state(pl, gpa) == PLAT_PAGE_NONE)
+		return false;
+	pl->page[gpa.a >> PAGE_SHIFT].out = false;
+	return true;
 }
 
 static inline uint16_t plat_load_idx(const uint16_t *idx)
@@ -385,8 +416,17 @@ static inline void plat_dev_post_rx(struct plat *pl, struct plat_port *port, uin
 	struct plat_test_buf *b = &port->rx[port->rx_posted++ % PLAT_TEST_RING];
 	b->cookie = cookie;
 	b->n = n;
+	b->nheader = 0;
 	memcpy(b->seg, seg, n * sizeof(*seg));
 	port->rx_segs += n;
+}
+
+static inline void plat_dev_post_rx_split(struct plat *pl, struct plat_port *port, uint64_t cookie,
+					  const struct plat_seg *seg, unsigned nheader, unsigned n)
+{
+	plat_test_require(nheader > 0 && nheader <= n, "plat_dev_post_rx_split without a header");
+	plat_dev_post_rx(pl, port, cookie, seg, n);
+	port->rx[(port->rx_posted - 1) % PLAT_TEST_RING].nheader = nheader;
 }
 
 static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "plat_test.h"
+#include "split.h"
 
 #define GUARD      64u
 #define GUARD_BYTE 0xa5
@@ -173,17 +174,38 @@ static void dma(struct plat *pl, struct plat_port *port, struct plat_seg seg, ui
 	}
 }
 
-static uint32_t fill(struct plat *pl, struct plat_port *port, struct plat_test_buf *b,
-		     const uint8_t *bytes, uint32_t len)
+static uint32_t fill(struct plat *pl, struct plat_port *port, const struct plat_seg *seg,
+		     unsigned n, const uint8_t *bytes, uint32_t len)
 {
 	uint32_t done = 0;
-	for (unsigned i = 0; i < b->n && done < len; i++) {
-		struct plat_seg s = b->seg[i];
+	for (unsigned i = 0; i < n && done < len; i++) {
+		struct plat_seg s = seg[i];
 		s.len = s.len < len - done ? s.len : len - done;
 		dma(pl, port, s, (uint8_t *)(uintptr_t)(bytes + done), PLAT_FROM_DEVICE);
 		done += s.len;
 	}
 	return done;
+}
+
+/* A device that splits: header, then what the payload's segments have no room for, to the first
+ * segments. */
+static void fill_split(struct plat *pl, struct plat_port *port, struct plat_test_buf *b,
+		       const uint8_t *bytes, uint32_t len)
+{
+	struct split_flow flow;
+	uint32_t header = split_header(bytes, len < SPLIT_HEAD ? len : SPLIT_HEAD, len, &flow);
+	uint32_t kernel = header ? header : len;
+	uint8_t *first = zeroed(len, 1);
+
+	b->rx.header = (uint16_t)header;
+	b->rx.why = header ? REASON_POLICY : REASON_NOT_SPLIT;
+	b->rx.placed = fill(pl, port, b->seg + b->nheader, b->n - b->nheader, bytes + kernel,
+			    len - kernel);
+	memcpy(first, bytes, kernel);
+	memcpy(first + kernel, bytes + kernel + b->rx.placed, len - kernel - b->rx.placed);
+	kernel = fill(pl, port, b->seg, b->nheader, first, len - b->rx.placed);
+	plat_test_require(kernel + b->rx.placed == len, "header segments shorter than the frame");
+	free(first);
 }
 
 static uint64_t room_of(const struct plat_test_buf *b)
@@ -206,13 +228,15 @@ bool plat_test_receive(struct plat *pl, struct plat_port *port, struct frame *fr
 	}
 	for (uint32_t done = 0; done < len;) {
 		struct plat_test_buf *b = &port->rx[port->rx_filled++ % PLAT_TEST_RING];
-		uint32_t n = fill(pl, port, b, (const uint8_t *)bytes + done, len - done);
-		done += n;
-		b->rx = (struct plat_rx){.cookie = b->cookie,
-					 .frame = frame,
-					 .len = n,
-					 .mark = port->mark,
-					 .last = done == len};
+		const uint8_t *from = (const uint8_t *)bytes + done;
+		b->rx = (struct plat_rx){
+			.cookie = b->cookie, .frame = frame, .len = len, .mark = port->mark};
+		if (b->nheader)
+			fill_split(pl, port, b, from, len);
+		else
+			b->rx.len = fill(pl, port, b->seg, b->n, from, len - done);
+		done += b->rx.len;
+		b->rx.last = done == len;
 	}
 	return true;
 }
