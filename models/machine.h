@@ -4,6 +4,7 @@
  *
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
  * machine_guest.c builds and drives one guest, machine_local.c lets guests talk to each other,
+ * machine_end.c ends one in mid-run,
  * machine_result.c says what came of it.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
@@ -88,6 +89,12 @@ struct guest {
 	sim_time unmask_at;
 	struct event unmask; /* pending: an interrupt pends */
 	uint64_t pended;
+
+	bool gone;            /* destroyed; its memory stays until released */
+	struct event end;     /* of it; then: looks whether anything is left of it */
+	bool last_look;       /* its device is done, its workers have been called once more */
+	sim_time released_at; /* its memory was given back; SIM_NEVER: not yet */
+	unsigned queue;       /* of its NIC */
 
 	uint64_t exits[2]; /* by direction: interrupts and halts, kicks */
 	struct guest_counts at_start, at_stop;
@@ -224,5 +231,8 @@ void guest_counts(const struct guest *g, struct guest_counts *c);
 /* Takes back what is posted, so that pins and mappings must balance. */
 void guest_quiesce(struct guest *g);
 void guest_fini(struct guest *g);
+
+/* The end that its keys give it, if any; machine_end.c. */
+void guest_end_init(struct guest *g);
 
 #endif

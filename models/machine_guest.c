@@ -194,6 +194,8 @@ static void fire_rx_intr(struct plat_line *line)
 {
 	struct guest *g = line->ctx;
 
+	if (g->gone)
+		return;
 	if (evq_now(&g->m->q) >= g->unmask_at) {
 		take_rx_intr(g);
 		return;
@@ -211,7 +213,9 @@ static void unmask_event(struct event *ev)
 static void fire_tx_intr(struct plat_line *line)
 {
 	struct guest *g = line->ctx;
-	interrupt(g, &g->gtx, 1);
+
+	if (!g->gone)
+		interrupt(g, &g->gtx, 1);
 }
 
 /* Doorbells and hand-overs wake a thread. */
@@ -614,7 +618,7 @@ static void build_txbatch(struct guest *g)
 static void build_port(struct guest *g)
 {
 	struct host_nic *hn = g->nic;
-	unsigned queue = ++hn->queues_used;
+	unsigned queue = g->queue = ++hn->queues_used;
 	bool own = queue < hn->rx_queues;
 	struct nic_queue *nq = &hn->nic.queue[queue];
 
@@ -733,6 +737,7 @@ void guest_start(struct guest *g)
 	for (unsigned i = 0; i < G_N_ELEMENTS(cpu); i++)
 		if (cpu[i])
 			cpu_reset(cpu[i]);
+	guest_end_init(g);
 	if (sender_peek(&g->sender, 0, &at))
 		evq_schedule(&g->m->q, &g->app, at);
 	else
@@ -761,6 +766,8 @@ void guest_counts(const struct guest *g, struct guest_counts *c)
 
 void guest_quiesce(struct guest *g)
 {
+	if (!g->gm) /* destroyed before */
+		return;
 	struct plat_clock *clk[] = {g->hrx_pl.clk, g->htx_pl.clk};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(clk); i++) /* a core that slept has an old clock */

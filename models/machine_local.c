@@ -96,6 +96,7 @@ void local_guest(struct guest *g)
 	for (; ob->top < OUTBOX_SLOTS; ob->top++)
 		ob->free[ob->top] = OUTBOX_SLOTS - 1 - ob->top;
 	g->dp.out = ob;
+	g->dp.mac = sw->seen ? g->mac : NULL;
 	sw->box[sw->boxes++] = ob;
 }
 
@@ -109,6 +110,8 @@ static void build_switch(struct machine *m, struct host_nic *hn)
 		;
 	sw->addr = machine_array(m, sw->mask + 1, sizeof(*sw->addr));
 	sw->by_ip = m->by_ip;
+	if (cfg_choice(scenario_find(m->sc, "host"), "switch_table") == 1)
+		sw->seen = machine_array(m, m->guests, sizeof(*sw->seen));
 	sw->copies = machine_array(m, m->guests, sizeof(*sw->copies));
 	sw->box = machine_array(m, hn->guests, sizeof(*sw->box));
 	sw->busy = machine_array(m, m->guests, sizeof(*sw->busy));

@@ -190,6 +190,9 @@ static const struct key_decl host_keys[] = {
 	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
 	{"memory", KEY_BYTES, .def = "0", .max = 1ull << 44,
 	 .help = "machine memory; 0: enough for the guests"},
+	{"switch_table", KEY_CHOICE, .def = "static", .choices = "static|learned",
+	 .help = "local switch: knows the guests' addresses from the start, or each once it has "
+		 "sent something"},
 	{"vmm_queue", KEY_STRING, .def = "1024", .check = check_power, .plain = KEY_COUNT,
 	 .help = "frames between host kernel and device emulator, a power of two"},
 	{0},
@@ -244,6 +247,8 @@ static const struct key_decl guest_keys[] = {
 	 .help = "whose buffers the guest posts; kernel adds a copy in the guest"},
 	{"receive", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how the guest learns of frames"},
+	{"destroyed_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "when it is destroyed in mid-run; default: never"},
 	{"queue_size", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
 	 .help = "of each virtqueue, a power of two"},
 	{"event_idx", KEY_BOOL, .def = "true", .help = "virtio: suppress notifications by index"},

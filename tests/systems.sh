@@ -87,9 +87,8 @@ row() {
 	if [ -n "$8" ] && [ "${cell%%/*}" != "${real%%/*}" ]; then
 		verdict=DIFFERS failed=1
 	fi
-	# shellcheck disable=SC2086 # five words
-	printf '%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$cell" "$headers" "$segments" \
-		"$exits" "$calls" $(awk '{ print $1 "|" $2 "|" $3 }' <<<"$real") "$verdict"
+	printf '%s|%s|%s|%s|%s|%s|%s|%s|%s|%s\n' "$1" "$2" "$3" "$cell" "$headers" "$segments" \
+		"$exits" "$calls" "$(awk '{ print $1 "|" $2 "|" $3 }' <<<"$real")" "$verdict"
 }
 
 all_rows() {

@@ -463,6 +463,63 @@ static void lookup_goes_by_mac_then_by_ip_and_reads_no_further_than_the_frame(vo
 
 /* ---- what is refused, and what costs nothing ------------------------------------------------- */
 
+/*
+ * vm2 is unknown until it sends, 500 us after vm1 has begun: what vm1 sends it until then goes to
+ * everybody, and costs the others a look, no copy.
+ */
+static void learning_switch_floods_until_the_receiver_has_sent(void **state)
+{
+	(void)state;
+	for (unsigned p = 0; p < 3; p++)
+		for (unsigned w = 0; w < 2; w++) {
+			struct run run = run_text(
+				"[host]\ncores = 2\nswitch_table = learned\ndatapath = %s\n"
+				"[nic eth0]\n[guest vm1..vm3]\npolicy = %s\ndelivery = process\n"
+				"[traffic a]\nfrom = vm1\nto = vm2\npps = 1e5\npackets = 100\n"
+				"[traffic b]\nfrom = vm2\nto = vm1\npps = 1e5\nstart = 495us\n"
+				"packets = 100\n",
+				wake_name[w], policy_name[p]);
+
+			run_ok(&run);
+			conserves(&run, three);
+			run_is(&run, "vm1.local.delivered", 100);
+			run_is(&run, "vm2.local.delivered", 100);
+			run_is(&run, "vm1.tx.delivered", 50); /* the wire is one of everybody */
+			run_is(&run, "vm2.tx.packets", 0);    /* vm1 was known */
+			run_is(&run, "vm3.local.packets", 50);
+			run_is(&run, "vm3.local.drops.other_host", 50);
+			run_is(&run, "guests.local.wasted_copies", 0);
+			run_free(&run);
+		}
+}
+
+/* Recorded for everybody, and known before the host looks: one receiver, in order, all counted. */
+static void receiver_learned_under_way_is_the_only_one(void **state)
+{
+	uint64_t learned = 0;
+
+	(void)state;
+	for (unsigned p = 0; p < 3; p++) {
+		struct run run = run_text(
+			"[host]\ncores = 2\nswitch_table = learned\n[nic eth0]\nlink = 100Gbit/s\n"
+			"[guest vm1..vm3]\npolicy = %s\nqueue_size = 256\n"
+			"[traffic a]\nfrom = vm1\nto = vm2\nrate = max\npackets = 2000\n"
+			"[traffic b]\nfrom = vm2\npps = 1e5\nstart = 150us\npackets = 10\n",
+			policy_name[p]);
+
+		run_ok(&run);
+		conserves(&run, three);
+		learned += run_int(&run, "vm1.tx.drops.learned");
+		run_is(&run, "vm3.local.drops.learned", run_int(&run, "vm1.tx.drops.learned"));
+		run_is(&run, "vm2.local.drops.learned", 0);
+		run_is(&run, "vm3.local.delivered", 0);
+		run_is(&run, "vm2.local.packets", 2000);
+		assert_in_range(run_int(&run, "vm1.tx.packets"), 1, 1999);
+		run_free(&run);
+	}
+	assert_true(learned > 0);
+}
+
 static void guests_behind_different_nics_are_refused(void **state)
 {
 	static const struct hop hop[] = {{1, 2}};
@@ -533,6 +590,8 @@ int main(void)
 		cmocka_unit_test(lent_chain_returns_when_consumed_and_a_copied_one_at_once),
 		cmocka_unit_test(slots_and_buffers_come_back),
 		cmocka_unit_test(lookup_goes_by_mac_then_by_ip_and_reads_no_further_than_the_frame),
+		cmocka_unit_test(learning_switch_floods_until_the_receiver_has_sent),
+		cmocka_unit_test(receiver_learned_under_way_is_the_only_one),
 		cmocka_unit_test(guests_behind_different_nics_are_refused),
 		cmocka_unit_test(null_policy_needs_no_outbox),
 		cmocka_unit_test(without_local_traffic_there_is_no_switch),

@@ -23,7 +23,7 @@ static void burst_stamp(struct dpath_burst *b, struct plat *pl, enum frame_stage
 /* After the publish: interrupt the guest if it wants to know. True: it did. */
 static bool notify(struct dpath *dp, struct virtq_dev *vq, struct plat *pl, struct plat_line *line)
 {
-	if (!vq->unsignalled)
+	if (!vq->unsignalled || dp->gone)
 		return false;
 	if (virtq_dev_should_notify(vq, pl)) {
 		dp->interrupts++;
@@ -37,7 +37,7 @@ static bool notify(struct dpath *dp, struct virtq_dev *vq, struct plat *pl, stru
 /* The same for what burst b has put into the receive queue, unless clustering puts it off. */
 static void notify_rx(struct dpath *dp, const struct dpath_burst *b, struct plat *pl)
 {
-	struct cluster *c = dp->cluster;
+	struct cluster *c = dp->gone ? NULL : dp->cluster;
 
 	if (!c)
 		notify(dp, &dp->rxq, pl, dp->rx_intr);
@@ -48,6 +48,14 @@ static void notify_rx(struct dpath *dp, const struct dpath_burst *b, struct plat
 /* ---- receive ----------------------------------------------------------------------------------
  */
 
+bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry *e)
+{
+	if (!dp->mac || !e->local || e->reason != REASON_MULTICAST || lswitch_is_for(e, dp->mac))
+		return false;
+	plat_drop(pl, e->frame, DROP_OTHER_HOST);
+	return true;
+}
+
 /* Frames that came in by a shared device queue or from other guests, with one copy each. */
 static void rx_shared(struct dpath *dp)
 {
@@ -57,10 +65,12 @@ static void rx_shared(struct dpath *dp)
 
 	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
 		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
+		b->work++;
+		if (dpath_other_host(dp, dp->rx_pl, e))
+			continue;
 		dpath_to_guest(
 			dp, dp->rx_pl, b, e->frame, e->local ? e->site : SITE_HYPERVISOR_TO_GUEST,
 			falls ? e->reason : REASON_POLICY, e->csum, hbuf_pieces(e->pool, e->buf));
-		b->work++;
 	}
 }
 
@@ -70,6 +80,10 @@ void dpath_rx_burst(struct dpath *dp)
 	struct dpath_burst *b = &dp->rxb;
 
 	burst_begin(b);
+	if (__builtin_expect(dp->gone, 0)) {
+		dpath_gone_rx(dp);
+		return;
+	}
 	if (dp->shared && !dp->rx_policy->vmm_rx) {
 		pktq_awake(dp->shared);
 		rx_shared(dp);
@@ -280,6 +294,10 @@ void dpath_vmm_burst(struct dpath *dp)
 	if (dp->shared)
 		pktq_awake(dp->shared);
 	plat_charge(dp->vmm_pl, PLAT_W_POLL, 1);
+	if (__builtin_expect(dp->gone, 0)) {
+		dpath_gone_vmm(dp);
+		return;
+	}
 	b->work = dp->rx_policy->vmm_rx(dp, DPATH_BURST);
 	if (b->work) {
 		dp->vmm_entries[0]++;
@@ -319,6 +337,10 @@ static bool tx_one(struct dpath *dp, struct virtq_chain *c)
 	struct plat *pl = dp->tx_pl;
 
 	ztx_taken(&dp->ztx, c->head, c->frame);
+	if (__builtin_expect(dp->gone, 0)) {
+		dpath_tx_refuse(dp, c, DROP_GUEST_GONE);
+		return true;
+	}
 	if (c->oversize) {
 		dpath_tx_refuse(dp, c, DROP_OVERSIZE);
 		return true;

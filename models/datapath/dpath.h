@@ -60,6 +60,7 @@ struct dpath {
 	struct plat_line *vmm_line;          /* wakes the vmm worker */
 	struct cluster *cluster;             /* of receive interrupts; NULL: none is put off */
 	bool poll; /* workers poll the device and the guest: neither is asked to notify */
+	bool gone; /* the guest is no more: what comes for it is dropped */
 	bool mrg_rxbuf;
 	bool csum;          /* the guest may leave checksums to us: its headers are read */
 	uint32_t max_frame; /* longest that the device may deliver */
@@ -68,6 +69,7 @@ struct dpath {
 	enum copy_reason *rx_reason; /* by buffer of rx_pool: why it was posted */
 	struct pktq to_vmm;          /* from rx */
 	struct pktq *shared;         /* frames from a shared device queue; NULL if there is none */
+	const uint8_t *mac;          /* flooded frames to other addresses are dropped; NULL: none */
 	struct outbox *out;          /* frames to other guests; NULL: all go to the device */
 
 	struct dpath_rx_slot *rx_slot; /* posted guest buffers, by chain head */
@@ -99,6 +101,10 @@ bool dpath_vmm_commit(struct dpath *dp);
 /* The device is gone: ends the mappings of all that it still has. */
 void dpath_quiesce(struct dpath *dp);
 
+/* The bursts' part when it is gone: dpath_gone.c. */
+void dpath_gone_rx(struct dpath *dp);
+void dpath_gone_vmm(struct dpath *dp);
+
 /* ---- for policies --------------------------------------------------------------------------- */
 
 /* Post hypervisor buffers as long as there are buffers and room; `reason` is why not the guest's.
@@ -113,6 +119,9 @@ void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason);
 void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
 		    enum copy_site site, enum copy_reason reason, struct csum csum,
 		    const struct piece *src);
+
+/* Is a lent frame not for this guest? Then it has been dropped. */
+bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry *e);
 
 /* The virtio-net header in front of a received frame. */
 void dpath_write_header(const struct piece *at, uint16_t num_buffers, struct csum csum);

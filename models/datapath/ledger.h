@@ -77,7 +77,10 @@ enum copy_reason {
 	X(TO_SELF, to_self)                           /* its destination is its sender */          \
 	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */          \
 	X(BAD_OFFLOAD, bad_offload)   /* a checksum asked for that is not inside the frame */      \
-	X(BAD_CHECKSUM, bad_checksum) /* the guest's kernel found it wrong */
+	X(BAD_CHECKSUM, bad_checksum) /* the guest's kernel found it wrong */                      \
+	X(LEARNED, learned)           /* recorded for everybody, whose receiver is known by now */ \
+	X(OTHER_HOST, other_host)     /* went to everybody, and is not for this guest */           \
+	X(GUEST_GONE, guest_gone)     /* its sender or receiver was destroyed */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,

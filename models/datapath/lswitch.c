@@ -48,6 +48,8 @@ int lswitch_lookup(const struct lswitch *sw, const uint8_t *head, uint32_t len)
 	if (b[0] & 1)
 		return LSWITCH_ALL;
 	a = entry(sw, KEY_MAC(b));
+	if (a->key && sw->seen && !plat_load_idx(&sw->seen[a->guest]))
+		return LSWITCH_ALL;
 	if (a->key)
 		return a->guest;
 	if (!sw->by_ip)
@@ -59,6 +61,20 @@ int lswitch_lookup(const struct lswitch *sw, const uint8_t *head, uint32_t len)
 		return LSWITCH_WIRE;
 	a = entry(sw, KEY_IP(b + at + 18));
 	return a->key ? a->guest : LSWITCH_WIRE;
+}
+
+bool lswitch_is_for(const struct pktq_entry *e, const uint8_t *mac)
+{
+	const struct piece *piece = hbuf_pieces(e->pool, e->buf);
+	uint8_t head[6];
+
+	for (uint32_t at = 0; at < sizeof(head); piece++) {
+		uint32_t part =
+			piece->len < sizeof(head) - at ? piece->len : (uint32_t)sizeof(head) - at;
+		__builtin_memcpy(head + at, piece->p, part);
+		at += part;
+	}
+	return head[0] & 1 || !__builtin_memcmp(head, mac, sizeof(head));
 }
 
 /* ---- what receivers have read goes back ------------------------------------------------------ */

@@ -124,6 +124,31 @@ static bool unicast(struct dpath *dp, struct virtq_chain *c, unsigned copies)
 	return true;
 }
 
+/*
+ * The frame was recorded for everybody, and its receiver has been learned since: the records of the
+ * others end here.
+ */
+static struct frame *learned(struct dpath *dp, struct frame *f, int to)
+{
+	struct frame *mine = f, *next;
+
+	for (struct frame *p = f->peer; p; p = p->peer)
+		if (p->to == to)
+			mine = p;
+	if (mine != f) {
+		mine->last = f->last;
+		mine->overwritten = f->overwritten;
+		__builtin_memcpy(mine->stage_ps, f->stage_ps, sizeof(f->stage_ps));
+	}
+	for (; f; f = next) {
+		next = f->peer;
+		f->peer = NULL;
+		if (f != mine)
+			plat_drop(dp->tx_pl, f, DROP_LEARNED);
+	}
+	return mine;
+}
+
 bool outbox_tx(struct dpath *dp, struct virtq_chain *c)
 {
 	struct outbox *ob = dp->out;
@@ -137,6 +162,7 @@ bool outbox_tx(struct dpath *dp, struct virtq_chain *c)
 		return true;
 	}
 	to = lswitch_lookup(ob->sw, head, n);
+	ob->sent = true;
 	if (to == LSWITCH_WIRE || (to == LSWITCH_ALL && !c->frame->peer))
 		return dp->tx_policy->tx(dp, c);
 	if (to == ob->self) {
@@ -148,6 +174,8 @@ bool outbox_tx(struct dpath *dp, struct virtq_chain *c)
 		return false;
 	if (to == LSWITCH_ALL)
 		return flood(dp, c);
+	if (__builtin_expect(c->frame->peer != NULL, 0))
+		c->frame = learned(dp, c->frame, to);
 	c->frame->to = (int16_t)to;
 	return unicast(dp, c, copies > ob->sw->copies[to] ? copies : ob->sw->copies[to]);
 }
@@ -180,6 +208,8 @@ void outbox_commit(struct outbox *ob, struct plat *pl, enum frame_stage stage)
 	for (unsigned i = 0; i < ob->frames; i++)
 		plat_stamp(pl, ob->frame[i], stage);
 	ob->frames = 0;
+	if (ob->sw->seen && ob->sent && !ob->sw->seen[ob->self])
+		plat_publish_idx(&ob->sw->seen[ob->self], 1);
 	pktq_consumed(&ob->back, pl);
 	if (pktq_publish(&ob->out, pl))
 		plat_kick(pl, ob->line, 0);

@@ -41,6 +41,7 @@ struct outbox {
 	uint32_t *free, top; /* free slots */
 	uint32_t chains;     /* of the guest, lent */
 	bool full;           /* a frame waits for a slot */
+	bool sent;           /* the guest has sent something: a learning switch knows it */
 	bool flood;          /* the frame that is being sent goes to other guests, too */
 	struct frame *frame[DPATH_BURST]; /* of this burst, to be stamped */
 	unsigned frames;

@@ -52,12 +52,13 @@ static unsigned copy_vmm_rx_from(struct dpath *dp, struct pktq *q, unsigned budg
 	struct pktq_entry *e;
 	unsigned n = 0;
 
-	while (n < budget && (e = pktq_take(q))) {
+	for (; n < budget && (e = pktq_take(q)); n++) {
 		plat_stamp(pl, e->frame, STAGE_VMM_WAIT);
+		if (dpath_other_host(dp, pl, e))
+			continue;
 		if (e->local) { /* its other copy was the sender's */
 			dpath_to_guest(dp, pl, &dp->vmmb, e->frame, e->site, REASON_POLICY, e->csum,
 				       hbuf_pieces(e->pool, e->buf));
-			n++;
 			continue;
 		}
 		plat_charge(pl, PLAT_W_SYSCALL, 1);
@@ -65,7 +66,6 @@ static unsigned copy_vmm_rx_from(struct dpath *dp, struct pktq *q, unsigned budg
 			    hbuf_pieces(e->pool, e->buf), e->frame->len);
 		dpath_to_guest(dp, pl, &dp->vmmb, e->frame, SITE_VMM_TO_GUEST, REASON_POLICY,
 			       e->csum, mine);
-		n++;
 	}
 	return n;
 }

@@ -69,6 +69,27 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 	plat_line_init(&q->tx_bell, n->q, PLAT_W_N, nic_tx_bell, q);
 }
 
+void nic_queue_close(struct nic *n, unsigned queue)
+{
+	n->queue[queue].closed = true;
+}
+
+static bool under_way(const struct nic_fifo *x, const struct nic_queue *q)
+{
+	for (uint32_t i = x->head; i != x->tail; i++)
+		if (x->ring[i & x->mask].queue == q)
+			return true;
+	return false;
+}
+
+bool nic_queue_busy(const struct nic *n, unsigned queue)
+{
+	const struct nic_queue *q = &n->queue[queue];
+
+	return q->tx_head != q->regs.tx_tail || under_way(&n->rx_dma, q) ||
+	       under_way(&n->tx_dma, q) || under_way(&n->tx_late, q);
+}
+
 void nic_start(struct nic *n)
 {
 	nic_rx_next(n);

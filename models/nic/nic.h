@@ -48,6 +48,7 @@ struct nic_queue {
 	uint32_t rx_done; /* descriptors before it are written back */
 	uint32_t tx_head; /* next send descriptor to fetch */
 	uint16_t requester;
+	bool closed;    /* receive: takes no more frames, what it has begun it ends */
 	bool tx_active; /* on the NIC's list of queues with work */
 	struct nic_queue *tx_next;
 	/* where interrupts and, for pollers, mere progress go; any may be NULL */
@@ -186,6 +187,14 @@ uint32_t nic_filter(const struct nic *n, const struct frame *f);
 /* The driver's end of a queue: rings, registers and doorbell. */
 void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 		    const struct nic_ring *tx, struct nicdrv *drv);
+
+/*
+ * Closes the queue for good: a frame for it is dropped (guest_gone). What has been posted to send
+ * is still sent.
+ */
+void nic_queue_close(struct nic *n, unsigned queue);
+/* Does the device still hold, or have to fetch, anything of this queue? */
+bool nic_queue_busy(const struct nic *n, unsigned queue);
 
 /* Begin: takes the first frame of the source, if there is one. */
 void nic_start(struct nic *n);

@@ -68,6 +68,10 @@ static void receive(struct nic *n, struct frame *f)
 		rx_drop(n, f, DROP_NIC_FIFO_FULL);
 		return;
 	}
+	if (__builtin_expect(q->closed, 0)) {
+		rx_drop(n, f, DROP_GUEST_GONE);
+		return;
+	}
 	ndesc = rx_claim(q, f->len);
 	if (!ndesc) {
 		/* Full if the driver could post no more; else there is nothing to post. */
