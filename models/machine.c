@@ -674,7 +674,7 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 
 	start(m);
 	while (!m->deadline_passed && !m->limit_passed) {
-		if (m->stopped && !m->world.live)
+		if (m->stopped && !m->world.live && !m->ending)
 			break;
 		if (!evq_step(&m->q))
 			break;

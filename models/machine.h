@@ -155,6 +155,7 @@ struct machine {
 	bool stopped; /* window_stop is known and past */
 	bool deadline_passed, limit_passed, interrupted;
 	unsigned senders_left;
+	unsigned ending;        /* guests that are gone and whose memory is not back yet */
 	uint64_t offered_total; /* frames there will be, if known: for progress */
 };
 
@@ -225,6 +226,8 @@ void machine_capability(struct host_nic *hn);
 
 /* Its sender; before the traffic. */
 void guest_sender(struct machine *m, struct guest *g);
+/* It sends nothing more. */
+void guest_sender_done(struct guest *g);
 bool guest_build(struct guest *g, GError **error);
 void guest_start(struct guest *g);
 void guest_counts(const struct guest *g, struct guest_counts *c);

@@ -36,9 +36,7 @@ static void stop_vcpus(struct guest *g)
 	for (unsigned i = 0; i < G_N_ELEMENTS(line); i++)
 		evq_cancel(&g->m->q, &line[i]->ev);
 	sender_close(&g->sender, evq_now(&g->m->q));
-	if (!g->sender_done)
-		machine_sender_done(g->m, &g->sender);
-	g->sender_done = true;
+	guest_sender_done(g);
 }
 
 /* Frames that were with its kernel, or on their way to the host. */
@@ -103,6 +101,7 @@ static void look_event(struct event *ev)
 		drop_untaken(g);
 		guest_quiesce(g);
 		g->released_at = evq_now(q);
+		g->m->ending--;
 		return;
 	}
 	evq_schedule(q, ev, evq_now(q) + LOOK_AGAIN);
@@ -114,6 +113,7 @@ static void end_event(struct event *ev)
 	struct evq *q = &g->m->q;
 
 	g->gone = g->dp.gone = true;
+	g->m->ending++;
 	stop_vcpus(g);
 	drop_own(g);
 	if (g->dp.own_queue)

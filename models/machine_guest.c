@@ -30,14 +30,17 @@ static void hint_guest(struct guest *g, uint16_t before)
 
 static void hrx_burst(struct worker *w)
 {
-	dpath_rx_burst(&GUEST(w, hrx)->dp);
+	struct guest *g = GUEST(w, hrx);
+
+	if (g->gm) /* else it was destroyed, and its rings are gone, too */
+		dpath_rx_burst(&g->dp);
 }
 
 static bool hrx_commit(struct worker *w)
 {
 	struct guest *g = GUEST(w, hrx);
 	uint16_t before = g->dp.rxq.published_used;
-	bool more = dpath_rx_commit(&g->dp);
+	bool more = g->gm && dpath_rx_commit(&g->dp);
 
 	hint_guest(g, before);
 	return more;
@@ -45,24 +48,31 @@ static bool hrx_commit(struct worker *w)
 
 static void htx_burst(struct worker *w)
 {
-	dpath_tx_burst(&GUEST(w, htx)->dp);
+	struct guest *g = GUEST(w, htx);
+
+	if (g->gm)
+		dpath_tx_burst(&g->dp);
 }
 
 static bool htx_commit(struct worker *w)
 {
-	return dpath_tx_commit(&GUEST(w, htx)->dp);
+	struct guest *g = GUEST(w, htx);
+	return g->gm && dpath_tx_commit(&g->dp);
 }
 
 static void hvmm_burst(struct worker *w)
 {
-	dpath_vmm_burst(&GUEST(w, hvmm)->dp);
+	struct guest *g = GUEST(w, hvmm);
+
+	if (g->gm)
+		dpath_vmm_burst(&g->dp);
 }
 
 static bool hvmm_commit(struct worker *w)
 {
 	struct guest *g = GUEST(w, hvmm);
 	uint16_t before = g->dp.rxq.published_used;
-	bool more = dpath_vmm_commit(&g->dp);
+	bool more = g->gm && dpath_vmm_commit(&g->dp);
 
 	hint_guest(g, before);
 	return more;
@@ -114,6 +124,13 @@ static void scribble_event(struct event *ev)
 	gnet_overwrite(&g->net, g->last_sent, g->last_num);
 }
 
+void guest_sender_done(struct guest *g)
+{
+	if (!g->sender_done)
+		machine_sender_done(g->m, &g->sender);
+	g->sender_done = true;
+}
+
 /* The process sends what is due, until its queue is full. */
 static void gtx_burst(struct worker *w)
 {
@@ -155,9 +172,7 @@ static bool gtx_commit(struct worker *w)
 	if (g->tx_full || more)
 		return more;
 	if (!sender_peek(&g->sender, now, &at)) {
-		if (!g->sender_done)
-			machine_sender_done(g->m, &g->sender);
-		g->sender_done = true;
+		guest_sender_done(g);
 		return false;
 	}
 	if (at <= now)
@@ -741,7 +756,7 @@ void guest_start(struct guest *g)
 	if (sender_peek(&g->sender, 0, &at))
 		evq_schedule(&g->m->q, &g->app, at);
 	else
-		machine_sender_done(g->m, &g->sender);
+		guest_sender_done(g);
 }
 
 void guest_counts(const struct guest *g, struct guest_counts *c)
@@ -766,13 +781,15 @@ void guest_counts(const struct guest *g, struct guest_counts *c)
 
 void guest_quiesce(struct guest *g)
 {
+	struct plat_clock nobodys = {.cost = &g->m->cost, .now = evq_now(&g->m->q)};
+	struct plat_clock *rx = g->hrx_pl.clk, *tx = g->htx_pl.clk;
+
 	if (!g->gm) /* destroyed before */
 		return;
-	struct plat_clock *clk[] = {g->hrx_pl.clk, g->htx_pl.clk};
-
-	for (unsigned i = 0; i < G_N_ELEMENTS(clk); i++) /* a core that slept has an old clock */
-		clk[i]->now = MAX(clk[i]->now, evq_now(&g->m->q));
+	g->hrx_pl.clk = g->htx_pl.clk = &nobodys; /* the run does not pay for it */
 	dpath_quiesce(&g->dp);
+	g->hrx_pl.clk = rx;
+	g->htx_pl.clk = tx;
 	gmem_free(g->gm);
 	g->gm = NULL;
 }
