@@ -76,11 +76,14 @@ enum copy_reason {
 	X(LOCAL_QUEUE_FULL, local_queue_full)         /* from the local switch to the guest */     \
 	X(TO_SELF, to_self)                           /* its destination is its sender */          \
 	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */          \
-	X(BAD_OFFLOAD, bad_offload)   /* a checksum asked for that is not inside the frame */      \
-	X(BAD_CHECKSUM, bad_checksum) /* the guest's kernel found it wrong */                      \
 	X(LEARNED, learned)           /* recorded for everybody, whose receiver is known by now */ \
 	X(OTHER_HOST, other_host)     /* went to everybody, and is not for this guest */           \
-	X(GUEST_GONE, guest_gone)     /* its sender or receiver was destroyed */
+	X(BAD_OFFLOAD, bad_offload)   /* a checksum asked for that is not inside the frame */      \
+	X(BAD_CHECKSUM, bad_checksum) /* the guest's kernel found it wrong */                      \
+	X(SPOOFED, spoofed)           /* its source is not its sender's address */                 \
+	X(NO_PEER_BUFFER, no_peer_buffer) /* mediated: the receiving function has no buffer */     \
+	X(GUEST_GONE, guest_gone)         /* its sender's or receiver's guest was destroyed */     \
+	X(BAD_DESCRIPTOR, bad_descriptor) /* its driver's descriptors make no sense */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,

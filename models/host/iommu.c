@@ -468,6 +468,12 @@ enum iommu_status iommu_translate(struct iommu *io, uint16_t requester, iova_t i
 				  hit);
 }
 
+enum iommu_status iommu_refuse(struct iommu *io, uint16_t requester, iova_t iova, unsigned access,
+			       sim_time now, enum iommu_status reason)
+{
+	return fault(io, requester, iova, access, now, reason);
+}
+
 enum iommu_status iommu_peek(const struct iommu *io, const struct iommu_domain *d, iova_t iova,
 			     unsigned access, struct iommu_hit *hit)
 {

@@ -57,7 +57,8 @@ enum iommu_status {
 	IOMMU_BEYOND,      /* fault (off): outside machine memory; map: beyond 48 bits */
 	IOMMU_MAPPED,      /* map: part of the range is in use */
 	IOMMU_MISALIGNED,  /* map, unmap: not whole pages */
-	IOMMU_NO_MEMORY    /* map: no frame for a table, or max_table_pages */
+	IOMMU_NO_MEMORY,   /* map: no frame for a table, or max_table_pages */
+	IOMMU_NO_GRANT     /* fault: a peer's memory, without its permission (peermap.h) */
 };
 
 struct iommu_config {
@@ -156,6 +157,10 @@ enum iommu_status iommu_translate(struct iommu *io, uint16_t requester, iova_t i
 enum iommu_status iommu_translate_in(struct iommu *io, struct iommu_domain *d, uint16_t requester,
 				     iova_t iova, uint64_t len, unsigned access, sim_time now,
 				     struct iommu_hit *hit);
+
+/* Counts and records a fault that something in front of the tables found; returns `reason`. */
+enum iommu_status iommu_refuse(struct iommu *io, uint16_t requester, iova_t iova, unsigned access,
+			       sim_time now, enum iommu_status reason);
 
 /* What the table says now: no cache, no counter, no record. For tools and assertions. */
 enum iommu_status iommu_peek(const struct iommu *io, const struct iommu_domain *d, iova_t iova,

@@ -21,6 +21,8 @@ void nic_init(struct nic *n, const char *name, struct evq *q, struct world *worl
 			  .rx_wire = {.rate_bps = cfg->link_bps},
 			  .tx_wire = {.rate_bps = cfg->link_bps}};
 	g_strlcpy(n->name, name, sizeof(n->name));
+	n->pkt_bytes = cfg->tso || cfg->lro ? NIC_TX_MAX : cfg->mtu + 32;
+	n->switch_memory = g_ptr_array_new_with_free_func(g_free);
 	while (slots < 2 * guests)
 		slots *= 2;
 	n->rule = g_new0(bool, traffics + 1);
@@ -30,6 +32,8 @@ void nic_init(struct nic *n, const char *name, struct evq *q, struct world *worl
 	memset(n->mac_key, 0xff, slots * sizeof(*n->mac_key));
 	n->mac_guest = g_new0(uint32_t, slots);
 	n->queue = g_new0(struct nic_queue, cfg->queues);
+	for (unsigned i = 0; i < cfg->queues; i++)
+		n->queue[i] = (struct nic_queue){.nic = n, .vf = -1};
 	n->tx_bytes = g_malloc(2 * (size_t)cfg->tx_buffer + 131072);
 	nic_fifo_init(&n->rx_dma);
 	nic_fifo_init(&n->tx_dma);
@@ -47,7 +51,12 @@ void nic_fini(struct nic *n)
 	g_free(n->mac_key);
 	g_free(n->mac_guest);
 	g_free(n->guest_queue);
+	for (unsigned i = 0; i < n->cfg.queues; i++) {
+		g_free(n->queue[i].rx_copy);
+		g_free(n->queue[i].tx_copy);
+	}
 	g_free(n->queue);
+	g_ptr_array_free(n->switch_memory, TRUE);
 	g_free(n->tx_bytes);
 	g_free(n->rx_dma.ring);
 	g_free(n->tx_dma.ring);
@@ -59,11 +68,18 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 {
 	struct nic_queue *q = &n->queue[queue];
 
-	q->nic = n;
 	q->rx = *rx;
 	q->tx = *tx;
+	q->rx_copy = g_renew(struct nic_rx_read, q->rx_copy, rx->size);
+	q->tx_copy = g_renew(struct nic_tx_desc, q->tx_copy, tx->size);
+	q->regs = (struct nic_regs){0};
+	q->rx_head = q->rx_done = q->tx_head = q->tx_done = 0;
+	q->stopped = false;
 	drv->regs = &q->regs;
 	drv->tx.bell = &q->tx_bell;
+	plat_line_init(&q->rx_bell, n->q, PLAT_W_N, nic_peer_bell, q);
+	if (n->cfg.kind == NIC_MEDIATED && n->cfg.peer_wait)
+		drv->rx.bell = &q->rx_bell;
 	event_init(&q->rx_itr, nic_rx_itr_event);
 	event_init(&q->tx_itr, nic_tx_itr_event);
 	plat_line_init(&q->tx_bell, n->q, PLAT_W_N, nic_tx_bell, q);
@@ -74,20 +90,11 @@ void nic_queue_close(struct nic *n, unsigned queue)
 	n->queue[queue].closed = true;
 }
 
-static bool under_way(const struct nic_fifo *x, const struct nic_queue *q)
-{
-	for (uint32_t i = x->head; i != x->tail; i++)
-		if (x->ring[i & x->mask].queue == q)
-			return true;
-	return false;
-}
-
 bool nic_queue_busy(const struct nic *n, unsigned queue)
 {
 	const struct nic_queue *q = &n->queue[queue];
 
-	return q->tx_head != q->regs.tx_tail || under_way(&n->rx_dma, q) ||
-	       under_way(&n->tx_dma, q) || under_way(&n->tx_late, q);
+	return q->tx_done != q->regs.tx_tail || q->rx_done != q->rx_head;
 }
 
 void nic_start(struct nic *n)
@@ -138,6 +145,25 @@ const struct key_decl nic_keys[] = {
 	 .help = "how much later; the frame itself is not late"},
 	{"tx_error_every", KEY_COUNT, .def = "0", .max = 1000000000,
 	 .help = "each so many sends are reported failed, though the frame goes out; 0: none"},
+	{"switch", KEY_CHOICE, .def = "veb", .choices = "veb|vepa|mediated",
+	 .help = "between virtual functions: in the NIC, by the bridge at the other end of the "
+		 "wire, "
+		 "or into the peer's memory (US 9,483,290)"},
+	{"anti_spoof", KEY_BOOL, .def = "true",
+	 .help = "what a virtual function sends from another address than its own is dropped"},
+	{"switch_latency", KEY_TIME, .def = "200ns", .max = 1000000000u,
+	 .help = "from fetched to looked up, for frames to guests here; rule of thumb"},
+	{"hairpin_delay", KEY_TIME, .def = "1us", .max = SIM_S,
+	 .help = "vepa: a frame's last bit out until its first is back; rule of thumb, two passes "
+		 "of "
+		 "a cut-through switch"},
+	{"peer_message", KEY_TIME, .def = "100ns", .max = 1000000000u,
+	 .help = "mediated: a message between functions of one device; rule of thumb"},
+	{"peer_to_peer", KEY_TIME, .def = "600ns", .max = 1000000000u,
+	 .help = "mediated: one between devices, by the root complex; rule of thumb, a posted "
+		 "write"},
+	{"peer_wait", KEY_TIME, .def = "0s", .max = SIM_S,
+	 .help = "mediated: how long a frame waits for its receiver's buffer; 0: dropped at once"},
 	{0},
 };
 
@@ -165,5 +191,12 @@ void nic_config_read(struct nic_config *c, const struct cfg *cfg)
 		.tx_late_every = (uint32_t)cfg_u64(cfg, "tx_late_every"),
 		.tx_late = cfg_time(cfg, "tx_late"),
 		.tx_error_every = (uint32_t)cfg_u64(cfg, "tx_error_every"),
+		.kind = (enum nic_switch_kind)cfg_choice(cfg, "switch"),
+		.anti_spoof = cfg_bool(cfg, "anti_spoof"),
+		.switch_latency = cfg_time(cfg, "switch_latency"),
+		.hairpin_delay = cfg_time(cfg, "hairpin_delay"),
+		.peer_message = cfg_time(cfg, "peer_message"),
+		.peer_to_peer = cfg_time(cfg, "peer_to_peer"),
+		.peer_wait = cfg_time(cfg, "peer_wait"),
 	};
 }

@@ -20,6 +20,23 @@
  * Filters: a rule per traffic (frames sent `to` a guest), then exact MAC addresses, then queue 0,
  * the host's own, which also takes broadcast and multicast if several guests share the NIC.
  *
+ * Virtual functions. A queue pair can be a function of its own (nic_vf): its own requester id, so
+ * its own domain, and its own address. With them comes the embedded switch, for what a virtual
+ * function sends and what is for one (key `switch`, nic_switch.c; mediated: nic_peer.c):
+ *
+ *   veb       to a guest of this NIC: into its queue, under the receiver's requester id; 2 DMA
+ *   vepa      everything by the wire; the bridge there sends back what is for this NIC
+ *   mediated  to a virtual function of any mediated NIC: the sender's function writes into the
+ *             receiver's memory, as the mapping structure permits (peermap.h, US 9,483,290)
+ *
+ * Broadcast goes to every other virtual function, to the PF's queue for its guests, and to the
+ * wire. A frame that its receiver has no descriptor for is lost to that receiver alone. What passes
+ * the switch lies in the packet buffer towards the host, once however many receivers it has.
+ *
+ * Each descriptor is read once, when it is taken, into the NIC's own memory: the rings may be a
+ * hostile guest's. What cannot be (a tail beyond the ring, no or too many bytes) is counted and
+ * moves nothing.
+ *
  * Sources: Intel 82599 datasheet 331520 (descriptors, 7.1.6, 7.2.3; per-queue drop, 7.1.9);
  * IEEE 802.3 for preamble 8, FCS 4, gap 12 bytes.
  */
@@ -33,20 +50,43 @@
 #include "plat.h"
 
 struct nic;
+struct nic_job;
+struct peermap;
 
 extern const struct key_decl nic_keys[];
 
 #define NIC_WIRE_BYTES 24 /* preamble 8, FCS 4, gap 12 */
 #define NIC_MIN_FRAME  60
 
+/* What became of a virtual function's frames: sent by it, and for it. */
+struct nic_vf_stats {
+	uint64_t sent, sent_local; /* fetched; of them to guests of this host */
+	uint64_t received, received_local;
+	uint64_t sent_drops[DROP_N]; /* before the switch: spoofed and the like */
+	uint64_t drops[DROP_N];      /* for it, and lost */
+	uint64_t bad_descriptors;    /* tails and lengths that cannot be */
+};
+
 /* One receive or send queue, as the device has it. */
 struct nic_queue {
 	struct nic *nic;
+	int vf;         /* which virtual function it is; -1: the PF's */
+	uint64_t mac;   /* of a virtual function: 48 bits */
+	uint32_t guest; /* of a virtual function: for whom it is, as the filters know it */
+	bool stopped;   /* nic_queue_stop(): touches nothing any more */
+	uint32_t life;  /* how often it was stopped */
+	struct nic_rx_read *rx_copy; /* descriptors as they were when they were taken */
+	struct nic_tx_desc *tx_copy;
+	struct nic_vf_stats stats;
+	/* mediated, with peer_wait: peers that wait for a buffer here, first to last */
+	struct nic_job *wait_first, *wait_last;
+	struct plat_line rx_bell;
 	struct nic_ring rx, tx;
 	struct nic_regs regs;
 	uint32_t rx_head; /* next receive descriptor to take; advanced by the device */
 	uint32_t rx_done; /* descriptors before it are written back */
 	uint32_t tx_head; /* next send descriptor to fetch */
+	uint32_t tx_done; /* so many are written back */
 	uint16_t requester;
 	bool closed;    /* receive: takes no more frames, what it has begun it ends */
 	bool tx_active; /* on the NIC's list of queues with work */
@@ -72,8 +112,50 @@ struct nic_dma {
 	struct nic_queue *queue;
 	sim_time done;
 	uint32_t desc, ndesc; /* first descriptor, how many */
+	uint32_t len;         /* bytes, as the descriptors say */
 	uint32_t target;      /* receive: what the filters found */
 	bool failed;          /* send: reported as such */
+	uint32_t life;        /* of the queue, when the transfer began */
+	bool held;            /* receive: it has room in the packet buffer for itself */
+	uint8_t *bytes;       /* receive */
+	struct nic_pkt *pkt;  /* where they lie; NULL: with the frame */
+	struct nic_job *job;  /* mediated: this is the write into a peer's memory */
+};
+
+/* A frame inside the NIC for one or several receivers. */
+struct nic_pkt {
+	struct nic_pkt *next;
+	uint32_t len, refs;
+	bool held; /* it has room in the packet buffer */
+	uint8_t bytes[];
+};
+
+/* What a frame from one function to another has come to: the steps of US 9,483,290, in order. */
+#define NIC_STEPS(X)                                                                               \
+	X(FETCHED, fetched)     /* 1 DMA #1 has brought the frame to the sender's function */      \
+	X(LOOKED_UP, looked_up) /* 2 its destination was compared with the mapping */              \
+	X(LENGTH, length)       /* 3 the receiver's function has its length */                     \
+	X(ADDRESS, address) /* 4 the sender's function has an address, or that there is none */    \
+	X(DMA, dma)         /* 5 DMA #2 begins */                                                  \
+	X(TRAPPED, trapped) /* 6 the remapping module has it */                                    \
+	X(TRANSLATED, translated) /* 7 in the receiver's domain; not if it was refused */          \
+	X(WRITTEN, written)       /* 8 the data is in the receiver's memory; not if refused */     \
+	X(NOTIFIED, notified)     /* 9 the receiver's function knows ... */                        \
+	X(INTERRUPT, interrupt)   /* ... and has told its guest */
+
+enum nic_step {
+#define X(id, name) NIC_STEP_##id,
+	NIC_STEPS(X)
+#undef X
+		NIC_STEP_N
+};
+
+enum nic_switch_kind { NIC_VEB, NIC_VEPA, NIC_MEDIATED };
+
+/* What mediated NICs of one host share. */
+struct nic_fabric {
+	struct peermap *map;
+	struct nic_queue **vf; /* by guest: its virtual function, or NULL */
 };
 
 /* Transfers in order of completion; grows to the largest number under way. */
@@ -100,6 +182,9 @@ struct nic_config {
 	uint32_t max_segs;
 	uint32_t tx_late_every, tx_error_every; /* each Nth sent frame; 0: none */
 	sim_time tx_late;
+	enum nic_switch_kind kind;
+	bool anti_spoof;
+	sim_time switch_latency, hairpin_delay, peer_message, peer_to_peer, peer_wait;
 };
 
 /* What feeds the wire towards the NIC: frames in order of their time. */
@@ -137,6 +222,14 @@ struct nic {
 	struct event rx_dma_done;
 	sim_time rx_bus_free, rx_bus_busy;
 	uint32_t rx_held; /* bytes in the packet buffer */
+	bool source_ended;
+	sim_time arriving_due;                      /* its time in the source */
+	sim_time arriving_at;                       /* when its first bit comes */
+	struct nic_wire rx_before;                  /* the wire before it */
+	struct nic_job *reflected, *reflected_last; /* vepa: wait for the wire, sent back */
+	struct nic_job *arriving_job;               /* `arriving` is one of these */
+	struct frame *postponed; /* taken from the source, and overtaken by one sent back */
+	sim_time postponed_at;
 
 	/* NIC -> wire */
 	struct nic_queue *tx_first, *tx_last;
@@ -156,6 +249,21 @@ struct nic {
 	/* A frame's last bit left: bytes as they were on the wire, good for the call. */
 	void (*sink)(void *ctx, struct frame *f, const uint8_t *bytes);
 	void *sink_ctx;
+
+	/* virtual functions */
+	unsigned vfs;
+	struct nic_fabric *fabric; /* mediated */
+	unsigned device;           /* its number in the fabric's map */
+	struct nic_pkt *pkt_free;
+	uint32_t pkt_bytes; /* room in each */
+	struct nic_job *job_free;
+	GPtrArray *switch_memory; /* all packets and jobs */
+	uint32_t waiting;         /* bytes of frames that wait for a peer's buffer */
+	struct book stray;        /* frames that nobody recorded: a hostile driver's */
+	/* Told each step of each frame between functions; NULL: nobody. */
+	void (*step)(void *ctx, const struct nic_queue *from, const struct nic_queue *to,
+		     const struct frame *f, enum nic_step step);
+	void *step_ctx;
 
 	/* counters */
 	uint64_t rx_frames, tx_frames, rx_dropped;
@@ -181,8 +289,10 @@ void nic_rule(struct nic *n, unsigned traffic);
 void nic_guest(struct nic *n, unsigned guest, const uint8_t mac[6], unsigned queue);
 /* Broadcast and multicast go to `queue`. */
 void nic_all(struct nic *n, unsigned queue);
-/* For whom a frame from the wire is. */
-uint32_t nic_filter(const struct nic *n, const struct frame *f);
+/* For whom a frame from the wire with these bytes is. */
+uint32_t nic_filter(const struct nic *n, const struct frame *f, const uint8_t *bytes);
+/* This guest has no address any more. */
+void nic_forget(struct nic *n, unsigned guest);
 
 /* The driver's end of a queue: rings, registers and doorbell. */
 void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
@@ -195,6 +305,37 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 void nic_queue_close(struct nic *n, unsigned queue);
 /* Does the device still hold, or have to fetch, anything of this queue? */
 bool nic_queue_busy(const struct nic *n, unsigned queue);
+
+/* ---- virtual functions ---- */
+
+/*
+ * Queue `queue`, bound and known to the filters as `guest`'s, is virtual function `vf` from now on:
+ * its requester id and address are its own. With a fabric, its domain is the one that the requester
+ * is attached to by now. False: the fabric has the address or the requester already.
+ */
+bool nic_vf(struct nic *n, unsigned queue, unsigned vf, unsigned guest, uint16_t requester,
+	    const uint8_t mac[6]);
+/* Its address is another from now on. False: somebody has it already. */
+bool nic_vf_move(struct nic *n, unsigned queue, const uint8_t mac[6]);
+/* Mediated: the fabric that the host's mediated NICs share. Before nic_vf(). */
+void nic_join(struct nic *n, struct nic_fabric *fabric);
+
+/*
+ * The queue's guest is gone. From now on the NIC reads and writes none of its memory, rings
+ * included; a transfer under way ends without effect, and its frame as guest_gone (or dma_fault, if
+ * a peer's write meets the remapper). Frames posted to send and not fetched are dropped here;
+ * received ones that the driver has not taken are the caller's. nic_queue_bind() gives it a new
+ * life.
+ */
+void nic_queue_stop(struct nic *n, unsigned queue);
+
+/*
+ * Where the switch takes a frame that `from` sends: a guest's number, NIC_ALL, or NIC_NOBODY for
+ * the wire. The sender's own number: to itself.
+ */
+uint32_t nic_route(const struct nic_queue *from, const uint8_t *bytes, uint32_t len);
+
+extern const char *const nic_step_names[NIC_STEP_N + 1];
 
 /* Begin: takes the first frame of the source, if there is one. */
 void nic_start(struct nic *n);

@@ -30,35 +30,41 @@ static bool is_buffer(const struct nic *n, hpa_t hpa)
 	return owner == MEM_HYP || owner == MEM_GUEST;
 }
 
+bool nic_dma_piece(struct nic *n, struct frame *f, const struct iommu_hit *hit, uint8_t *p,
+		   unsigned access)
+{
+	sim_time now = evq_now(n->q);
+
+	/* A page in the IOTLB was looked at when it came there. */
+	if ((!hit->hit || hit->stale || n->look_always) && !is_buffer(n, hit->hpa)) {
+		mem_violation(n->mem, now, n->name, "DMA to memory that is no buffer", hit->hpa);
+		return false;
+	}
+	if (access == IOMMU_WRITE) {
+		memcpy(mem_ptr(n->mem, hit->hpa), p, hit->len);
+		mem_note_write(n->mem, hit->hpa, hit->len, now);
+	} else {
+		if (!mem_note_read(n->mem, hit->hpa, hit->len, now))
+			mem_violation(n->mem, now, n->name, "DMA reads bytes of a later time",
+				      hit->hpa);
+		memcpy(p, mem_ptr(n->mem, hit->hpa), hit->len);
+	}
+	f->led->dma_segments++;
+	return true;
+}
+
 bool nic_dma_move(struct nic *n, struct nic_queue *q, struct frame *f, uint64_t iova, uint8_t *p,
 		  uint32_t len, unsigned access)
 {
-	sim_time now = evq_now(n->q);
 	struct iommu_hit hit;
 
-	while (len) {
-		if (iommu_translate(n->iommu, q->requester, (iova_t){iova}, len, access, now,
-				    &hit) != IOMMU_OK)
+	for (; len; len -= (uint32_t)hit.len) {
+		if (iommu_translate(n->iommu, q->requester, (iova_t){iova}, len, access,
+				    evq_now(n->q), &hit) != IOMMU_OK ||
+		    !nic_dma_piece(n, f, &hit, p, access))
 			return false;
-		/* A page in the IOTLB was looked at when it came there. */
-		if ((!hit.hit || hit.stale || n->look_always) && !is_buffer(n, hit.hpa)) {
-			mem_violation(n->mem, now, n->name, "DMA to memory that is no buffer",
-				      hit.hpa);
-			return false;
-		}
-		if (access == IOMMU_WRITE) {
-			memcpy(mem_ptr(n->mem, hit.hpa), p, hit.len);
-			mem_note_write(n->mem, hit.hpa, hit.len, now);
-		} else {
-			if (!mem_note_read(n->mem, hit.hpa, hit.len, now))
-				mem_violation(n->mem, now, n->name,
-					      "DMA reads bytes of a later time", hit.hpa);
-			memcpy(p, mem_ptr(n->mem, hit.hpa), hit.len);
-		}
-		f->led->dma_segments++;
 		p += hit.len;
 		iova += hit.len;
-		len -= (uint32_t)hit.len;
 	}
 	return true;
 }

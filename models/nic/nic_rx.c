@@ -4,155 +4,307 @@
 
 #include "frame.h"
 
-/* The frame on the wire next. */
-void nic_rx_next(struct nic *n)
-{
-	struct frame *f;
-	sim_time at, start;
+/* ---- the wire: from its source, and what the bridge sends back ---- */
 
-	if (!n->source.peek || !n->source.peek(n->source.ctx, &at))
-		return;
+/* The source's next frame; it may have been taken already. */
+static bool source_peek(struct nic *n, sim_time *at)
+{
+	if (n->postponed) {
+		*at = n->postponed_at;
+		return true;
+	}
+	if (n->source_ended || !n->source.peek)
+		return false;
+	n->source_ended = !n->source.peek(n->source.ctx, at);
+	return !n->source_ended;
+}
+
+static struct frame *source_take(struct nic *n)
+{
+	struct frame *f = n->postponed;
+
+	n->postponed = NULL;
+	if (f)
+		return f;
 	f = n->source.take(n->source.ctx);
 	if (n->cfg.lro)
 		nic_segment(f, f->bytes, n->cfg.mtu);
-	start = at > n->rx_wire.free ? at : n->rx_wire.free;
-	frame_stamp(f, STAGE_WIRE_WAIT, start);
-	n->arriving = f;
-	evq_schedule(n->q, &n->rx_end, nic_wire_slot(&n->rx_wire, start, nic_slot_bytes(f)));
+	return f;
 }
 
-/*
- * Descriptors for a frame: whole buffers, as many as hold it. 0 if there are too few; nothing is
- * taken then.
- */
-static uint32_t rx_claim(struct nic_queue *q, uint32_t len)
+/* Its first bit comes at `at`, or when the wire is free. */
+static void arrive(struct nic *n, struct frame *f, sim_time at)
 {
-	uint32_t at = q->rx_head;
+	n->arriving = f;
+	n->arriving_due = at;
+	n->arriving_at = at > n->rx_wire.free ? at : n->rx_wire.free;
+	if (n->vfs)
+		n->rx_before = n->rx_wire;
+	evq_schedule(n->q, &n->rx_end,
+		     nic_wire_slot(&n->rx_wire, n->arriving_at, nic_slot_bytes(f)));
+}
+
+void nic_rx_next(struct nic *n)
+{
+	struct nic_job *job = n->reflected;
+	sim_time at = 0;
+	bool more = source_peek(n, &at);
+
+	if (job && (!more || job->at <= at)) {
+		n->reflected = job->next;
+		n->arriving_job = job;
+		arrive(n, job->f, job->at);
+	} else if (more) {
+		arrive(n, source_take(n), at);
+	}
+}
+
+/* The source's next frame is on the wire ahead of its time; one that is due now goes first. */
+void nic_reflect(struct nic *n, struct nic_job *job)
+{
+	job->next = NULL;
+	if (n->reflected)
+		n->reflected_last->next = job;
+	else
+		n->reflected = job;
+	n->reflected_last = job;
+	if (n->arriving && (n->arriving_job || n->arriving_at <= evq_now(n->q)))
+		return;
+	if (n->arriving) {
+		evq_cancel(n->q, &n->rx_end);
+		n->rx_wire = n->rx_before;
+		n->postponed = n->arriving;
+		n->postponed_at = n->arriving_due;
+	}
+	nic_rx_next(n);
+}
+
+/* ---- into a queue ---- */
+
+/*
+ * Whole buffers, as many as hold it, or nothing. Descriptors are the driver's until the tail has
+ * passed them, so this is where they are read; a tail beyond the ring means no descriptor.
+ */
+uint32_t nic_rx_claim(struct nic_queue *q, uint32_t len)
+{
+	uint32_t at = q->rx_head, posted = q->regs.rx_tail - at;
 	bool more = true;
 
+	if (q->regs.rx_tail - q->rx_done > q->rx.size) {
+		q->stats.bad_descriptors++;
+		return 0;
+	}
 	for (; len || more; at++) {
-		const struct nic_rx_read *r;
-		if (at == q->regs.rx_tail)
+		struct nic_rx_read *r = &q->rx_copy[at & (q->rx.size - 1)];
+		if (!posted--)
 			return 0;
-		r = nic_ring_desc(&q->rx, at);
+		*r = *(const struct nic_rx_read *)nic_ring_desc(&q->rx, at);
 		len -= len < r->len ? len : r->len;
 		more = r->flags & NIC_RX_MORE;
 	}
 	return at - q->rx_head;
 }
 
-static void rx_drop(struct nic *n, struct frame *f, enum drop_reason why)
+void nic_rx_seen(struct nic_queue *q)
 {
-	n->rx_dropped++;
-	world_drop(n->world, f, why);
-}
+	uint32_t filled = q->rx_done - q->regs.rx_taken;
 
-static void receive(struct nic *n, struct frame *f)
-{
-	uint32_t target = nic_filter(n, f);
-	struct nic_queue *q = nic_rx_queue(n, target);
-	sim_time now = evq_now(n->q), start;
-	uint32_t ndesc, filled = q->rx_done - q->regs.rx_taken;
-	struct nic_dma *dma;
-
-	n->rx_frames++;
 	q->seen++;
 	q->seen_filled += filled;
 	if (filled > q->seen_max)
 		q->seen_max = filled;
-	if (!n->cfg.lro && nic_oversize(n, f->bytes, f->len)) {
-		rx_drop(n, f, DROP_OVERSIZE);
-		return;
-	}
-	if (n->rx_held + f->len > n->cfg.rx_buffer) {
-		rx_drop(n, f, DROP_NIC_FIFO_FULL);
-		return;
-	}
-	if (__builtin_expect(q->closed, 0)) {
-		rx_drop(n, f, DROP_GUEST_GONE);
-		return;
-	}
-	ndesc = rx_claim(q, f->len);
-	if (!ndesc) {
-		/* Full if the driver could post no more; else there is nothing to post. */
-		bool full = q->regs.rx_tail - q->regs.rx_taken + 4 > q->rx.size;
-		rx_drop(n, f, full ? DROP_NIC_RING_FULL : DROP_NO_DESCRIPTOR);
-		return;
-	}
-	n->rx_held += f->len;
-	start = now > n->rx_bus_free ? now : n->rx_bus_free;
-	n->rx_bus_free = start + nic_bus_ps(n, f->len + (uint64_t)ndesc * NIC_DESC_BYTES);
+}
+
+/* Full if the driver could post no more; else there is nothing to post. */
+enum drop_reason nic_rx_empty(const struct nic_queue *q)
+{
+	bool full = q->regs.rx_tail - q->regs.rx_taken + 4 > q->rx.size;
+
+	return full ? DROP_NIC_RING_FULL : DROP_NO_DESCRIPTOR;
+}
+
+void nic_rx_drop(struct nic_queue *q, struct frame *f, enum drop_reason why)
+{
+	struct nic *n = q->nic;
+
+	for (const struct frame *r = f; r; r = r->peer)
+		q->stats.drops[why]++;
+	n->rx_dropped += !f->local || n->cfg.kind == NIC_VEPA;
+	world_drop(n->world, f, why);
+}
+
+struct nic_dma *nic_rx_transfer(struct nic *n, uint32_t len, uint32_t ndesc)
+{
+	sim_time now = evq_now(n->q), start = now > n->rx_bus_free ? now : n->rx_bus_free;
+	struct nic_dma *dma;
+
+	n->rx_bus_free = start + nic_bus_ps(n, len + (uint64_t)ndesc * NIC_DESC_BYTES);
 	n->rx_bus_busy += n->rx_bus_free - start;
 	dma = nic_fifo_add(&n->rx_dma);
+	dma->done = n->rx_bus_free + n->cfg.dma_write;
+	dma->len = len;
+	dma->ndesc = ndesc;
+	if (!event_pending(&n->rx_dma_done))
+		evq_schedule(n->q, &n->rx_dma_done, dma->done);
+	return dma;
+}
+
+void nic_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct nic_way way)
+{
+	struct nic *n = q->nic;
+	bool held = !way.pkt || !way.pkt->held;
+	uint32_t ndesc;
+	struct nic_dma *dma;
+
+	nic_rx_seen(q);
+	if (__builtin_expect(q->stopped | q->closed, 0)) {
+		nic_rx_drop(q, f, DROP_GUEST_GONE);
+		return;
+	}
+	if (held && n->rx_held + f->len > n->cfg.rx_buffer) {
+		nic_rx_drop(q, f, DROP_NIC_FIFO_FULL);
+		return;
+	}
+	ndesc = nic_rx_claim(q, f->len);
+	if (!ndesc) {
+		nic_rx_drop(q, f, nic_rx_empty(q));
+		return;
+	}
+	n->rx_held += held ? f->len : 0;
+	if (way.pkt)
+		way.pkt->refs++;
+	dma = nic_rx_transfer(n, f->len, ndesc);
 	dma->frame = f;
 	dma->queue = q;
-	dma->done = n->rx_bus_free + n->cfg.dma_write;
 	dma->desc = q->rx_head;
-	dma->ndesc = ndesc;
 	dma->target = target;
+	dma->held = held;
+	dma->bytes = way.bytes;
+	dma->pkt = way.pkt;
+	dma->job = NULL;
+	dma->life = q->life;
 	q->rx_head += ndesc;
-	if (!event_pending(&n->rx_dma_done))
-		evq_schedule(n->q, &n->rx_dma_done, n->rx_bus_free + n->cfg.dma_write);
+}
+
+/* From the wire; `pkt` if the bridge sent it back. */
+static void receive(struct nic *n, struct frame *f, struct nic_pkt *pkt)
+{
+	uint8_t *bytes = pkt ? pkt->bytes : (uint8_t *)(uintptr_t)f->bytes;
+	uint32_t target = nic_filter(n, f, bytes);
+	struct nic_queue *q = nic_rx_queue(n, target);
+
+	n->rx_frames++;
+	if (!n->cfg.lro && nic_oversize(n, bytes, f->len)) {
+		nic_rx_seen(q);
+		nic_rx_drop(q, f, DROP_OVERSIZE);
+	} else if (target == NIC_ALL && n->vfs) {
+		nic_flood_in(n, f, bytes);
+	} else {
+		nic_deliver(q, f, target, (struct nic_way){bytes, pkt});
+	}
 }
 
 void nic_rx_end_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, rx_end));
+	struct nic_job *job = n->arriving_job;
 	struct frame *f = n->arriving;
 
+	n->arriving = NULL;
+	n->arriving_job = NULL;
+	frame_stamp(f, STAGE_WIRE_WAIT, n->arriving_at);
 	frame_stamp(f, STAGE_WIRE, evq_now(n->q));
-	receive(n, f);
+	receive(n, f, job ? job->pkt : NULL);
+	if (job)
+		nic_job_free(n, job);
 	nic_rx_next(n);
 }
 
-/* Bytes into the posted buffers, then status over the descriptors. False: refused by the IOMMU. */
+/* ---- into memory ---- */
+
+void nic_rx_write_back(struct nic_queue *q, uint32_t desc, uint32_t ndesc, uint32_t len,
+		       struct frame *f, uint32_t target)
+{
+	for (uint32_t i = 0; i < ndesc; i++) {
+		uint32_t room = q->rx_copy[(desc + i) & (q->rx.size - 1)].len;
+		uint32_t part = len < room ? len : room;
+		struct nic_rx_done done = {
+			.filter = target, .status = NIC_RX_DD, .len = (uint16_t)part};
+
+		len -= part;
+		if (part && !len)
+			done.status |= NIC_RX_EOP;
+		if (!f)
+			done.status |= NIC_RX_ERROR;
+		*nic_ring_tag(&q->rx, desc + i) = f;
+		memcpy(nic_ring_desc(&q->rx, desc + i), &done, sizeof(done));
+	}
+	q->desc_bytes += 2ull * ndesc * NIC_DESC_BYTES;
+	q->rx_done += ndesc;
+}
+
+/* Bytes into the posted buffers. False: refused by the IOMMU. */
 static bool rx_write(struct nic *n, const struct nic_dma *d)
 {
 	struct nic_queue *q = d->queue;
-	uint8_t *from = (uint8_t *)(uintptr_t)d->frame->bytes;
-	uint32_t left = d->frame->len;
-	bool ok = true;
+	uint8_t *from = d->bytes;
+	uint32_t left = d->len;
 
-	for (uint32_t i = 0; i < d->ndesc; i++) {
-		struct nic_rx_read *r = nic_ring_desc(&q->rx, d->desc + i);
-		struct nic_rx_done done = {.filter = d->target, .status = NIC_RX_DD};
+	for (uint32_t i = 0; left && i < d->ndesc; i++) {
+		const struct nic_rx_read *r = &q->rx_copy[(d->desc + i) & (q->rx.size - 1)];
 		uint32_t part = left < r->len ? left : r->len;
 
-		if (part && ok)
-			ok = nic_dma_move(n, q, d->frame, r->addr, from, part, IOMMU_WRITE);
+		if (part && !nic_dma_move(n, q, d->frame, r->addr, from, part, IOMMU_WRITE))
+			return false;
 		from += part;
 		left -= part;
-		done.len = (uint16_t)part;
-		if (part && !left)
-			done.status |= NIC_RX_EOP;
-		if (!ok)
-			done.status |= NIC_RX_ERROR;
-		*nic_ring_tag(&q->rx, d->desc + i) = ok ? d->frame : NULL;
-		memcpy(r, &done, sizeof(done));
 	}
-	return ok;
+	return true;
+}
+
+/* The transfer is done: status, books, interrupt. */
+static void rx_done(struct nic *n, const struct nic_dma *d)
+{
+	struct nic_queue *q = d->queue;
+	struct frame *f = d->frame;
+	bool stray = nic_is_stray(n, f);
+
+	if (__builtin_expect(q->life != d->life, 0)) {
+		nic_rx_drop(q, f, DROP_GUEST_GONE);
+		return;
+	}
+	if (!rx_write(n, d)) {
+		nic_rx_write_back(q, d->desc, d->ndesc, d->len, NULL, d->target);
+		nic_rx_drop(q, f, DROP_DMA_FAULT);
+	} else {
+		nic_rx_write_back(q, d->desc, d->ndesc, d->len, stray ? NULL : f, d->target);
+		f->led->dma_transfers++;
+		f->led->dma_bytes += d->len;
+		frame_stamp(f, STAGE_NIC, evq_now(n->q));
+		q->stats.received++;
+		q->stats.received_local += f->local;
+		world_release(n->world, f);
+		if (__builtin_expect(stray, 0))
+			world_drop(n->world, f, DROP_BAD_DESCRIPTOR);
+	}
+	nic_notify_rx(q);
 }
 
 void nic_rx_dma_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, rx_dma_done));
 	struct nic_dma d = *nic_fifo_first(&n->rx_dma), *next;
-	struct ledger *led = d.frame->led;
 
 	n->rx_dma.head++;
-	n->rx_held -= d.frame->len;
-	d.queue->desc_bytes += 2ull * d.ndesc * NIC_DESC_BYTES;
-	if (rx_write(n, &d)) {
-		led->dma_transfers++;
-		led->dma_bytes += d.frame->len;
-		frame_stamp(d.frame, STAGE_NIC, evq_now(n->q));
-		world_release(n->world, d.frame);
-	} else {
-		rx_drop(n, d.frame, DROP_DMA_FAULT);
-	}
-	d.queue->rx_done += d.ndesc;
 	next = nic_fifo_first(&n->rx_dma);
 	if (next)
 		evq_schedule(n->q, &n->rx_dma_done, next->done);
-	nic_notify_rx(d.queue);
+	if (d.job) {
+		nic_peer_dma(d.job);
+		return;
+	}
+	n->rx_held -= d.held ? d.len : 0;
+	rx_done(n, &d);
+	if (d.pkt)
+		nic_pkt_put(n, d.pkt);
 }

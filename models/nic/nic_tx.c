@@ -5,12 +5,25 @@
 #include "csum.h"
 #include "frame.h"
 
-/* The next frame of a queue: descriptors up to the end of packet; 0 if it is not all there. */
-static uint32_t tx_peek(const struct nic_queue *q, uint32_t *len)
+static struct nic_tx_desc *tx_copy(const struct nic_queue *q, uint32_t position)
+{
+	return &q->tx_copy[position & (q->tx.size - 1)];
+}
+
+/*
+ * The next frame of a queue: descriptors up to the end of packet, read here and only here; 0 if it
+ * is not all there. A tail beyond the ring means that nothing is.
+ */
+static uint32_t tx_peek(struct nic_queue *q, uint64_t *len)
 {
 	*len = 0;
+	if (q->regs.tx_tail - q->tx_done > q->tx.size) {
+		q->stats.bad_descriptors++;
+		return 0;
+	}
 	for (uint32_t at = q->tx_head; at != q->regs.tx_tail; at++) {
-		const struct nic_tx_desc *t = nic_ring_desc(&q->tx, at);
+		struct nic_tx_desc *t = tx_copy(q, at);
+		*t = *(const struct nic_tx_desc *)nic_ring_desc(&q->tx, at);
 		*len += NIC_TX_LEN(t->cmd_type_len);
 		if (t->cmd_type_len & NIC_TX_EOP)
 			return at + 1 - q->tx_head;
@@ -34,16 +47,81 @@ static void tx_enlist(struct nic_queue *q)
 	n->tx_last = q;
 }
 
+/* Whose frame begins at a descriptor: its record, taken once; one that nobody made is a stray. */
+static struct frame *tx_record(struct nic_queue *q, uint32_t at, uint32_t len)
+{
+	struct nic *n = q->nic;
+	struct frame **tag = nic_ring_tag(&q->tx, at), *f = *tag;
+
+	*tag = NULL;
+	if (__builtin_expect(f && f->len != len, 0)) {
+		q->stats.sent_drops[DROP_BAD_DESCRIPTOR]++;
+		world_drop(n->world, f, DROP_BAD_DESCRIPTOR);
+		f = NULL;
+	}
+	return f ? f : world_frame(n->world, &n->stray, len, evq_now(n->q));
+}
+
+static void tx_write_back(struct nic_dma *d)
+{
+	struct nic_queue *q = d->queue;
+	uint32_t at = d->desc + d->ndesc - 1;
+	struct nic_tx_desc *last = nic_ring_desc(&q->tx, at);
+
+	q->tx_done += d->ndesc;
+	last->olinfo_status =
+		tx_copy(q, at)->olinfo_status | NIC_TX_DD | (d->failed ? NIC_TX_ERROR : 0);
+	nic_notify_tx(q);
+}
+
+/* No frame has so many bytes, or none: reported failed, nothing is read. */
+static void tx_refuse(struct nic_queue *q, uint32_t ndesc)
+{
+	struct nic_dma d = {.queue = q, .desc = q->tx_head, .ndesc = ndesc, .failed = true};
+	struct frame **tag = nic_ring_tag(&q->tx, q->tx_head);
+
+	q->stats.bad_descriptors++;
+	q->stats.sent_drops[DROP_BAD_DESCRIPTOR]++;
+	if (*tag)
+		world_drop(q->nic->world, *tag, DROP_BAD_DESCRIPTOR);
+	*tag = NULL;
+	q->tx_head += ndesc;
+	tx_write_back(&d);
+}
+
+/* A frame's descriptors are taken: the transfer of its bytes is put on the bus. */
+static void tx_fetch(struct nic_queue *q, uint32_t ndesc, uint32_t len)
+{
+	struct nic *n = q->nic;
+	sim_time now = evq_now(n->q), start = now > n->tx_bus_free ? now : n->tx_bus_free;
+	struct nic_dma *dma;
+
+	n->tx_bus_free = start + nic_bus_ps(n, len + (uint64_t)ndesc * NIC_DESC_BYTES);
+	n->tx_bus_busy += n->tx_bus_free - start;
+	n->tx_held += len;
+	dma = nic_fifo_add(&n->tx_dma);
+	dma->frame = tx_record(q, q->tx_head, len);
+	dma->queue = q;
+	dma->done = n->tx_bus_free + n->cfg.dma_read;
+	dma->desc = q->tx_head;
+	dma->ndesc = ndesc;
+	dma->len = len;
+	dma->life = q->life;
+	q->tx_head += ndesc;
+	if (!event_pending(&n->tx_dma_done))
+		evq_schedule(n->q, &n->tx_dma_done, n->tx_bus_free + n->cfg.dma_read);
+}
+
 /* Fetch frames, a queue after the other, as long as the send buffer has room. */
 static void tx_pump(struct nic *n)
 {
 	while (n->tx_first) {
 		struct nic_queue *q = n->tx_first;
-		uint32_t len, ndesc = tx_peek(q, &len);
-		struct nic_dma *dma;
-		sim_time start;
+		uint64_t len;
+		uint32_t ndesc = tx_peek(q, &len);
+		bool bad = ndesc && (!len || len > NIC_TX_MAX);
 
-		if (ndesc && n->tx_held + len > n->cfg.tx_buffer && n->tx_held)
+		if (ndesc && !bad && n->tx_held + len > n->cfg.tx_buffer && n->tx_held)
 			return; /* goes on when a frame has left */
 		n->tx_first = q->tx_next;
 		if (!n->tx_first)
@@ -51,19 +129,10 @@ static void tx_pump(struct nic *n)
 		q->tx_active = false;
 		if (!ndesc)
 			continue;
-		start = evq_now(n->q) > n->tx_bus_free ? evq_now(n->q) : n->tx_bus_free;
-		n->tx_bus_free = start + nic_bus_ps(n, len + (uint64_t)ndesc * NIC_DESC_BYTES);
-		n->tx_bus_busy += n->tx_bus_free - start;
-		n->tx_held += len;
-		dma = nic_fifo_add(&n->tx_dma);
-		dma->frame = *nic_ring_tag(&q->tx, q->tx_head);
-		dma->queue = q;
-		dma->done = n->tx_bus_free + n->cfg.dma_read;
-		dma->desc = q->tx_head;
-		dma->ndesc = ndesc;
-		q->tx_head += ndesc;
-		if (!event_pending(&n->tx_dma_done))
-			evq_schedule(n->q, &n->tx_dma_done, n->tx_bus_free + n->cfg.dma_read);
+		if (bad)
+			tx_refuse(q, ndesc);
+		else
+			tx_fetch(q, ndesc, (uint32_t)len);
 		if (q->tx_head != q->regs.tx_tail)
 			tx_enlist(q);
 	}
@@ -73,6 +142,8 @@ void nic_tx_bell(struct plat_line *line)
 {
 	struct nic_queue *q = line->ctx;
 
+	if (q->stopped)
+		return;
 	tx_enlist(q);
 	tx_pump(q->nic);
 }
@@ -107,12 +178,16 @@ void nic_tx_end_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_end));
 	struct frame *f = n->leaving;
+	const uint8_t *bytes = tx_slot(n, &n->tx_get, f->len);
 
 	n->leaving = NULL;
 	n->tx_held -= f->len;
 	n->tx_frames++;
 	frame_stamp(f, STAGE_WIRE, evq_now(n->q));
-	n->sink(n->sink_ctx, f, tx_slot(n, &n->tx_get, f->len));
+	if (__builtin_expect(nic_is_stray(n, f), 0))
+		world_drop(n->world, f, DROP_BAD_DESCRIPTOR);
+	else if (!n->vfs || n->cfg.kind != NIC_VEPA || !nic_bridge(n, f, bytes))
+		n->sink(n->sink_ctx, f, bytes);
 	tx_wire_next(n);
 	tx_pump(n);
 }
@@ -121,34 +196,29 @@ void nic_tx_end_event(struct event *ev)
 static bool tx_read(struct nic *n, const struct nic_dma *d, uint8_t *to)
 {
 	struct nic_queue *q = d->queue;
+	uint32_t left = d->len;
 
 	for (uint32_t i = 0; i < d->ndesc; i++) {
-		const struct nic_tx_desc *t = nic_ring_desc(&q->tx, d->desc + i);
+		const struct nic_tx_desc *t = tx_copy(q, d->desc + i);
 		uint32_t len = NIC_TX_LEN(t->cmd_type_len);
+		len = len < left ? len : left;
 		if (!nic_dma_move(n, q, d->frame, t->addr, to, len, IOMMU_READ))
 			return false;
 		to += len;
+		left -= len;
 	}
-	return true;
+	return !left;
 }
 
 /* What the first descriptor asks for, in the send buffer. */
 static void tx_csum(const struct nic_dma *d, uint8_t *bytes)
 {
-	const struct nic_tx_desc *t = nic_ring_desc(&d->queue->tx, d->desc);
+	const struct nic_tx_desc *t = tx_copy(d->queue, d->desc);
 	struct csum c = {NIC_TX_CSUM_START(t->olinfo_status), NIC_TX_CSUM_OFFSET(t->olinfo_status),
 			 CSUM_NEEDED};
 
-	if (t->cmd_type_len & NIC_TX_CSUM && csum_fits(c, d->frame->len))
-		csum_fill(bytes, d->frame->len, c);
-}
-
-static void tx_write_back(struct nic_dma *d)
-{
-	struct nic_tx_desc *last = nic_ring_desc(&d->queue->tx, d->desc + d->ndesc - 1);
-
-	last->olinfo_status |= NIC_TX_DD | (d->failed ? NIC_TX_ERROR : 0);
-	nic_notify_tx(d->queue);
+	if (t->cmd_type_len & NIC_TX_CSUM && csum_fits(c, d->len))
+		csum_fill(bytes, d->len, c);
 }
 
 void nic_tx_late_event(struct event *ev)
@@ -156,7 +226,9 @@ void nic_tx_late_event(struct event *ev)
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_late_done));
 	struct nic_dma *next;
 
-	tx_write_back(nic_fifo_first(&n->tx_late));
+	next = nic_fifo_first(&n->tx_late);
+	if (next->life == next->queue->life)
+		tx_write_back(next);
 	n->tx_late.head++;
 	next = nic_fifo_first(&n->tx_late);
 	if (next)
@@ -181,43 +253,97 @@ static void tx_complete(struct nic *n, struct nic_dma *d)
 		evq_schedule(n->q, &n->tx_late_done, d->done);
 }
 
+/* To the end of what waits for the wire. */
+static void tx_queue(struct nic *n, struct frame *f, const uint8_t *bytes)
+{
+	if (n->cfg.tso)
+		nic_segment(f, bytes, n->cfg.mtu);
+	f->next = NULL;
+	if (n->tx_wait)
+		n->tx_wait_last->next = f;
+	else
+		n->tx_wait = f;
+	n->tx_wait_last = f;
+}
+
+/* The bytes are in the NIC, at `to`. False: they go no further than this. */
+static bool tx_fetched(struct nic *n, struct nic_dma *d, uint8_t *to)
+{
+	struct frame *f = d->frame;
+	struct nic_queue *q = d->queue;
+
+	if (!n->cfg.tso && nic_oversize(n, to, d->len)) {
+		q->stats.sent_drops[DROP_OVERSIZE]++;
+		world_drop(n->world, f, DROP_OVERSIZE);
+		return false;
+	}
+	tx_csum(d, to);
+	f->led->dma_transfers++;
+	f->led->dma_bytes += d->len;
+	frame_stamp(f, STAGE_NIC, evq_now(n->q));
+	q->stats.sent++;
+	if (n->vfs && nic_switch(n, d, to))
+		return false;
+	tx_queue(n, f, to);
+	return true;
+}
+
 void nic_tx_dma_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_dma_done));
 	struct nic_dma d = *nic_fifo_first(&n->tx_dma), *next;
-	struct frame *f = d.frame;
 	uint32_t put = n->tx_put;
-	uint8_t *to = tx_slot(n, &put, f->len);
+	uint8_t *to = tx_slot(n, &put, d.len);
+	bool gone = d.life != d.queue->life;
 
 	n->tx_dma.head++;
 	d.failed = false;
-	d.queue->desc_bytes += 2ull * d.ndesc * NIC_DESC_BYTES;
-	if (!tx_read(n, &d, to)) {
-		n->tx_held -= f->len;
+	if (__builtin_expect(gone, 0)) {
+		n->tx_held -= d.len;
+		world_drop(n->world, d.frame, DROP_GUEST_GONE);
+	} else if (!tx_read(n, &d, to)) {
+		n->tx_held -= d.len;
 		d.failed = true;
-		world_drop(n->world, f, DROP_DMA_FAULT);
-	} else if (!n->cfg.tso && nic_oversize(n, to, f->len)) {
-		n->tx_held -= f->len;
-		world_drop(n->world, f, DROP_OVERSIZE);
-	} else {
+		d.queue->stats.sent_drops[DROP_DMA_FAULT]++;
+		world_drop(n->world, d.frame, DROP_DMA_FAULT);
+	} else if (tx_fetched(n, &d, to)) {
 		n->tx_put = put;
-		tx_csum(&d, to);
-		f->led->dma_transfers++;
-		f->led->dma_bytes += f->len;
-		if (n->cfg.tso)
-			nic_segment(f, to, n->cfg.mtu);
-		frame_stamp(f, STAGE_NIC, evq_now(n->q));
-		f->next = NULL;
-		if (n->tx_wait)
-			n->tx_wait_last->next = f;
-		else
-			n->tx_wait = f;
-		n->tx_wait_last = f;
+	} else {
+		n->tx_held -= d.len;
 	}
 	next = nic_fifo_first(&n->tx_dma);
 	if (next)
 		evq_schedule(n->q, &n->tx_dma_done, next->done);
-	tx_complete(n, &d);
+	if (!gone) {
+		d.queue->desc_bytes += 2ull * d.ndesc * NIC_DESC_BYTES;
+		tx_complete(n, &d);
+	}
 	tx_wire_next(n);
 	tx_pump(n);
+}
+
+/* Its frames that were not fetched are lost; the NIC does not look at its rings again. */
+void nic_tx_stop(struct nic_queue *q)
+{
+	struct nic *n = q->nic;
+	struct nic_queue **at = &n->tx_first;
+
+	for (uint32_t i = 0; i < q->tx.size; i++) {
+		struct frame **tag = nic_ring_tag(&q->tx, i);
+		if (*tag)
+			world_drop(n->world, *tag, DROP_GUEST_GONE);
+		*tag = NULL;
+	}
+	if (!q->tx_active)
+		return;
+	n->tx_last = NULL;
+	while (*at) {
+		if (*at == q) {
+			*at = q->tx_next;
+			continue;
+		}
+		n->tx_last = *at;
+		at = &(*at)->tx_next;
+	}
+	q->tx_active = false;
 }
