@@ -11,6 +11,9 @@
  *     refers to the guest's memory ends as it began
  *   4 nothing refers to it any more: mappings, pins and memory are given back
  *
+ * A virtual function (attach = vf) is stopped instead, in the middle of what it does: a transfer
+ * under way ends without effect, and its frame as guest_gone. So nothing has to be waited for.
+ *
  * Between 3 and 4 the host looks from time to time. Rejected: to give the memory back at once and
  * leave the rest to the frames' zombie state (a copy by the CPU pins nothing).
  */
@@ -39,15 +42,14 @@ static void stop_vcpus(struct guest *g)
 	guest_sender_done(g);
 }
 
-/* Frames that were with its kernel, or on their way to the host. */
-static void drop_own(struct guest *g)
+/* Frames that its process has not read. */
+static void drop_socket(struct guest *g)
 {
 	struct gnet *n = &g->net;
 
 	for (; n->sock_head != n->sock_tail; n->sock_head++)
 		world_drop(&g->m->world, n->sock[n->sock_head & n->sock_mask].frame,
 			   DROP_GUEST_GONE);
-	virtq_drv_publish(&g->vio.txq); /* the host will find them, and drop them */
 }
 
 static void call_workers(struct guest *g)
@@ -71,8 +73,7 @@ static bool nothing_left(const struct guest *g)
 	return !worker_up(&g->hrx) && !worker_up(&g->htx) &&
 	       (!dp->vmm_pl || (!worker_up(&g->hvmm) && queue_empty(&dp->to_vmm))) && !dp->tx_out &&
 	       (!dp->shared || queue_empty(dp->shared)) &&
-	       (!dp->out || dp->out->top == OUTBOX_SLOTS) &&
-	       !nic_queue_busy(&g->nic->nic, g->queue);
+	       (!dp->out || !dp->out->chains) && !nic_queue_busy(g->nq);
 }
 
 /* What the host had handed over, and the guest never took. */
@@ -89,40 +90,63 @@ static void drop_untaken(struct guest *g)
 			world_drop(&g->m->world, f, DROP_GUEST_GONE);
 }
 
+/* No device may find a way to its pages by what the IOTLB still knows. */
+static void give_back(struct guest *g)
+{
+	struct evq *q = &g->m->q;
+
+	guest_quiesce(g);
+	iommu_flush(g->m->iommu, evq_now(q));
+	g->released_at = evq_now(q);
+	g->m->ending--;
+}
+
 static void look_event(struct event *ev)
 {
 	struct guest *g = guest_at(ev);
 	struct evq *q = &g->m->q;
 
-	if (!g->last_look && !nic_queue_busy(&g->nic->nic, g->queue)) {
+	if (!g->last_look && !nic_queue_busy(g->nq)) {
 		g->last_look = true;
 		call_workers(g);
 	} else if (g->last_look && nothing_left(g)) {
 		drop_untaken(g);
-		guest_quiesce(g);
-		g->released_at = evq_now(q);
-		g->m->ending--;
+		give_back(g);
 		return;
 	}
 	evq_schedule(q, ev, evq_now(q) + LOOK_AGAIN);
 }
 
+/* Its queue of the NIC is the host's: let all that is under way end. */
+static void close_queues(struct guest *g)
+{
+	struct evq *q = &g->m->q;
+
+	g->dp.gone = true;
+	if (g->dp.own_queue)
+		nic_queue_close(g->nq);
+	virtq_drv_publish(&g->vio.txq); /* the workers will find them, and drop them */
+	call_workers(g);
+	event_init(&g->end, look_event);
+	evq_schedule(q, &g->end, evq_now(q) + LOOK_AGAIN);
+}
+
 static void end_event(struct event *ev)
 {
 	struct guest *g = guest_at(ev);
-	struct evq *q = &g->m->q;
 
-	g->gone = g->dp.gone = true;
+	g->gone = true;
 	g->m->ending++;
 	stop_vcpus(g);
-	drop_own(g);
-	if (g->dp.own_queue)
-		nic_queue_close(&g->nic->nic, g->queue);
-	if (g->dp.shared)
+	drop_socket(g);
+	if (g->nic->has_shared)
 		g->nic->demux.target[g->index].gone = true;
-	call_workers(g);
-	event_init(ev, look_event);
-	evq_schedule(q, ev, evq_now(q) + LOOK_AGAIN);
+	if (!g->vf) {
+		close_queues(g);
+		return;
+	}
+	vf_end(g);
+	give_back(g);
 }
 
 void guest_end_init(struct guest *g)

@@ -85,18 +85,6 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 	plat_line_init(&q->tx_bell, n->q, PLAT_W_N, nic_tx_bell, q);
 }
 
-void nic_queue_close(struct nic *n, unsigned queue)
-{
-	n->queue[queue].closed = true;
-}
-
-bool nic_queue_busy(const struct nic *n, unsigned queue)
-{
-	const struct nic_queue *q = &n->queue[queue];
-
-	return q->tx_done != q->regs.tx_tail || q->rx_done != q->rx_head;
-}
-
 void nic_start(struct nic *n)
 {
 	nic_rx_next(n);
@@ -107,6 +95,8 @@ const struct key_decl nic_keys[] = {
 	 .help = "rate of the wire, each direction"},
 	{"queues", KEY_COUNT, .def = "64", .min = 1, .max = 4096,
 	 .help = "queue pairs; 0 is the host's, each guest gets one while they last"},
+	{"vfs", KEY_COUNT, .def = "0", .max = 256,
+	 .help = "virtual functions (SR-IOV), for guests with attach = vf; 0: as many as these"},
 	{"rx_ring", KEY_COUNT, .def = "512", .min = 8, .max = 32768,
 	 .help = "receive descriptors of a queue, a power of two"},
 	{"tx_ring", KEY_COUNT, .def = "512", .min = 8, .max = 32768,
@@ -179,6 +169,7 @@ void nic_config_read(struct nic_config *c, const struct cfg *cfg)
 		.tx_ring = (uint32_t)cfg_u64(cfg, "tx_ring"),
 		.mtu = (uint32_t)cfg_u64(cfg, "mtu"),
 		.queues = (uint32_t)cfg_u64(cfg, "queues"),
+		.vfs = (uint32_t)cfg_u64(cfg, "vfs"),
 		.rx_buffer = (uint32_t)cfg_u64(cfg, "rx_buffer"),
 		.tx_buffer = (uint32_t)cfg_u64(cfg, "tx_buffer"),
 		.tso = cfg_bool(cfg, "tso"),
