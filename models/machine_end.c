@@ -72,8 +72,8 @@ static bool nothing_left(const struct guest *g)
 
 	return !worker_up(&g->hrx) && !worker_up(&g->htx) &&
 	       (!dp->vmm_pl || (!worker_up(&g->hvmm) && queue_empty(&dp->to_vmm))) && !dp->tx_out &&
-	       (!dp->shared || queue_empty(dp->shared)) &&
-	       (!dp->out || !dp->out->chains) && !nic_queue_busy(g->nq);
+	       (!dp->shared || queue_empty(dp->shared)) && (!dp->out || !dp->out->chains) &&
+	       !nic_queue_busy(g->nq);
 }
 
 /* What the host had handed over, and the guest never took. */
