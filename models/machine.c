@@ -199,6 +199,10 @@ static void wire_sink(void *ctx, struct frame *f, const uint8_t *bytes)
 	struct machine *m = hn->m;
 	struct guest *g = ((struct source *)f->source)->owner;
 
+	if (f->to >= 0 && m->guest[f->to].gone) { /* no switch knew it any more */
+		world_drop(&m->world, f, DROP_GUEST_GONE);
+		return;
+	}
 	if (f->csum_at)
 		wire_csum(f, bytes);
 	endpoint_receive(&g->tx_end, f, bytes, f->len);
@@ -688,7 +692,7 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 
 	start(m);
 	while (!m->deadline_passed && !m->limit_passed) {
-		if (m->stopped && !m->world.live)
+		if (m->stopped && !m->world.live && !m->ending)
 			break;
 		if (!evq_step(&m->q))
 			break;

@@ -4,7 +4,7 @@
  *
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
  * machine_guest.c builds and drives one guest, machine_vf.c one with a virtual function,
- * machine_local.c lets guests talk to each other,
+ * machine_local.c lets guests talk to each other, machine_end.c ends one in mid-run,
  * machine_result.c says what came of it.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
@@ -103,6 +103,11 @@ struct guest {
 	struct event unmask; /* pending: an interrupt pends */
 	uint64_t pended;
 
+	bool gone;            /* destroyed; its memory stays until released */
+	struct event end;     /* of it; then: looks whether anything is left of it */
+	bool last_look;       /* its device is done, its workers have been called once more */
+	sim_time released_at; /* its memory was given back; SIM_NEVER: not yet */
+
 	/* attach = vf: machine_vf.c; of what is above, the host's side is not there */
 	bool vf, vf_assigned;
 	bool posted; /* its function's interrupts reach a running vCPU without an exit */
@@ -173,6 +178,7 @@ struct machine {
 	bool stopped; /* window_stop is known and past */
 	bool deadline_passed, limit_passed, interrupted;
 	unsigned senders_left;
+	unsigned ending;        /* guests that are gone and whose memory is not back yet */
 	uint64_t offered_total; /* frames there will be, if known: for progress */
 };
 
@@ -281,16 +287,23 @@ uint16_t machine_requester(const struct host_nic *hn);
 bool vf_assign(struct guest *g);
 bool vf_build(struct guest *g, GError **error);
 void vf_start(struct guest *g);
+/* Its guest is destroyed. */
+void vf_end(struct guest *g);
 void vf_quiesce(struct guest *g);
 void vf_fini(struct guest *g);
 
 /* Its sender; before the traffic. */
 void guest_sender(struct machine *m, struct guest *g);
+/* It sends nothing more. */
+void guest_sender_done(struct guest *g);
 bool guest_build(struct guest *g, GError **error);
 void guest_start(struct guest *g);
 void guest_counts(const struct guest *g, struct guest_counts *c);
 /* Takes back what is posted, so that pins and mappings must balance. */
 void guest_quiesce(struct guest *g);
 void guest_fini(struct guest *g);
+
+/* The end that its keys give it, if any; machine_end.c. */
+void guest_end_init(struct guest *g);
 
 #endif

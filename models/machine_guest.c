@@ -30,14 +30,17 @@ static void hint_guest(struct guest *g, uint16_t before)
 
 static void hrx_burst(struct worker *w)
 {
-	dpath_rx_burst(&GUEST(w, hrx)->dp);
+	struct guest *g = GUEST(w, hrx);
+
+	if (g->gm) /* else it was destroyed, and its rings are gone, too */
+		dpath_rx_burst(&g->dp);
 }
 
 static bool hrx_commit(struct worker *w)
 {
 	struct guest *g = GUEST(w, hrx);
 	uint16_t before = g->dp.rxq.published_used;
-	bool more = dpath_rx_commit(&g->dp);
+	bool more = g->gm && dpath_rx_commit(&g->dp);
 
 	hint_guest(g, before);
 	return more;
@@ -45,24 +48,31 @@ static bool hrx_commit(struct worker *w)
 
 static void htx_burst(struct worker *w)
 {
-	dpath_tx_burst(&GUEST(w, htx)->dp);
+	struct guest *g = GUEST(w, htx);
+
+	if (g->gm)
+		dpath_tx_burst(&g->dp);
 }
 
 static bool htx_commit(struct worker *w)
 {
-	return dpath_tx_commit(&GUEST(w, htx)->dp);
+	struct guest *g = GUEST(w, htx);
+	return g->gm && dpath_tx_commit(&g->dp);
 }
 
 static void hvmm_burst(struct worker *w)
 {
-	dpath_vmm_burst(&GUEST(w, hvmm)->dp);
+	struct guest *g = GUEST(w, hvmm);
+
+	if (g->gm)
+		dpath_vmm_burst(&g->dp);
 }
 
 static bool hvmm_commit(struct worker *w)
 {
 	struct guest *g = GUEST(w, hvmm);
 	uint16_t before = g->dp.rxq.published_used;
-	bool more = dpath_vmm_commit(&g->dp);
+	bool more = g->gm && dpath_vmm_commit(&g->dp);
 
 	hint_guest(g, before);
 	return more;
@@ -112,6 +122,13 @@ static void scribble_event(struct event *ev)
 {
 	struct guest *g = (struct guest *)((char *)ev - offsetof(struct guest, scribble));
 	gnet_overwrite(&g->net, g->last_sent, g->last_num);
+}
+
+void guest_sender_done(struct guest *g)
+{
+	if (!g->sender_done)
+		machine_sender_done(g->m, &g->sender);
+	g->sender_done = true;
 }
 
 static void process_sends(struct guest *g, struct frame *f)
@@ -168,9 +185,7 @@ static bool gtx_commit(struct worker *w)
 	if (g->tx_full || more)
 		return more;
 	if (!sender_peek(&g->sender, now, &at)) {
-		if (!g->sender_done)
-			machine_sender_done(g->m, &g->sender);
-		g->sender_done = true;
+		guest_sender_done(g);
 		return false;
 	}
 	if (at <= now)
@@ -212,6 +227,8 @@ static void take_rx_intr(struct guest *g)
 /* Masked, it pends: however often it is raised, it is taken once, on unmask. */
 void guest_rx_interrupt(struct guest *g)
 {
+	if (g->gone)
+		return;
 	if (evq_now(&g->m->q) >= g->unmask_at) {
 		take_rx_intr(g);
 		return;
@@ -223,7 +240,8 @@ void guest_rx_interrupt(struct guest *g)
 
 void guest_tx_interrupt(struct guest *g)
 {
-	interrupt(g, &g->gtx, 1);
+	if (!g->gone)
+		interrupt(g, &g->gtx, 1);
 }
 
 static void fire_rx_intr(struct plat_line *line)
@@ -813,10 +831,11 @@ void guest_start(struct guest *g)
 	for (unsigned i = 0; i < G_N_ELEMENTS(cpu); i++)
 		if (cpu[i])
 			cpu_reset(cpu[i]);
+	guest_end_init(g);
 	if (sender_peek(&g->sender, 0, &at))
 		evq_schedule(&g->m->q, &g->app, at);
 	else
-		machine_sender_done(g->m, &g->sender);
+		guest_sender_done(g);
 }
 
 void guest_counts(const struct guest *g, struct guest_counts *c)
@@ -845,14 +864,22 @@ void guest_counts(const struct guest *g, struct guest_counts *c)
 
 void guest_quiesce(struct guest *g)
 {
-	struct plat_clock *clk[] = {g->hrx_pl.clk, g->htx_pl.clk};
+	struct plat_clock nobodys = {.cost = &g->m->cost, .now = evq_now(&g->m->q)};
+	struct plat *pl[] = {&g->hrx_pl, &g->htx_pl, &g->grx_pl, &g->gtx_pl};
+	struct plat_clock *clk[G_N_ELEMENTS(pl)];
 
-	for (unsigned i = 0; !g->vf && i < G_N_ELEMENTS(clk); i++)
-		clk[i]->now = MAX(clk[i]->now, evq_now(&g->m->q)); /* a core that slept is behind */
+	if (!g->gm) /* destroyed before */
+		return;
+	for (unsigned i = 0; i < G_N_ELEMENTS(pl); i++) { /* the run does not pay for it */
+		clk[i] = pl[i]->clk;
+		pl[i]->clk = &nobodys;
+	}
 	if (g->vf)
 		vf_quiesce(g);
 	else
 		dpath_quiesce(&g->dp);
+	for (unsigned i = 0; i < G_N_ELEMENTS(pl); i++)
+		pl[i]->clk = clk[i];
 	gmem_free(g->gm);
 	g->gm = NULL;
 }

@@ -48,8 +48,11 @@ struct book *local_book(struct guest *g, const struct tframe *t)
 		int to = route(g, t->bytes, t->len);
 		if (to >= 0)
 			book = &m->guest[to].local;
-		else if (to == LSWITCH_WIRE && t->to >= 0) /* nothing joins the two */
-			return NULL;
+		else if (to == LSWITCH_WIRE && t->to >= 0) {
+			if (!m->guest[t->to].gone) /* nothing joins the two */
+				return NULL;
+			book = &m->guest[t->to].local; /* a NIC has forgotten it */
+		}
 	}
 	return t->at < m->warmup ? &m->warm : book;
 }

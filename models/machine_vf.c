@@ -248,12 +248,34 @@ void vf_start(struct guest *g)
 		g->setup_hypercalls[d] = g->hac.vmm.n[d].hypercalls;
 }
 
+/* What the NIC had received, and its driver never took. */
+static void drop_untaken(struct guest *g)
+{
+	struct plat_rx rx[DPATH_BURST];
+	unsigned n;
+
+	do {
+		n = plat_dev_reap_rx(&g->grx_pl, &g->port, rx, DPATH_BURST);
+		for (unsigned i = 0; i < n; i++)
+			if (rx[i].frame && rx[i].last)
+				world_drop(&g->m->world, rx[i].frame, DROP_GUEST_GONE);
+	} while (n);
+}
+
+/* The NIC touches nothing of it from here on, not even what it has begun. */
+void vf_end(struct guest *g)
+{
+	struct evq *q = &g->m->q;
+
+	evq_cancel(q, &g->revoke);
+	evq_cancel(q, &g->permit);
+	evq_cancel(q, &g->retry.ev);
+	nic_queue_stop(&g->nic->nic, (unsigned)(g->nq - g->nic->nic.queue));
+	drop_untaken(g);
+}
+
 void vf_quiesce(struct guest *g)
 {
-	struct plat *pl[] = {&g->grx_pl, &g->gtx_pl};
-
-	for (unsigned i = 0; i < G_N_ELEMENTS(pl); i++)
-		pl[i]->clk->now = MAX(pl[i]->clk->now, evq_now(&g->m->q));
 	gnet_vf_quiesce(&g->net);
 	hac_quiesce(&g->hac, &g->grx_pl);
 }

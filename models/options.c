@@ -298,6 +298,8 @@ static const struct key_decl guest_keys[] = {
 	 .help = "with flow_match = exact: flows that can be the process's"},
 	{"receive", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how the guest learns of frames"},
+	{"destroyed_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "when it is destroyed in mid-run; default: never"},
 	{"queue_size", KEY_STRING, .def = "256", .check = check_power, .plain = KEY_COUNT,
 	 .help = "of each virtqueue, a power of two"},
 	{"event_idx", KEY_BOOL, .def = "true", .help = "virtio: suppress notifications by index"},

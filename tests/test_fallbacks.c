@@ -5,8 +5,8 @@
  *
  * Each is provoked alone: it has all the fallbacks, or all the losses, of its run, and what is lost
  * and what arrives add up. Reasons that no scenario reaches, since they need a broken guest or
- * IOMMU, are left to the tests of the datapath with a hostile guest: map_failed, dma_fault,
- * guest_queue_stopped.
+ * IOMMU, are left to test_hostile.c and the tests of the datapath with a hostile guest: dma_fault,
+ * bad_offload, guest_queue_stopped; guest_gone is there, too.
  */
 #include "machine_helper.h"
 
@@ -137,6 +137,53 @@ static void posted_buffers_shorter_than_the_longest_frame_cost_a_copy(void **sta
 		run_is(&run, "vm1.rx.copies.guest_kernel_to_process", N);
 		run_free(&run);
 	}
+}
+
+/* Its tables full, the IOMMU maps no buffer: a copy each way, nothing is lost or refused. */
+static void buffer_that_cannot_be_mapped_costs_a_copy_both_ways(void **state)
+{
+	static const char *const mode[] = {"strict", "deferred"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		g_autofree char *full =
+			g_strdup_printf("[iommu]\nmode = %s\nmax_table_pages = 14", mode[i]);
+		struct run rx = zero_copy(full, "", false, "700B");
+		struct run tx = zero_copy(full, "", true, "700B");
+
+		run_is(&rx, "iommu.iommu_faults", 0);
+		run_is(&rx, "iommu.table_pages", 14);
+		check_fallback(&rx, "vm1.rx.", "map_failed", N, N);
+		check_fallback(&tx, "vm1.tx.", "map_failed", N, N);
+	}
+}
+
+static void tables_too_few_for_the_host_or_without_a_use_are_refused(void **state)
+{
+	struct run few =
+		zero_copy("[iommu]\nmode = strict\nmax_table_pages = 5", "", false, "700B");
+	struct run root =
+		zero_copy("[iommu]\nmode = strict\nmax_table_pages = 1", "", false, "700B");
+	struct run none =
+		zero_copy("[iommu]\nmode = static\nmax_table_pages = 99", "", false, "700B");
+
+	(void)state;
+	run_refused(&few, SIM_EXIT_USAGE, "the host's own rings and buffers");
+	run_refused(&root, SIM_EXIT_USAGE, "the host's own rings and buffers");
+	run_refused(&none, SIM_EXIT_USAGE, "needs mode = strict or deferred");
+	run_free(&few);
+	run_free(&root);
+	run_free(&none);
+}
+
+static void device_that_cannot_sum_costs_a_copy_on_send_only(void **state)
+{
+	struct run tx = zero_copy("tx_csum = false", "tx_csum = offload", true, "700B");
+	struct run rx = zero_copy("tx_csum = false", "tx_csum = offload", false, "700B");
+
+	(void)state;
+	check_fallback(&tx, "vm1.tx.", "no_checksum", N, N);
+	check_fallback(&rx, "vm1.rx.", "no_checksum", N, 0);
 }
 
 /* A chain longer than its queue would stop it (virtio 1.2, 2.7.5.3.1): said before the run. */
@@ -330,6 +377,9 @@ int main(void)
 		cmocka_unit_test(frame_of_more_segments_than_the_nic_takes_is_copied),
 		cmocka_unit_test(frame_of_several_segments_is_copied_without_gather),
 		cmocka_unit_test(posted_buffers_shorter_than_the_longest_frame_cost_a_copy),
+		cmocka_unit_test(buffer_that_cannot_be_mapped_costs_a_copy_both_ways),
+		cmocka_unit_test(tables_too_few_for_the_host_or_without_a_use_are_refused),
+		cmocka_unit_test(device_that_cannot_sum_costs_a_copy_on_send_only),
 		cmocka_unit_test(queue_too_short_for_a_frame_is_refused),
 		cmocka_unit_test(frames_that_find_the_nic_ring_full_are_lost),
 		cmocka_unit_test(frames_that_find_no_descriptor_are_lost),

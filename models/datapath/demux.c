@@ -11,6 +11,10 @@ void demux_give(struct demux *d, struct pktq_entry e)
 
 	plat_stamp(d->pl, f, STAGE_HOST_WAIT);
 	plat_charge(d->pl, PLAT_W_HOST_STACK, 1);
+	if (__builtin_expect(t->gone, 0)) {
+		plat_drop(d->pl, f, DROP_GUEST_GONE);
+		return;
+	}
 	if (!pktq_put(t->q, e)) {
 		plat_drop(d->pl, f, e.local ? DROP_LOCAL_QUEUE_FULL : DROP_VMM_QUEUE_FULL);
 		return;

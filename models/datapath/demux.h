@@ -22,6 +22,7 @@ struct demux_target {
 	struct pktq *q;
 	struct plat_line *line; /* wakes its consumer */
 	bool touched;
+	bool gone; /* its guest is no more */
 };
 
 struct demux {

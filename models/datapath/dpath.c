@@ -32,7 +32,7 @@ static void publish_rx(struct dpath *dp)
 /* After the publish: interrupt the guest if it wants to know. True: it did. */
 static bool notify(struct dpath *dp, struct virtq_dev *vq, struct plat *pl, struct plat_line *line)
 {
-	if (!vq->unsignalled)
+	if (!vq->unsignalled || dp->gone)
 		return false;
 	if (virtq_dev_should_notify(vq, pl)) {
 		dp->interrupts++;
@@ -46,7 +46,7 @@ static bool notify(struct dpath *dp, struct virtq_dev *vq, struct plat *pl, stru
 /* The same for what burst b has put into the receive queue, unless clustering puts it off. */
 static void notify_rx(struct dpath *dp, const struct dpath_burst *b, struct plat *pl)
 {
-	struct cluster *c = dp->cluster;
+	struct cluster *c = dp->gone ? NULL : dp->cluster;
 
 	if (!c)
 		notify(dp, &dp->rxq, pl, dp->rx_intr);
@@ -89,6 +89,10 @@ void dpath_rx_burst(struct dpath *dp)
 	struct dpath_burst *b = &dp->rxb;
 
 	burst_begin(b);
+	if (__builtin_expect(dp->gone, 0)) {
+		dpath_gone_rx(dp);
+		return;
+	}
 	if (dp->shared && !dp->rx_policy->vmm_rx) {
 		pktq_awake(dp->shared);
 		rx_shared(dp);
@@ -310,6 +314,10 @@ void dpath_vmm_burst(struct dpath *dp)
 	if (dp->shared)
 		pktq_awake(dp->shared);
 	plat_charge(dp->vmm_pl, PLAT_W_POLL, 1);
+	if (__builtin_expect(dp->gone, 0)) {
+		dpath_gone_vmm(dp);
+		return;
+	}
 	b->work = dp->rx_policy->vmm_rx(dp, DPATH_BURST);
 	if (b->work) {
 		dp->vmm_entries[0]++;
@@ -349,6 +357,10 @@ static bool tx_one(struct dpath *dp, struct virtq_chain *c)
 	struct plat *pl = dp->tx_pl;
 
 	ztx_taken(&dp->ztx, c->head, c->frame);
+	if (__builtin_expect(dp->gone, 0)) {
+		dpath_tx_refuse(dp, c, DROP_GUEST_GONE);
+		return true;
+	}
 	if (c->oversize) {
 		dpath_tx_refuse(dp, c, DROP_OVERSIZE);
 		return true;

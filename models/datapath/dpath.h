@@ -62,6 +62,7 @@ struct dpath {
 	struct cluster *cluster;             /* of receive interrupts; NULL: none is put off */
 	struct place *place;                 /* header/data split; NULL: frames go whole */
 	bool poll; /* workers poll the device and the guest: neither is asked to notify */
+	bool gone; /* the guest is no more: what comes for it is dropped */
 	bool mrg_rxbuf;
 	bool csum;          /* the guest may leave checksums to us: its headers are read */
 	uint32_t max_frame; /* longest that the device may deliver */
@@ -101,6 +102,10 @@ bool dpath_vmm_commit(struct dpath *dp);
 
 /* The device is gone: ends the mappings of all that it still has. */
 void dpath_quiesce(struct dpath *dp);
+
+/* The bursts' part when it is gone: dpath_gone.c. */
+void dpath_gone_rx(struct dpath *dp);
+void dpath_gone_vmm(struct dpath *dp);
 
 /* ---- for policies --------------------------------------------------------------------------- */
 

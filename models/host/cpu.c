@@ -58,6 +58,8 @@ void cpu_wake(struct worker *w, uint32_t costs)
 	struct cpu *c = w->cpu;
 	sim_time now = evq_now(c->q);
 
+	if (__builtin_expect(c->stopped, 0))
+		return;
 	/* A thread that is up already is not woken: its news cost nothing. */
 	if (w == c->current || w->queued)
 		costs &= ~CPU_COST(WAKE);
@@ -79,6 +81,14 @@ void cpu_wake(struct worker *w, uint32_t costs)
 	if (c->owes)
 		cpu_pay(c);
 	evq_schedule(c->q, &c->ev, c->clk.now);
+}
+
+void cpu_stop(struct cpu *c)
+{
+	evq_cancel(c->q, &c->ev);
+	c->stopped = true;
+	c->waking = false;
+	c->first = c->last = c->current = NULL;
 }
 
 void cpu_reset(struct cpu *c)

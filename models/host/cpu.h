@@ -33,6 +33,7 @@ struct cpu {
 	struct worker *first, *last; /* run queue */
 	struct worker *current;      /* its burst is done, its commit is due */
 	bool poll;
+	bool stopped;            /* nothing runs here any more */
 	bool waking;             /* idle no more: ev is the first burst */
 	sim_time idle_at;        /* polling: when the loop began to turn without finding anything */
 	sim_time found;          /* polling: the turn that ended that, no work before it */
@@ -62,6 +63,9 @@ void worker_init(struct worker *w, struct cpu *c, void (*burst)(struct worker *)
  */
 #define CPU_COST(work) (1u << PLAT_W_##work)
 void cpu_wake(struct worker *w, uint32_t costs);
+
+/* Power off: what it was about to do is not done, and it is not woken again. */
+void cpu_stop(struct cpu *c);
 
 /* As at time zero: what was charged so far was not part of the run. Only while idle. */
 void cpu_reset(struct cpu *c);

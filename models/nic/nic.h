@@ -90,6 +90,7 @@ struct nic_queue {
 	uint32_t tx_done; /* so many are written back */
 	uint16_t requester;
 	struct split_table *split; /* whose frames are split and placed; NULL: none of this queue */
+	bool closed;               /* receive: takes no more frames, what it has begun it ends */
 	bool tx_active;            /* on the NIC's list of queues with work */
 	struct nic_queue *tx_next;
 	/* where interrupts and, for pollers, mere progress go; any may be NULL */
@@ -305,6 +306,19 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 /* Frames of this queue are split, those of the flows in `table` (7.1.10); its only writer is the
  * NIC from now on. */
 void nic_queue_split(struct nic *n, unsigned queue, struct split_table *table);
+/*
+ * Closes the queue for good: a frame for it is dropped (guest_gone). What has been posted to send
+ * is still sent.
+ */
+static inline void nic_queue_close(struct nic_queue *q)
+{
+	q->closed = true;
+}
+/* Does the device still hold, or have to fetch, anything of this queue? */
+static inline bool nic_queue_busy(const struct nic_queue *q)
+{
+	return q->tx_done != q->regs.tx_tail || q->rx_done != q->rx_head;
+}
 
 /* ---- virtual functions ---- */
 

@@ -157,7 +157,7 @@ void nic_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct n
 	struct nic_dma *dma;
 
 	nic_rx_seen(q);
-	if (__builtin_expect(q->stopped, 0)) {
+	if (__builtin_expect(q->stopped | q->closed, 0)) {
 		nic_rx_drop(q, f, DROP_GUEST_GONE);
 		return;
 	}

@@ -19,6 +19,13 @@ void sender_fini(struct sender *s)
 	g_free(s->heap);
 }
 
+void sender_close(struct sender *s, sim_time now)
+{
+	if (s->n && now > s->stop)
+		s->stop = now;
+	s->n = 0;
+}
+
 static bool before(const struct source *a, const struct source *b)
 {
 	return a->at < b->at || (a->at == b->at && a->traffic < b->traffic);

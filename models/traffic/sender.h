@@ -43,6 +43,8 @@ struct sender {
 };
 
 void sender_init(struct sender *s, struct world *w, uint32_t sources);
+/* Nothing more is sent: what was not taken by `now` is not offered. */
+void sender_close(struct sender *s, sim_time now);
 void sender_fini(struct sender *s);
 
 /* Before the run: a cursor of this sender, which becomes the sender's. */
