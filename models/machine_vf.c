@@ -198,6 +198,9 @@ bool vf_build(struct guest *g, GError **error)
 	/* A chunk of the bounce window may be shorter than a piece. */
 	v->segs = g->hac.kind == HAC_BOUNCE ? n->max_frame / HAC_CHUNK + pieces : pieces;
 	v->port = &g->port;
+	v->rx_bytes = n->max_frame;
+	if (!g->process)
+		v->rx_bytes = (n->rx_per - 1) * n->rx_seg[0].len + n->rx_seg[n->rx_per - 1].len;
 	v->alarm = &g->retry;
 	v->retry = cfg_time(g->cfg, "dma_retry");
 	v->rx_seg = machine_array(m, (size_t)n->rx_n * v->segs, sizeof(*v->rx_seg));

@@ -56,7 +56,7 @@ void nic_fini(struct nic *n)
 		g_free(n->queue[i].tx_copy);
 	}
 	g_free(n->queue);
-	g_ptr_array_free(n->switch_memory, TRUE);
+	g_clear_pointer(&n->switch_memory, g_ptr_array_unref); /* NULL: not set up */
 	g_free(n->tx_bytes);
 	g_free(n->rx_dma.ring);
 	g_free(n->tx_dma.ring);
