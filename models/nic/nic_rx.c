@@ -197,6 +197,8 @@ static void receive(struct nic *n, struct frame *f, struct nic_pkt *pkt)
 	if (!n->cfg.lro && nic_oversize(n, bytes, f->len)) {
 		nic_rx_seen(q);
 		nic_rx_drop(q, f, DROP_OVERSIZE);
+	} else if (__builtin_expect(f->local && target == NIC_NOBODY, 0)) {
+		nic_rx_drop(q, f, DROP_GUEST_GONE);
 	} else if (target == NIC_ALL && n->vfs) {
 		nic_flood_in(n, f, bytes);
 	} else {
