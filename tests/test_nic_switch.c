@@ -342,6 +342,28 @@ static void stopped_queue_touches_neither_rings_nor_memory(void **state)
 		}
 }
 
+static void frame_for_a_guest_that_is_gone_ends_as_such(void **state)
+{
+	(void)state;
+	for (unsigned kind = NIC_VEB; kind <= NIC_MEDIATED; kind++) {
+		struct rig *r = rig_new((struct rig_opts){.kind = kind});
+		struct vf pf, *a = &r->vf[0], *b = &r->vf[1];
+
+		pf_queue(r, &pf);
+		post(&pf, 0);
+		nic_queue_stop(b->nic, b->queue);
+		vf_send(a, b, 500, 1);
+		snap(r);
+		rig_run(r);
+		untouched_but(r, NULL, 0, 0);
+		assert_int_equal(vf_lost(b, DROP_GUEST_GONE), 1);
+		assert_int_equal(r->wire, 0);
+		assert_int_equal(r->nic[0].tx_wire.frames, 1); /* as for any stranger */
+		rig_free(r);
+		pf_free(&pf);
+	}
+}
+
 /* ---- hostile drivers ---- */
 
 static void raw_send(struct vf *v, uint32_t at, uint64_t addr, uint32_t cmd)
@@ -549,6 +571,7 @@ int main(void)
 		cmocka_unit_test(broadcast_from_the_wire_reaches_every_function_and_the_pf_once),
 		cmocka_unit_test(address_table_survives_any_order_of_removals),
 		cmocka_unit_test(stopped_queue_touches_neither_rings_nor_memory),
+		cmocka_unit_test(frame_for_a_guest_that_is_gone_ends_as_such),
 		cmocka_unit_test(tail_beyond_the_ring_moves_nothing),
 		cmocka_unit_test(impossible_lengths_and_addresses_are_counted_and_reported_failed),
 		cmocka_unit_test(frame_without_a_record_is_booked_nowhere),

@@ -68,44 +68,44 @@ struct nic_vf_stats {
 	uint64_t bad_descriptors;    /* tails and lengths that cannot be */
 };
 
-/* One receive or send queue, as the device has it. */
+/* One receive or send queue, as the device has it; what each frame needs comes first. */
 struct nic_queue {
 	struct nic *nic;
-	int vf;         /* which virtual function it is; -1: the PF's */
-	uint64_t mac;   /* of a virtual function: 48 bits */
-	uint32_t guest; /* of a virtual function: for whom it is, as the filters know it */
-	bool stopped;   /* nic_queue_stop(): touches nothing any more */
-	uint32_t life;  /* how often it was stopped */
+	struct nic_ring rx, tx;
 	struct nic_rx_read *rx_copy; /* descriptors as they were when they were taken */
 	struct nic_tx_desc *tx_copy;
-	struct nic_vf_stats stats;
-	/* mediated, with peer_wait: peers that wait for a buffer here, first to last */
-	struct nic_job *wait_first, *wait_last;
-	struct plat_line rx_bell;
-	struct nic_ring rx, tx;
 	struct nic_regs regs;
 	uint32_t rx_head; /* next receive descriptor to take; advanced by the device */
 	uint32_t rx_done; /* descriptors before it are written back */
 	uint32_t tx_head; /* next send descriptor to fetch */
 	uint32_t tx_done; /* so many are written back */
+	uint32_t life;    /* how often it was stopped */
 	uint16_t requester;
-	struct split_table *split; /* whose frames are split and placed; NULL: none of this queue */
-	bool closed;               /* receive: takes no more frames, what it has begun it ends */
-	bool tx_active;            /* on the NIC's list of queues with work */
+	bool tx_active; /* on the NIC's list of queues with work */
+	bool stopped;   /* nic_queue_stop(): touches nothing any more */
+	bool closed;    /* receive: takes no more frames, what it has begun it ends */
+	int vf;         /* which virtual function it is; -1: the PF's */
+	/* receive ring: filled and not yet reaped, as arriving frames find it */
+	uint64_t seen, seen_filled, seen_max;
+	uint64_t desc_bytes; /* of descriptors read and written back */
+	uint64_t interrupts;
 	struct nic_queue *tx_next;
 	/* where interrupts and, for pollers, mere progress go; any may be NULL */
 	void (*rx_notify)(void *ctx, bool interrupt);
 	void (*tx_notify)(void *ctx, bool interrupt);
 	void *rx_ctx, *tx_ctx;
+	struct split_table *split; /* whose frames are split and placed; NULL: none of this queue */
 	/* interrupt moderation */
-	struct event rx_itr, tx_itr;
 	sim_time rx_itr_until, tx_itr_until;
+	struct event rx_itr, tx_itr;
 	struct plat_line tx_bell;
-	/* counters */
-	uint64_t interrupts;
-	uint64_t desc_bytes; /* of descriptors read and written back */
-	/* receive ring: filled and not yet reaped, as arriving frames find it */
-	uint64_t seen, seen_filled, seen_max;
+	/* of a virtual function */
+	uint64_t mac;   /* 48 bits */
+	uint32_t guest; /* for whom it is, as the filters know it */
+	/* mediated, with peer_wait: peers that wait for a buffer here, first to last */
+	struct nic_job *wait_first, *wait_last;
+	struct plat_line rx_bell;
+	struct nic_vf_stats stats;
 };
 
 /* A transfer on the bus. */
@@ -254,25 +254,25 @@ struct nic {
 	void (*sink)(void *ctx, struct frame *f, const uint8_t *bytes);
 	void *sink_ctx;
 
-	/* virtual functions */
-	unsigned vfs;
-	struct nic_fabric *fabric; /* mediated */
-	unsigned device;           /* its number in the fabric's map */
-	struct nic_pkt *pkt_free;
-	uint32_t pkt_bytes; /* room in each */
-	struct nic_job *job_free;
-	GPtrArray *switch_memory; /* all packets and jobs */
-	uint32_t waiting;         /* bytes of frames that wait for a peer's buffer */
-	struct book stray;        /* frames that nobody recorded: a hostile driver's */
-	/* Told each step of each frame between functions; NULL: nobody. */
-	void (*step)(void *ctx, const struct nic_queue *from, const struct nic_queue *to,
-		     const struct frame *f, enum nic_step step);
-	void *step_ctx;
-
 	/* counters */
 	uint64_t rx_frames, tx_frames, rx_dropped;
 	uint64_t bad_descriptors; /* that make no frame, and tails beyond their ring */
 	uint64_t tx_fetched;      /* frames, sent or refused: which one is the Nth */
+
+	/* virtual functions */
+	unsigned vfs;
+	unsigned device;           /* its number in the fabric's map */
+	struct nic_fabric *fabric; /* mediated */
+	struct nic_pkt *pkt_free;
+	struct nic_job *job_free;
+	uint32_t pkt_bytes;       /* room in each packet */
+	uint32_t waiting;         /* bytes of frames that wait for a peer's buffer */
+	GPtrArray *switch_memory; /* all packets and jobs */
+	/* Told each step of each frame between functions; NULL: nobody. */
+	void (*step)(void *ctx, const struct nic_queue *from, const struct nic_queue *to,
+		     const struct frame *f, enum nic_step step);
+	void *step_ctx;
+	struct book stray; /* frames that nobody recorded: a hostile driver's */
 };
 
 /* `protects`: the IOMMU is on. `requester` is the function's id on the bus; queues' rings are set

@@ -199,6 +199,8 @@ static void receive(struct nic *n, struct frame *f, struct nic_pkt *pkt)
 	if (!n->cfg.lro && nic_oversize(n, bytes, f->len)) {
 		nic_rx_seen(q);
 		nic_rx_drop(q, f, DROP_OVERSIZE);
+	} else if (__builtin_expect(f->local && target == NIC_NOBODY, 0)) {
+		nic_rx_drop(q, f, DROP_GUEST_GONE);
 	} else if (target == NIC_ALL && n->vfs) {
 		nic_flood_in(n, f, bytes);
 	} else {
@@ -227,8 +229,10 @@ void nic_rx_end_event(struct event *ev)
 void nic_rx_write_back(struct nic_queue *q, uint32_t desc, uint32_t ndesc, uint32_t len,
 		       struct frame *f, uint32_t target)
 {
+	uint32_t mask = q->rx.size - 1;
+
 	for (uint32_t i = 0; i < ndesc; i++) {
-		uint32_t room = q->rx_copy[(desc + i) & (q->rx.size - 1)].len;
+		uint32_t room = q->rx_copy[(desc + i) & mask].len;
 		uint32_t part = len < room ? len : room;
 		struct nic_rx_done done = {
 			.filter = target, .status = NIC_RX_DD, .len = (uint16_t)part};
@@ -305,18 +309,19 @@ static void rx_done(struct nic *n, const struct nic_dma *d)
 void nic_rx_dma_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, rx_dma_done));
-	struct nic_dma d = *nic_fifo_first(&n->rx_dma), *next;
+	/* Its place is not used again before this is over: nothing below begins a transfer. */
+	const struct nic_dma *d = nic_fifo_first(&n->rx_dma), *next;
 
 	n->rx_dma.head++;
 	next = nic_fifo_first(&n->rx_dma);
 	if (next)
 		evq_schedule(n->q, &n->rx_dma_done, next->done);
-	if (d.job) {
-		nic_peer_dma(d.job);
+	if (d->job) {
+		nic_peer_dma(d->job);
 		return;
 	}
-	n->rx_held -= d.held ? d.len : 0;
-	rx_done(n, &d);
-	if (d.pkt)
-		nic_pkt_put(n, d.pkt);
+	n->rx_held -= d->held ? d->len : 0;
+	rx_done(n, d);
+	if (d->pkt)
+		nic_pkt_put(n, d->pkt);
 }

@@ -186,7 +186,11 @@ void nic_tx_end_event(struct event *ev)
 	frame_stamp(f, STAGE_WIRE, evq_now(n->q));
 	if (__builtin_expect(nic_is_stray(n, f), 0))
 		world_drop(n->world, f, DROP_BAD_DESCRIPTOR);
-	else if (!n->vfs || n->cfg.kind != NIC_VEPA || !nic_bridge(n, f, bytes))
+	else if (n->vfs && n->cfg.kind == NIC_VEPA && nic_bridge(n, f, bytes))
+		;                               /* it comes back */
+	else if (__builtin_expect(f->local, 0)) /* nobody here has that address any more */
+		world_drop(n->world, f, DROP_GUEST_GONE);
+	else
 		n->sink(n->sink_ctx, f, bytes);
 	tx_wire_next(n);
 	tx_pump(n);
