@@ -332,6 +332,7 @@ struct arrivals {
 	struct rng rng;
 	unsigned left, next;
 	sim_time gap;
+	struct pcie_step step; /* len 0: any from 1 to 512 */
 };
 
 static void arrival_event(struct event *ev)
@@ -340,10 +341,54 @@ static void arrival_event(struct event *ev)
 	struct rig_token *t = &a->rig->token[a->next++ % a->rig->tokens];
 
 	assert_int_equal(t->left, 0);
-	a->rig->fixed[0].len = (uint32_t)rng_range(&a->rng, 1, 512);
+	a->rig->fixed[0] = a->step;
+	if (!a->step.len)
+		a->rig->fixed[0].len = (uint32_t)rng_range(&a->rng, 1, 512);
 	rig_submit(t);
 	if (--a->left)
 		evq_schedule(&a->rig->q, ev, ev->at + rng_exp(&a->rng, a->gap));
+}
+
+static struct rig *run_arrivals(const struct pcie_config *c, struct arrivals *a)
+{
+	struct rig *rig = rig_new(c, 1, 2000);
+
+	a->rig = rig;
+	rng_init(&a->rng, seed(), "arrivals");
+	rig->fixed_n = 1;
+	rig->stop = true;
+	event_init(&a->ev, arrival_event);
+	evq_schedule(&rig->q, &a->ev, 0);
+	evq_run(&rig->q, SIM_NEVER);
+	return rig;
+}
+
+/* Pollaczek and Khinchine: a direction is M/D/1, in its transmit buffer and before it. */
+static void a_direction_makes_poisson_arrivals_wait_as_long_as_theory_says(void **state)
+{
+	static const struct {
+		struct pcie_step step;
+		double bytes, constant;
+	} row[] = {{{PCIE_WRITE, 64}, 88, 300e3},
+		   {{PCIE_WRITE, 1500}, 1644, 300e3},
+		   {{PCIE_MMIO_WRITE, 8}, 32, 250e3}};
+	static const double rho[] = {0.5, 0.8};
+	struct pcie_config c = reference();
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(row) / sizeof(*row); i++)
+		for (unsigned k = 0; k < 2; k++) {
+			double service = row[i].bytes * 8e12 / rig_usable(&c.link);
+			double want = rho[k] * service / (2 * (1 - rho[k])), got;
+			struct arrivals a = {.left = 400000,
+					     .step = row[i].step,
+					     .gap = (sim_time)(service / rho[k] + 0.5)};
+			struct rig *rig = run_arrivals(&c, &a);
+
+			got = (double)rig->latency / 400000 - service - row[i].constant;
+			assert_close(got, want, k ? 0.04 : 0.015); /* above three standard errors */
+			rig_free(rig);
+		}
 }
 
 /*
@@ -357,18 +402,11 @@ static void reads_in_flight_obey_littles_law(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(gaps) / sizeof(*gaps); i++) {
-		struct rig *rig = rig_new(&c, 1, 2000);
-		struct arrivals a = {.rig = rig, .left = 20000, .gap = gaps[i]};
+		struct arrivals a = {.left = 20000, .gap = gaps[i], .step = {PCIE_READ, 0}};
+		struct rig *rig = run_arrivals(&c, &a);
 		struct pcie_stats s;
 		double rate, mean;
 
-		rng_init(&a.rng, seed(), "arrivals");
-		rig->fixed[0] = (struct pcie_step){PCIE_READ, 1};
-		rig->fixed_n = 1;
-		rig->stop = true;
-		event_init(&a.ev, arrival_event);
-		evq_schedule(&rig->q, &a.ev, 0);
-		evq_run(&rig->q, SIM_NEVER);
 		pcie_stats(rig->p, &s);
 		assert_int_equal(s.done[PCIE_READ], 20000);
 		assert_true(s.tag_time == rig->latency);
@@ -815,6 +853,7 @@ int main(void)
 		cmocka_unit_test(the_device_begins_as_many_as_its_limits_and_no_more),
 		cmocka_unit_test(read_bandwidth_is_tags_over_latency_or_the_link),
 		cmocka_unit_test(write_bandwidth_is_credits_over_latency_or_the_link),
+		cmocka_unit_test(a_direction_makes_poisson_arrivals_wait_as_long_as_theory_says),
 		cmocka_unit_test(reads_in_flight_obey_littles_law),
 		cmocka_unit_test(functions_share_by_bytes_on_the_link_whatever_their_sizes),
 		cmocka_unit_test(a_read_does_not_overtake_its_functions_writes),

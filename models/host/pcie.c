@@ -4,10 +4,13 @@
  *
  * Functions with something to send stand in one round for posted writes and in one for reads, so
  * the next choice never looks for them. What can block is the device's (tags, credits, issue
- * limits), hence blocks a whole round. Credits come back in the order in which they were taken, as
- * packets to the host do not overtake each other: a ring of times, looked at when one is wanted,
- * and no event. A tag is a slot with an event of its own: first when the data is ready at the host,
- * then when its last byte is at the device.
+ * limits), hence blocks a whole round. Credits come back in the order of the link to the host, tags
+ * in the order of the link to the device: lists of times, looked at when one is wanted, no events.
+ *
+ * A tag has an event: the data of its request is ready at the host and goes onto the link. The
+ * requests of one transaction get there in their order, so the last one's end is the transaction's.
+ * Events of a read: its requests and one; of a write, one; and the arbiter's, where something
+ * waits.
  */
 #include "pcie.h"
 

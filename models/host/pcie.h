@@ -11,22 +11,22 @@
  *	MMIO_WRITE                           mmio_write         the write
  *	MMIO_READ    the completion          mmio_read          the request
  *
- * Towards the host an arbiter chooses. Each function has a queue of posted writes and one of reads;
- * functions with something to send take turns, surplus round robin by bytes on the link (a read
- * counts its completions, which are the dear part). Writes and reads alternate. A read does not
- * overtake the writes of its function that came before it; a write overtakes reads (Base 5.0, table
- * 2-40). A grant is of one transaction and at most PCIE_GRANT bytes of payload; longer ones wait
- *for their next turn. The arbiter works ahead of the link by no more than two packets of mps bytes,
- *the transmit buffer: what is in there is in order and beyond choice, whole grants are served in
- *one computation, and no packet is an event of its own. Completions of register reads go to its
- *end.
+ * Towards the host an arbiter chooses. Each function has a queue of posted writes and one of
+ * reads; functions with something to send take turns, surplus round robin by bytes on the link (a
+ * read counts its completions, which are the dear part). Writes and reads alternate. A read does
+ * not overtake the writes of its function that came before it; a write overtakes reads (Base 5.0,
+ * section 2.4.1). A grant is of one transaction and at most PCIE_GRANT bytes of payload, or one
+ * packet if that is more; longer ones wait for their next turn. The arbiter works ahead of the link
+ *by no more than two packets of mps bytes, the transmit buffer: what is in there is in order and
+ *beyond choice, whole grants are served in one computation, and no packet is an event of its own.
+ *Completions of register reads go to its end.
  *
  * Towards the device packets go in the order in which they are ready; the completions of one
- *request stay together.
+ * request stay together.
  *
- * Bounds. A read request takes a tag until its last completion is in; a posted write takes a credit
- * until it is in memory. read_limit and write_limit are how many transactions the device can begin
- *a second.
+ * Bounds. A read request takes a tag until its last completion is in; a posted write takes a
+ * credit until it is in memory. read_limit and write_limit are how many transactions the device
+ * can begin a second.
  *
  * Latency of a read. read_base + len * read_byte is what a read takes that is alone, from the first
  * byte of its request on the link to its last byte at the device: what measurements report, link
@@ -34,8 +34,8 @@
  * order, data streaming at read_byte; different transactions overtake each other freely.
  *
  * Always holds: each direction is busy whenever something may be sent; tags and credits in use
- *never exceed their number and all come back; a transaction's `done` is called once, from an event,
- *at the time of its effect.
+ * never exceed their number and all come back; a transaction's `done` is called once, from an
+ * event, at the time of its effect.
  *
  * Rejected: an event for each packet (six a frame each way, where one or two say the same);
  * reserving the link to the device when the request is sent (a later, faster transaction would wait

@@ -3,9 +3,9 @@
  * pcie_link.h - what a PCI Express link carries: bytes of packets, and how long they take.
  *
  * A packet of the transaction layer (TLP) costs its payload and a constant: 2 bytes of framing, 6
- *of the link layer (sequence number, checksum), and its header of 12 or 16. What the link layer
- *sends beside them - acknowledgements, flow control, clock compensation - is a fraction of all
- *symbols:
+ * of the link layer (sequence number, checksum), and its header of 12 or 16. What the link layer
+ * sends beside them - acknowledgements, flow control, clock compensation - is a fraction of all
+ * symbols:
  *
  *	8 / ack_limit + 8 / ack_limit + 4 / 1538
  *

@@ -13,8 +13,8 @@
  *	msi         an interrupt, after the last
  *	head        a CPU reads it, after the last
  *
- * Source: Neugebauer et al., Understanding PCIe performance for end host networking, SIGCOMM 2018,
- * section 3; 82599 datasheet: 40 descriptors at a time, written back 8 at a time when sending.
+ * Source: Neugebauer et al., Understanding PCIe performance for end host networking, SIGCOMM 2018;
+ * 82599 datasheet: 40 descriptors at a time, written back 8 at a time when sending.
  */
 #ifndef HOST_PCIE_TRAFFIC_H
 #define HOST_PCIE_TRAFFIC_H
