@@ -591,6 +591,38 @@ static void a_doorbell_does_not_wait_for_data_that_is_not_ready(void **state)
 	rig_free(rig);
 }
 
+/* What memory takes longer is the transaction's alone, but writes stay in their order. */
+static void extra_time_is_added_and_writes_stay_in_order(void **state)
+{
+	static const sim_time miss = 250 * SIM_NS;
+	struct pcie_config c = reference();
+	sim_time link = (sim_time)(88 * 8e12 / rig_usable(&c.link));
+
+	(void)state;
+	for (unsigned k = 0; k < 4; k++) {
+		struct rig *rig = pair(&c);
+		struct pcie_op *second = &rig->token[40].op[0].op;
+
+		pcie_op_init(second, when_done);
+		pcie_submit_extra(rig->p, 0, &rig->token[0].op[0].op,
+				  k % 2 ? PCIE_READ : PCIE_WRITE, 64, miss);
+		pcie_submit(rig->p, 1, second, k < 2 ? PCIE_READ : PCIE_MSI, 64);
+		evq_run(&rig->q, SIM_NEVER);
+		if (k == 0) /* a read does not wait for a slow write */
+			assert_int_equal(done_at, link + 543400 + 64 * 291);
+		else if (k == 1) /* nor for a slow read, but for its request on the link */
+			assert_in_range(done_at, 543400 + 64 * 291 + 3300,
+					543400 + 64 * 291 + 3400);
+		else if (k == 2) /* an interrupt is not ahead of the write before it */
+			assert_int_equal(done_at, link + 300000 + miss);
+		else
+			assert_in_range(done_at, 300000 + 7100, 300000 + 7300);
+		if (k % 2)
+			assert_int_equal(evq_now(&rig->q), 543400 + 64 * 291 + miss);
+		rig_free(rig);
+	}
+}
+
 /* ---- properties ---- */
 
 static double more(double a, double b)
@@ -861,6 +893,7 @@ int main(void)
 		cmocka_unit_test(a_transaction_longer_than_all_tags_and_credits_comes_through),
 		cmocka_unit_test(registers_and_interrupts_take_their_bytes_and_their_time),
 		cmocka_unit_test(a_doorbell_does_not_wait_for_data_that_is_not_ready),
+		cmocka_unit_test(extra_time_is_added_and_writes_stay_in_order),
 		cmocka_unit_test(any_link_saturates_at_its_closed_form),
 		cmocka_unit_test(all_that_is_submitted_is_done_and_nothing_is_left),
 		cmocka_unit_test(the_same_transactions_are_done_at_the_same_times_for_ever),

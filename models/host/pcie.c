@@ -59,6 +59,7 @@ struct pcie {
 		*returning_last; /* their completions are on the link, in its order */
 	struct credit *credit;   /* ring of write_credits */
 	uint32_t credit_head, credit_count;
+	sim_time written; /* all that was sent is in memory */
 	sim_time counted; /* stats.tag_time is up to here */
 	struct pcie_stats stats;
 	unsigned functions;
@@ -246,13 +247,13 @@ static sim_time read_ready(struct pcie *p, struct pcie_op *op, sim_time from, si
 			   uint32_t len)
 {
 	sim_time back = pcie_server_time(&p->to_device, pcie_completion_bytes(&p->link, len));
-	sim_time end = from + p->config.read_base;
+	sim_time end = from + p->config.read_base + op->extra;
 
 	if (end < op->stream)
 		end = op->stream;
 	end += len * p->config.read_byte;
-	if (end < at_host + back)
-		end = at_host + back;
+	if (end < at_host + op->extra + back)
+		end = at_host + op->extra + back;
 	op->stream = end;
 	return end - back;
 }
@@ -340,24 +341,35 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* A write that arrives so waits for those before it, if they take longer. */
+static sim_time in_memory(struct pcie *p, const struct pcie_op *op, sim_time arrival)
+{
+	sim_time at = arrival + p->config.write_latency + op->extra;
+
+	if (at < p->written)
+		at = p->written;
+	p->written = at;
+	return at;
+}
+
 static void grant_write(struct pcie *p, struct fn *f)
 {
 	struct pcie_op *op = f->first[POSTED];
 	uint32_t most = p->grant, len, tlps, bytes;
-	sim_time arrival;
+	sim_time at;
 
 	if (p->config.write_credits)
 		most = least(most, (p->config.write_credits - p->stats.credits) * p->link.mps);
 	len = least(op->len - op->sent, most);
 	tlps = pcie_pieces(len, p->link.mps);
 	bytes = pcie_write_bytes(&p->link, len);
-	arrival = to_host(p, evq_now(p->q), tlps, bytes);
+	at = in_memory(p, op, to_host(p, evq_now(p->q), tlps, bytes));
 	if (p->config.write_credits)
-		take_credits(p, tlps, arrival + p->config.write_latency);
+		take_credits(p, tlps, at);
 	op->sent += len;
 	if (op->sent == op->len) {
 		unqueue(f, POSTED);
-		evq_schedule(p->q, &op->ev, arrival + p->config.write_latency);
+		evq_schedule(p->q, &op->ev, at);
 	}
 	end_turn(p, f, POSTED, bytes);
 	enlist(p, f, READS);
@@ -478,7 +490,7 @@ static void register_write(struct pcie *p, struct pcie_op *op)
 				 pcie_write_bytes(&p->link, op->len));
 
 	event_init(&op->ev, done_event);
-	evq_schedule(p->q, &op->ev, end + p->config.mmio_write);
+	evq_schedule(p->q, &op->ev, end + p->config.mmio_write + op->extra);
 }
 
 static void register_answer(struct event *ev)
@@ -496,11 +508,11 @@ static void register_read(struct pcie *p, struct pcie_op *op)
 {
 	sim_time now = evq_now(p->q), from = pcie_server_start(&p->to_device, now);
 	sim_time back = pcie_server_time(&p->to_host, pcie_completion_bytes(&p->link, op->len));
-	sim_time at_device = to_device(p, now, 1, p->link.request);
-	sim_time answer = from + p->config.mmio_read;
+	sim_time earliest = to_device(p, now, 1, p->link.request) + op->extra;
+	sim_time end = from + p->config.mmio_read + op->extra;
 
 	event_init(&op->ev, register_answer);
-	evq_schedule(p->q, &op->ev, answer > at_device + back ? answer - back : at_device);
+	evq_schedule(p->q, &op->ev, end > earliest + back ? end - back : earliest);
 }
 
 /* ---- transactions ---- */
@@ -520,7 +532,8 @@ static void enqueue(struct pcie *p, struct pcie_op *op, unsigned class)
 	arbitrate(p);
 }
 
-void pcie_submit(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind, uint32_t len)
+void pcie_submit_extra(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
+		       uint32_t len, sim_time extra)
 {
 	SIM_ASSERT(p->q, !op->link);
 	SIM_ASSERT(p->q, fn < p->functions);
@@ -528,6 +541,7 @@ void pcie_submit(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind
 	*op = (struct pcie_op){.done = op->done,
 			       .link = p,
 			       .submitted = evq_now(p->q),
+			       .extra = extra,
 			       .len = kind == PCIE_MSI ? PCIE_MSI_BYTES : len,
 			       .fn = (uint16_t)fn,
 			       .kind = (uint8_t)kind};

@@ -2,8 +2,8 @@
 /*
  * pcie.h - a device's PCI Express link and the root complex behind it, shared by its functions.
  *
- * How it works. The link's two directions are two servers (pcie_link.h). A transaction (pcie_op) is
- * its owner's object; nothing is allocated for it.
+ * How it works. The link's two directions are two servers (pcie_link.h). A transaction (pcie_op)
+ * is its owner's object; nothing is allocated for it.
  *
  *	kind         device to host          then               host to device
  *	WRITE, MSI   writes of up to mps     write_latency
@@ -16,10 +16,10 @@
  * read counts its completions, which are the dear part). Writes and reads alternate. A read does
  * not overtake the writes of its function that came before it; a write overtakes reads (Base 5.0,
  * section 2.4.1). A grant is of one transaction and at most PCIE_GRANT bytes of payload, or one
- * packet if that is more; longer ones wait for their next turn. The arbiter works ahead of the link
- *by no more than two packets of mps bytes, the transmit buffer: what is in there is in order and
- *beyond choice, whole grants are served in one computation, and no packet is an event of its own.
- *Completions of register reads go to its end.
+ * packet if that is more; longer ones wait for their next turn. The arbiter works ahead of the
+ * link by no more than two packets of mps bytes, the transmit buffer: what is in there is in
+ * order and beyond choice, whole grants are served in one computation, and no packet is an event
+ * of its own. Completions of register reads go to its end.
  *
  * Towards the device packets go in the order in which they are ready; the completions of one
  * request stay together.
@@ -28,19 +28,20 @@
  * credit until it is in memory. read_limit and write_limit are how many transactions the device
  * can begin a second.
  *
- * Latency of a read. read_base + len * read_byte is what a read takes that is alone, from the first
- * byte of its request on the link to its last byte at the device: what measurements report, link
- * included. (A link too slow for that takes longer.) Within one transaction requests return in
- * order, data streaming at read_byte; different transactions overtake each other freely.
+ * Latency of a read. read_base + len * read_byte is what a read takes that is alone, from the
+ * first byte of its request on the link to its last byte at the device: what measurements report,
+ * link included. (A link too slow for that takes longer.) Within one transaction requests return
+ * in order, data streaming at read_byte; different transactions overtake each other freely.
  *
  * Always holds: each direction is busy whenever something may be sent; tags and credits in use
- * never exceed their number and all come back; a transaction's `done` is called once, from an
- * event, at the time of its effect.
+ * never exceed their number and all come back; writes and interrupts of all functions take effect
+ * in the order of the link, so no interrupt is ahead of what it is about; a transaction's `done`
+ * is called once, from an event, at the time of its effect.
  *
  * Rejected: an event for each packet (six a frame each way, where one or two say the same);
- * reserving the link to the device when the request is sent (a later, faster transaction would wait
- * behind idle time); cutting a granted transaction short when another function comes (what it would
- * win is bounded by PCIE_GRANT, 0.3 us at gen3 x8).
+ * reserving the link to the device when the request is sent (a later, faster transaction would
+ * wait behind idle time); cutting a granted transaction short when another function comes (what
+ * it would win is bounded by PCIE_GRANT, 0.3 us at gen3 x8).
  */
 #ifndef HOST_PCIE_H
 #define HOST_PCIE_H
@@ -95,6 +96,7 @@ struct pcie_op {
 	struct pcie_op *next;
 	uint64_t seq;       /* order within its function */
 	sim_time submitted; /* valid in done() */
+	sim_time extra;     /* at its other end */
 	sim_time stream;    /* read: when the data asked for so far ends, alone */
 	uint32_t len;       /* bytes of payload */
 	uint32_t sent;      /* granted */
@@ -113,9 +115,18 @@ struct pcie *pcie_new(struct evq *q, const struct pcie_config *config, unsigned 
 /* With nothing away. Takes NULL. */
 void pcie_free(struct pcie *p);
 
-/* len > 0. `done` is called when the data is in memory, at the device, or at the CPU. */
-void pcie_submit(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
-		 uint32_t len);
+/*
+ * len > 0. `done` is called when the data is in memory, at the device, or at the CPU, `extra` later
+ * than the constants have it: a translation that misses, a remote node, a slow register.
+ */
+void pcie_submit_extra(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
+		       uint32_t len, sim_time extra);
+
+static inline void pcie_submit(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
+			       uint32_t len)
+{
+	pcie_submit_extra(p, fn, op, kind, len, 0);
+}
 
 struct pcie_direction {
 	uint64_t tlps;
