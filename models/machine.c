@@ -97,24 +97,26 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 		    machine_array(m, tx.size, sizeof(struct nicdrv_slot)), NULL);
 	port->drv.any_order = c->tx_late_every;
 	port->dma = &hn->dma;
+	port->dma_ops = &plat_dma_native;
 	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
 			  (c->tx_csum ? PLAT_CAP_TX_CSUM : 0) |
 			  (c->rx_csum ? PLAT_CAP_RX_CSUM : 0) | (c->gather ? PLAT_CAP_GATHER : 0) |
 			  (queue ? PLAT_CAP_OWN_QUEUE : 0);
 	port->info.max_segs = c->max_segs < c->tx_ring ? c->max_segs : c->tx_ring;
 	nic_queue_bind(&hn->nic, queue, &rx, &tx, &port->drv);
-	hn->nic.queue[queue].requester = (uint16_t)(0x100 + (hn - m->nic));
+	hn->nic.queue[queue].requester = machine_requester(hn);
 }
 
 /* ---- NICs
  * -------------------------------------------------------------------------------------------- */
 
+/* Gets the wire's broadcasts, and the record of them: one that the host serves, if there is one. */
 static const struct guest *first_behind(const struct host_nic *hn)
 {
 	const struct machine *m = hn->m;
 	unsigned i = 0;
 
-	while (m->guest[i].nic != hn)
+	while (m->guest[i].nic != hn || (hn->hosted && m->guest[i].vf))
 		i++;
 	return &m->guest[i];
 }
@@ -156,9 +158,9 @@ static void wire_made(void *ctx, struct frame *f)
 	if (f->to != TRAFFIC_ALL)
 		return;
 	f->to = (int16_t)first_behind(hn)->index;
-	for (unsigned i = (unsigned)f->to + 1; i < m->guests; i++) {
+	for (unsigned i = 0; i < m->guests; i++) {
 		struct guest *g = &m->guest[i];
-		if (g->nic != hn)
+		if (g->nic != hn || i == (unsigned)f->to)
 			continue;
 		last = machine_peer(m, last, g, &g->rx);
 	}
@@ -238,7 +240,7 @@ void machine_shared(struct machine *m, struct host_nic *hn)
 	*d = (struct demux){.pl = &hn->demux_pl,
 			    .port = &hn->shared_port,
 			    .targets = m->guests,
-			    .max_frames = DPATH_BURST * hn->guests,
+			    .max_frames = DPATH_BURST * hn->hosted,
 			    .poll = m->poll};
 	machine_hbufs(m, &d->pool, &hn->dma, hn->nic.cfg.rx_ring + 1024, hn->nic.cfg.mtu + 18);
 	d->target = machine_array(m, m->guests, sizeof(*d->target));
@@ -289,19 +291,27 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 		if (ref == cfg || (!ref && hn == m->nic)) {
 			m->guest[i].nic = hn;
 			hn->guests++;
+			hn->hosted += !m->guest[i].vf;
 		}
 	}
+	if (c.vfs && hn->guests - hn->hosted > c.vfs)
+		return cfg_error(cfg, "vfs", error,
+				 "%u guests behind it have attach = vf; use more, or 0",
+				 hn->guests - hn->hosted);
+	if (hn - m->nic > 62)
+		return cfg_error(cfg, NULL, error, "is one too many; at most 63 NICs");
 	hn->rx_queues = c.queues;
 	c.queues = hn->guests + 1; /* each guest has one to send by */
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
+	switch_join(m, hn);
 	hn->domain = iommu_domain_new(m->iommu);
 	if (!hn->domain)
 		return tables_full(m, error);
-	iommu_attach(m->iommu, (uint16_t)(0x100 + (hn - m->nic)), hn->domain);
+	iommu_attach(m->iommu, machine_requester(hn), hn->domain);
 	plat_dma_init(&hn->dma, &m->q, m->mem, m->iommu, hn->domain,
 		      (enum iommu_mode)cfg_choice(io, "mode"),
-		      hn->guests * (c.rx_ring + c.tx_ring) + 64 +
+		      hn->hosted * (c.rx_ring + c.tx_ring) + 64 +
 			      (uint32_t)cfg_u64(io, "flush_batch"),
 		      cfg_time(io, "flush_timeout"));
 	sender_init(&hn->wire, &m->world, m->traffics);
@@ -311,7 +321,7 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	hn->nic.source = (struct nic_source){wire_peek, wire_take, hn};
 	hn->nic.sink = wire_sink;
 	hn->nic.sink_ctx = hn;
-	if (hn->guests && (hn->guests >= hn->rx_queues || (hn->guests > 1 && has_match(m->sc))))
+	if (hn->hosted && (hn->hosted >= hn->rx_queues || (hn->hosted > 1 && has_match(m->sc))))
 		machine_shared(m, hn);
 	return true;
 }
@@ -553,6 +563,7 @@ static bool build_addresses(struct machine *m, GError **error)
 		g->m = m;
 		g->index = i;
 		g->cfg = scenario_at(m->sc, "guest", i);
+		g->vf = cfg_choice(g->cfg, "attach") == 1;
 		if (cfg_has(g->cfg, "mac"))
 			options_mac(cfg_str(g->cfg, "mac"), mac);
 		if (cfg_has(g->cfg, "ip"))
@@ -642,10 +653,13 @@ static bool misdirected(const struct sender *s, const struct machine *m, GError 
 {
 	if (!s->misdirected)
 		return false;
-	cfg_error(scenario_at(m->sc, "traffic", s->misdirected->traffic), "match", error,
-		  "frame %" G_GUINT64_FORMAT " goes between guests behind different NICs, and no "
-		  "wire joins these; put them behind one, or filter such frames",
-		  s->misdirected_num);
+	cfg_error(
+		scenario_at(m->sc, "traffic", s->misdirected->traffic), "match", error,
+		"frame %" G_GUINT64_FORMAT " goes between guests behind different NICs, and no "
+		"wire joins these, or between virtual functions by no MAC address of theirs, "
+		"which is all that a NIC's switch knows; put them behind one NIC, use match = mac, "
+		"or filter such frames",
+		s->misdirected_num);
 	return true;
 }
 
@@ -710,6 +724,7 @@ void machine_free(struct machine *m)
 	for (unsigned i = 0; m->traffic && i < m->traffics; i++)
 		traffic_free(m->traffic[i]);
 	world_fini(&m->world);
+	switch_free(m);
 	iommu_free(m->iommu);
 	mem_free(m->mem);
 	book_fini(&m->warm);

@@ -3,7 +3,8 @@
  * machine.h - one simulated host with its NICs, guests and traffic: everything of one run.
  *
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
- * machine_guest.c builds and drives one guest, machine_local.c lets guests talk to each other,
+ * machine_guest.c builds and drives one guest, machine_vf.c one with a virtual function,
+ * machine_local.c lets guests talk to each other,
  * machine_result.c says what came of it.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
@@ -17,9 +18,11 @@
 #include "../sim/cli.h"
 #include "datapath/cluster.h"
 #include "datapath/demux.h"
+#include "datapath/gnet_vf.h"
 #include "datapath/gnet_virtio.h"
 #include "datapath/outbox.h"
 #include "datapath/policy.h"
+#include "guest/hac.h"
 #include "host/cpu.h"
 #include "nic/nic.h"
 #include "plat.h"
@@ -38,6 +41,7 @@ struct guest_counts {
 	uint64_t clusterings[2], clustered[2], by_count[2], by_timer[2]; /* cluster.h */
 	uint64_t requests[TXBATCH_N];
 	uint64_t offloaded[2], pended[2];
+	uint64_t hypercalls[2];
 };
 
 /* What a CPU did, at both ends of the window. */
@@ -54,15 +58,18 @@ struct guest {
 	unsigned index, vcpus;
 	uint8_t mac[6], ip[4];
 	bool process;
+	bool halt_exits; /* a vCPU that halts leaves the guest */
 
 	struct gmem *gm;
 	struct gproc *proc;
 	struct cpu vcpu[GUEST_VCPUS];
 	struct cpu_counts vcpu_counts[GUEST_VCPUS];
+	struct nic_queue *nq; /* by which it sends */
 	struct plat grx_pl, gtx_pl, hrx_pl, htx_pl, hvmm_pl;
 	struct plat_port port;
 	struct gnet net;
-	struct gnet_virtio vio; /* the driver under it */
+	struct gnet_virtio vio; /* the driver under it, or */
+	struct gnet_vf vfd;
 	struct dpath dp;
 	struct worker grx, gread, gtx, hrx, htx, hvmm;
 	struct plat_line rx_kick, tx_kick, read_line, rx_intr, tx_intr, vmm_line, shared_line;
@@ -89,6 +96,15 @@ struct guest {
 	struct event unmask; /* pending: an interrupt pends */
 	uint64_t pended;
 
+	/* attach = vf: machine_vf.c; of what is above, the host's side is not there */
+	bool vf, vf_assigned;
+	bool posted; /* its function's interrupts reach a running vCPU without an exit */
+	enum copy_reason bounce_why;
+	struct hac hac;
+	struct plat_line retry;
+	struct event revoke, permit;
+	uint64_t setup_hypercalls[2];
+
 	uint64_t exits[2]; /* by direction: interrupts and halts, kicks */
 	struct guest_counts at_start, at_stop;
 };
@@ -101,6 +117,7 @@ struct host_nic {
 	struct plat_dma dma;
 	struct sender wire;
 	unsigned guests;      /* behind it */
+	unsigned hosted;      /* of them, those whose frames the host handles (attach = virtio) */
 	unsigned queues_used; /* queue 0 not counted */
 	unsigned rx_queues;   /* that filters may choose, queue 0 included */
 	/* queue 0: for guests without a queue, and for frames to several */
@@ -123,6 +140,7 @@ struct machine {
 	struct world world;
 	struct mem *mem;
 	struct iommu *iommu;
+	struct nic_fabric fabric; /* what mediated NICs share */
 	struct cost cost;
 	struct cpu *core;
 	struct cpu_counts *core_counts; /* by core */
@@ -201,6 +219,8 @@ void local_traffic(struct machine *m, const struct traffic_cfg *t, const struct 
 /* False: its ends are guests that no switch joins. */
 bool local_check(const struct machine *m, const struct cfg *c, const struct traffic_cfg *t,
 		 GError **error);
+/* Is anything between guests booked here? After the traffic. */
+bool local_seen(const struct guest *g);
 /* The switches; after the traffic, before the guests. */
 void local_build(struct machine *m);
 /* The guest's outbox, if there is a switch. */
@@ -210,11 +230,37 @@ struct book *local_book(struct guest *g, const struct tframe *t);
 /* sender.made of a guest: a frame for everybody gets a record for each other guest. */
 void local_made(void *ctx, struct frame *f);
 
+/* ---- the switch in the NIC (machine_switch.c) ---- */
+
+/* A mediated NIC shares the machine's mapping structure; before its guests are built. */
+void switch_join(struct machine *m, struct host_nic *hn);
+void switch_free(struct machine *m);
+/* Where the NIC takes what g sends: a guest's number, LSWITCH_ALL or LSWITCH_WIRE. */
+int switch_route(const struct guest *g, const uint8_t *bytes, uint32_t len);
+/* Do NICs, not the host's switch, join these two? */
+bool switch_joins(const struct guest *a, const struct guest *b);
+/* Metrics of a NIC's virtual functions. */
+void switch_results(struct result *r, const struct host_nic *hn);
+
 const struct policy *guest_policy(const struct cfg *c, const char *key);
 /* What zero-copy sending keeps for a queue of `size` chains, as the guest's keys say. */
 void guest_ztx(struct guest *g, uint32_t size);
 /* The times at which a NIC's capability changes. */
 void machine_capability(struct host_nic *hn);
+
+/* Interrupts into a guest's vCPUs. */
+void guest_rx_interrupt(struct guest *g);
+void guest_tx_interrupt(struct guest *g);
+
+/* On the bus: the NIC's physical function. */
+uint16_t machine_requester(const struct host_nic *hn);
+
+/* A guest with a virtual function, step by step; its memory comes after vf_assign(). */
+bool vf_assign(struct guest *g);
+bool vf_build(struct guest *g, GError **error);
+void vf_start(struct guest *g);
+void vf_quiesce(struct guest *g);
+void vf_fini(struct guest *g);
 
 /* Its sender; before the traffic. */
 void guest_sender(struct machine *m, struct guest *g);

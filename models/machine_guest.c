@@ -114,6 +114,21 @@ static void scribble_event(struct event *ev)
 	gnet_overwrite(&g->net, g->last_sent, g->last_num);
 }
 
+static void process_sends(struct guest *g, struct frame *f)
+{
+	switch (gnet_tx_room(&g->net) ? gnet_send(&g->net, f) : GNET_FULL) {
+	case GNET_SENT:
+		sent(g, f);
+		break;
+	case GNET_FULL:
+		world_drop(&g->m->world, f, DROP_SEND_FULL);
+		break;
+	case GNET_UNMAPPED:
+		world_drop(&g->m->world, f, DROP_DMA_MAP_FAILED);
+		break;
+	}
+}
+
 /* The process sends what is due, until its queue is full. */
 static void gtx_burst(struct worker *w)
 {
@@ -136,10 +151,8 @@ static void gtx_burst(struct worker *w)
 			continue;
 		if (f->len > g->net.max_frame)
 			world_drop(world, f, DROP_OVERSIZE);
-		else if (!gnet_tx_room(&g->net) || !gnet_send(&g->net, f))
-			world_drop(world, f, DROP_SEND_FULL);
 		else
-			sent(g, f);
+			process_sends(g, f);
 	}
 }
 
@@ -176,11 +189,18 @@ static void app_event(struct event *ev)
  * ------------------------------------------------------------------------------------------------
  */
 
-/* Interrupt into a vCPU: it leaves the guest, or is woken from a halt, for which it had left it. */
+/*
+ * Interrupt into a vCPU: it leaves the guest, or is woken from a halt, for which it had left it.
+ * Posted, it reaches a running vCPU as it is; so it does one that halts inside the guest.
+ */
 static void interrupt(struct guest *g, struct worker *w, unsigned direction)
 {
-	g->exits[direction]++;
-	cpu_wake(w, CPU_COST(GUEST_IRQ) | (cpu_idle(w->cpu) ? CPU_COST(WAKE) : CPU_COST(VM_EXIT)));
+	uint32_t leaves = cpu_idle(w->cpu) && g->halt_exits ? CPU_COST(WAKE)
+			  : !g->posted                      ? CPU_COST(VM_EXIT)
+							    : 0;
+
+	g->exits[direction] += leaves != 0;
+	cpu_wake(w, CPU_COST(GUEST_IRQ) | leaves);
 }
 
 static void take_rx_intr(struct guest *g)
@@ -190,10 +210,8 @@ static void take_rx_intr(struct guest *g)
 }
 
 /* Masked, it pends: however often it is raised, it is taken once, on unmask. */
-static void fire_rx_intr(struct plat_line *line)
+void guest_rx_interrupt(struct guest *g)
 {
-	struct guest *g = line->ctx;
-
 	if (evq_now(&g->m->q) >= g->unmask_at) {
 		take_rx_intr(g);
 		return;
@@ -203,6 +221,16 @@ static void fire_rx_intr(struct plat_line *line)
 		evq_schedule(&g->m->q, &g->unmask, g->unmask_at);
 }
 
+void guest_tx_interrupt(struct guest *g)
+{
+	interrupt(g, &g->gtx, 1);
+}
+
+static void fire_rx_intr(struct plat_line *line)
+{
+	guest_rx_interrupt(line->ctx);
+}
+
 static void unmask_event(struct event *ev)
 {
 	take_rx_intr((struct guest *)((char *)ev - offsetof(struct guest, unmask)));
@@ -210,8 +238,7 @@ static void unmask_event(struct event *ev)
 
 static void fire_tx_intr(struct plat_line *line)
 {
-	struct guest *g = line->ctx;
-	interrupt(g, &g->gtx, 1);
+	guest_tx_interrupt(line->ctx);
 }
 
 /* Doorbells and hand-overs wake a thread. */
@@ -403,8 +430,8 @@ static struct endpoint_flow *flow_table(struct machine *m, uint32_t *slots)
 	return machine_array(m, *slots, sizeof(struct endpoint_flow));
 }
 
-/* Buffers of both directions. False: no memory. */
-static bool build_buffers(struct guest *g, uint32_t size)
+/* Buffers of both directions, for so many to be with the device. False: no memory. */
+static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 {
 	struct gnet *n = &g->net;
 	struct machine *m = g->m;
@@ -415,7 +442,7 @@ static bool build_buffers(struct guest *g, uint32_t size)
 
 	if (!rx_bytes || rx_bytes > frame)
 		rx_bytes = frame;
-	n->tx_n = size;
+	n->tx_n = tx;
 	n->tx_free = stack_of(m, n->tx_n, &n->tx_top);
 	n->tx_out = machine_array(m, n->tx_n, sizeof(*n->tx_out));
 	n->linear = machine_array(m, n->max_frame, 1);
@@ -423,12 +450,13 @@ static bool build_buffers(struct guest *g, uint32_t size)
 	endpoint_init(&n->rx_end, flow, flows);
 	flow = flow_table(m, &flows);
 	endpoint_init(&g->tx_end, flow, flows);
-	if (g->nic->demux.sw) {
+	if (local_seen(g)) {
 		flow = flow_table(m, &flows);
 		endpoint_init(&n->local_end, flow, flows);
 	}
 	if (g->process) {
-		n->rx_n = size + DPATH_BURST;
+		n->rx_n = rx + DPATH_BURST;
+		n->rx_link = machine_array(m, n->rx_n, sizeof(*n->rx_link));
 		n->rx_per = n->tx_per = 1;
 		n->rx_free = stack_of(m, n->rx_n, &n->rx_top);
 		return process_buffers(g, n->rx_n, n->max_frame, &n->rx_seg, &n->rx_gva) &&
@@ -439,7 +467,7 @@ static bool build_buffers(struct guest *g, uint32_t size)
 	n->sock_mask = sockets - 1;
 	n->sock_max = sockets < DPATH_BURST ? DPATH_BURST : sockets;
 	n->sock = machine_array(m, sockets, sizeof(*n->sock));
-	n->rx_n = size + n->sock_max + DPATH_BURST;
+	n->rx_n = rx + n->sock_max + DPATH_BURST;
 	n->rx_free = stack_of(m, n->rx_n, &n->rx_top);
 	n->rx_link = machine_array(m, n->rx_n, sizeof(*n->rx_link));
 	return kernel_buffers(g, n->rx_n, rx_bytes, n->rx_per, &n->rx_seg) &&
@@ -456,7 +484,8 @@ static bool build_memory(struct guest *g)
 	g->gm = gmem_new(
 		m->mem, g->index, cfg_u64(g->cfg, "memory"), page[cfg_choice(g->cfg, "page_size")],
 		cfg_bool(scenario_find(m->sc, "host"), "scatter"),
-		cfg_u64(scenario_find(m->sc, "scenario"), "seed"), page_hook, &g->nic->dma);
+		cfg_u64(scenario_find(m->sc, "scenario"), "seed"), g->vf ? vmm_dma_page : page_hook,
+		g->vf ? (void *)&g->hac.vmm : (void *)&g->nic->dma);
 	g->proc = g->gm ? gproc_new(g->gm) : NULL;
 	return g->proc;
 }
@@ -525,6 +554,17 @@ static void build_cpus(struct guest *g)
 	worker_init(&g->grx, &g->vcpu[0], grx_burst, grx_commit);
 	worker_init(&g->gread, &g->vcpu[0], gread_burst, gread_commit);
 	worker_init(&g->gtx, &g->vcpu[g->vcpus - 1], gtx_burst, gtx_commit);
+	base.proc = g->proc;
+	g->grx_pl = g->gtx_pl = base;
+	g->grx_pl.clk = &g->vcpu[0].clk;
+	g->gtx_pl.clk = &g->vcpu[g->vcpus - 1].clk;
+	g->net.rx_pl = &g->grx_pl;
+	g->net.tx_pl = &g->gtx_pl;
+	g->net.poll = poll;
+	g->halt_exits = cfg_choice(g->cfg, "halt") == 0;
+	if (g->vf)
+		return;
+	base.proc = NULL;
 	core = machine_core(m);
 	worker_init(&g->hrx, core, hrx_burst, hrx_commit);
 	g->hrx_pl = base;
@@ -539,13 +579,6 @@ static void build_cpus(struct guest *g)
 		g->hvmm_pl = base;
 		g->hvmm_pl.clk = &core->clk;
 	}
-	base.proc = g->proc;
-	g->grx_pl = g->gtx_pl = base;
-	g->grx_pl.clk = &g->vcpu[0].clk;
-	g->gtx_pl.clk = &g->vcpu[g->vcpus - 1].clk;
-	g->net.rx_pl = &g->grx_pl;
-	g->net.tx_pl = &g->gtx_pl;
-	g->net.poll = poll;
 }
 
 static void build_lines(struct guest *g)
@@ -566,7 +599,8 @@ static void build_lines(struct guest *g)
 	event_init(&g->scribble, scribble_event);
 	event_init(&g->unmask, unmask_event);
 	g->irq_mask = cfg_time(g->cfg, "irq_mask");
-	g->net.tx_hears = cfg_choice(g->cfg, "tx_interrupt") == 1;
+	/* A buffer of a virtual function stays mapped until its driver hears that it was sent. */
+	g->net.tx_hears = g->vf || cfg_choice(g->cfg, "tx_interrupt") == 1;
 	/* Where sending is the emulator's, each of its turns is an entry already. */
 	g->tx_trap_vmm =
 		cfg_choice(g->cfg, "tx_trap") == 1 && !guest_policy(g->cfg, "tx_policy")->tx_in_vmm;
@@ -619,6 +653,7 @@ static void build_port(struct guest *g)
 	struct nic_queue *nq = &hn->nic.queue[queue];
 
 	machine_queue(g->m, hn, queue, &g->port);
+	g->nq = nq;
 	nic_guest(&hn->nic, g->index, g->mac, own ? queue : 0);
 	nq->rx_notify = rx_news;
 	nq->tx_notify = tx_news;
@@ -626,7 +661,7 @@ static void build_port(struct guest *g)
 	if (!own)
 		g->port.info.caps &= ~(unsigned)PLAT_CAP_OWN_QUEUE;
 	g->dp.own_queue = own;
-	if (hn->guests == 1)
+	if (hn->hosted == 1)
 		nic_all(&hn->nic, own ? queue : 0);
 }
 
@@ -645,42 +680,28 @@ static void build_shared_in(struct guest *g)
 		.q = &g->shared, .line = g->dp.vmm_pl ? &g->vmm_line : &g->shared_line};
 }
 
-bool guest_build(struct guest *g, GError **error)
+static bool no_buffers(const struct guest *g, GError **error)
+{
+	return cfg_error(g->cfg, "memory", error,
+			 "is too small for the buffers of "
+			 "queue_size and socket_queue; use more");
+}
+
+/* A virtio device, both sides of it. */
+static bool virtio_build(struct guest *g, GError **error)
 {
 	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size"), per;
-	const struct nic_config *nc = &g->nic->nic.cfg;
 	struct gnet *n = &g->net;
 	struct gnet_virtio *v = &g->vio;
 
-	book_init(&g->rx);
-	book_init(&g->tx);
-	book_init(&g->local);
-	g->process = cfg_choice(g->cfg, "delivery") == 1;
-	n->process = g->process;
-	n->driver = &gnet_virtio_driver;
-	n->below = v;
-	n->header = VIRTQ_NET_HDR_BYTES;
-	n->tx_csum = (enum gnet_tx_csum)cfg_choice(g->cfg, "tx_csum");
-	n->verify = !nc->rx_csum;
-	v->csum = n->tx_csum == GNET_CSUM_OFFLOAD;
-	v->mrg_rxbuf = !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
-	n->max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;
-	if (!build_memory(g))
-		return cfg_error(g->cfg, "memory", error,
-				 "cannot be had; use whole pages of "
-				 "page_size, or less");
-	build_cpus(g);
-	build_lines(g);
 	build_port(g);
 	build_dpath(g, size);
 	build_cluster(g);
 	build_txbatch(g);
 	build_shared_in(g);
 	local_guest(g);
-	if (!build_buffers(g, size))
-		return cfg_error(g->cfg, "memory", error,
-				 "is too small for the buffers of "
-				 "queue_size and socket_queue; use more");
+	if (!build_buffers(g, size, size))
+		return no_buffers(g, error);
 	per = n->max_frame / PAGE_BYTES + 3; /* pieces of a chain at most */
 	if (!g->process)
 		per = n->rx_per > n->tx_per ? n->rx_per : n->tx_per;
@@ -694,8 +715,51 @@ bool guest_build(struct guest *g, GError **error)
 	if (per > size)
 		return cfg_error(g->cfg, "queue_size", error,
 				 "a frame can take %u descriptors; use a larger queue", per);
-	n->read_asleep = true;
 	return true;
+}
+
+/* The driver under the guest's kernel. */
+static void build_driver(struct guest *g)
+{
+	struct gnet *n = &g->net;
+
+	n->driver = g->vf ? &gnet_vf_driver : &gnet_virtio_driver;
+	n->below = g->vf ? (void *)&g->vfd : (void *)&g->vio;
+	n->header = g->vf ? 0 : VIRTQ_NET_HDR_BYTES;
+	n->tx_csum = (enum gnet_tx_csum)cfg_choice(g->cfg, "tx_csum");
+	if (g->vf && n->tx_csum == GNET_CSUM_OFFLOAD && !g->nic->nic.cfg.tx_csum)
+		n->tx_csum = GNET_CSUM_SOFTWARE; /* its own device: nobody else would fill it in */
+	n->verify = !g->nic->nic.cfg.rx_csum;
+	g->vio.csum = !g->vf && n->tx_csum == GNET_CSUM_OFFLOAD;
+	g->vio.mrg_rxbuf = !g->vf && !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
+}
+
+bool guest_build(struct guest *g, GError **error)
+{
+	const struct nic_config *nc = &g->nic->nic.cfg;
+
+	book_init(&g->rx);
+	book_init(&g->tx);
+	book_init(&g->local);
+	g->process = cfg_choice(g->cfg, "delivery") == 1;
+	g->net.process = g->process;
+	g->net.max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;
+	g->net.read_asleep = true;
+	build_driver(g);
+	if (g->vf && !vf_assign(g))
+		return cfg_error(scenario_find(g->m->sc, "iommu"), "max_table_pages", error,
+				 "holds no domain for %s; use more", cfg_name(g->cfg));
+	if (!build_memory(g))
+		return cfg_error(g->cfg, "memory", error,
+				 "cannot be had; use whole pages of "
+				 "page_size, or less");
+	build_cpus(g);
+	build_lines(g);
+	if (!g->vf)
+		return virtio_build(g, error);
+	if (!build_buffers(g, nc->rx_ring, nc->tx_ring))
+		return no_buffers(g, error);
+	return vf_build(g, error);
 }
 
 /* Before time zero: nothing that a line carried counts, and no CPU was busy. */
@@ -705,18 +769,8 @@ static void forget(struct plat_line *line)
 	line->kicks = 0;
 }
 
-/*
- * Drivers are up when the run begins: buffers are posted on both sides, and everybody has gone to
- * sleep. What that takes is not part of the run.
- */
-void guest_start(struct guest *g)
+static void virtio_start(struct guest *g)
 {
-	struct plat_line *line[] = {&g->rx_kick,     &g->tx_kick,       &g->read_line,
-				    &g->rx_intr,     &g->tx_intr,       &g->vmm_line,
-				    &g->shared_line, &g->cluster_alarm, &g->tx_alarm};
-	struct cpu *cpu[] = {g->grx.cpu, g->gtx.cpu, g->hrx.cpu, g->htx.cpu, g->hvmm.cpu};
-	sim_time at;
-
 	gnet_rx_burst(&g->net);
 	gnet_rx_commit(&g->net);
 	gnet_tx_commit(&g->net, false);
@@ -728,8 +782,27 @@ void guest_start(struct guest *g)
 		dpath_vmm_burst(&g->dp);
 		dpath_vmm_commit(&g->dp);
 	}
+}
+
+/*
+ * Drivers are up when the run begins: buffers are posted on both sides, and everybody has gone to
+ * sleep. What that takes is not part of the run.
+ */
+void guest_start(struct guest *g)
+{
+	struct plat_line *line[] = {&g->rx_kick,  &g->tx_kick,  &g->read_line,   &g->rx_intr,
+				    &g->tx_intr,  &g->vmm_line, &g->shared_line, &g->cluster_alarm,
+				    &g->tx_alarm, &g->retry};
+	struct cpu *cpu[] = {g->grx.cpu, g->gtx.cpu, g->hrx.cpu, g->htx.cpu, g->hvmm.cpu};
+	sim_time at;
+
+	if (g->vf)
+		vf_start(g);
+	else
+		virtio_start(g);
 	for (unsigned i = 0; i < G_N_ELEMENTS(line); i++)
-		forget(line[i]);
+		if (line[i]->q)
+			forget(line[i]);
 	for (unsigned i = 0; i < G_N_ELEMENTS(cpu); i++)
 		if (cpu[i])
 			cpu_reset(cpu[i]);
@@ -757,15 +830,22 @@ void guest_counts(const struct guest *g, struct guest_counts *c)
 		.offloaded = {0, g->tx_kick.takes},
 		.pended = {g->pended},
 	};
+	for (unsigned d = 0; g->vf && d < 2; d++) {
+		c->hypercalls[d] = g->hac.vmm.n[d].hypercalls - g->setup_hypercalls[d];
+		c->exits[d] += c->hypercalls[d];
+	}
 }
 
 void guest_quiesce(struct guest *g)
 {
 	struct plat_clock *clk[] = {g->hrx_pl.clk, g->htx_pl.clk};
 
-	for (unsigned i = 0; i < G_N_ELEMENTS(clk); i++) /* a core that slept has an old clock */
-		clk[i]->now = MAX(clk[i]->now, evq_now(&g->m->q));
-	dpath_quiesce(&g->dp);
+	for (unsigned i = 0; !g->vf && i < G_N_ELEMENTS(clk); i++)
+		clk[i]->now = MAX(clk[i]->now, evq_now(&g->m->q)); /* a core that slept is behind */
+	if (g->vf)
+		vf_quiesce(g);
+	else
+		dpath_quiesce(&g->dp);
 	gmem_free(g->gm);
 	g->gm = NULL;
 }
@@ -775,6 +855,7 @@ void guest_fini(struct guest *g)
 	if (!g->m)
 		return;
 	gmem_free(g->gm);
+	vf_fini(g);
 	sender_fini(&g->sender);
 	if (g->rx.latency.bucket) {
 		book_fini(&g->rx);

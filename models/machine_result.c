@@ -101,10 +101,20 @@ static bool beyond_limit(struct machine *m, GError **error)
 	return false;
 }
 
+/* Of one function: what was mapped is unmapped, what was pinned is not any more. */
+static bool balanced(const struct plat_dma *d, const char *whose, GError **error)
+{
+	if (d->pins != d->unpins)
+		return violated(error, "%s: %" PRIu64 " pins, %" PRIu64 " unpins", whose, d->pins,
+				d->unpins);
+	if (d->maps != d->unmaps)
+		return violated(error, "%s: %" PRIu64 " maps, %" PRIu64 " unmaps", whose, d->maps,
+				d->unmaps);
+	return true;
+}
+
 bool machine_verify(struct machine *m, GError **error)
 {
-	uint64_t maps = 0, unmaps = 0;
-
 	for (unsigned i = 0; i < m->nics; i++)
 		count_waiting(m, &m->nic[i].wire);
 	for (unsigned i = 0; i < m->guests; i++)
@@ -131,16 +141,12 @@ bool machine_verify(struct machine *m, GError **error)
 			m->mem->violation.hpa.a, m->mem->violation.count);
 	for (unsigned i = 0; i < m->guests; i++)
 		guest_quiesce(&m->guest[i]);
-	for (unsigned i = 0; i < m->nics; i++) {
-		maps += m->nic[i].dma.maps;
-		unmaps += m->nic[i].dma.unmaps;
-		if (m->nic[i].dma.pins != m->nic[i].dma.unpins)
-			return violated(error, "%s: %" PRIu64 " pins, %" PRIu64 " unpins",
-					m->nic[i].nic.name, m->nic[i].dma.pins,
-					m->nic[i].dma.unpins);
-	}
-	if (maps != unmaps)
-		return violated(error, "%" PRIu64 " maps, %" PRIu64 " unmaps", maps, unmaps);
+	for (unsigned i = 0; i < m->nics; i++)
+		if (!balanced(&m->nic[i].dma, m->nic[i].nic.name, error))
+			return false;
+	for (unsigned i = 0; i < m->guests; i++)
+		if (!balanced(&m->guest[i].hac.vmm.dma, cfg_name(m->guest[i].cfg), error))
+			return false;
 	if (m->limit_passed)
 		return beyond_limit(m, error);
 	return true;
@@ -213,6 +219,8 @@ struct view {
 	uint64_t resident, digest;
 	uint64_t errors[VIRTQ_ERR_N]; /* found by either side of the virtqueue */
 	struct guest_counts c;        /* over the window; only [direction] is used */
+	struct vmm_dma_counts dma;    /* by the guest's DMA layer, set-up and end included */
+	uint64_t setup_hypercalls, map_failures;
 };
 
 static void ledger_metrics(struct result *r, const char *obj, const char *dir, const struct view *v)
@@ -271,7 +279,13 @@ static void queue_metrics(struct result *r, const char *obj, unsigned d, const s
 
 	result_u64(r, obj, dir, "vm_exits", v->c.exits[d]);
 	result_u64(r, obj, dir, "vmm_entries", v->c.vmm_entries[d]);
-	result_u64(r, obj, dir, "hypercalls", 0);
+	result_u64(r, obj, dir, "hypercalls", v->c.hypercalls[d]);
+	result_u64(r, obj, dir, "hypercalls_setup", v->setup_hypercalls);
+	result_u64(r, obj, dir, "maps", v->dma.maps);
+	result_u64(r, obj, dir, "unmaps", v->dma.unmaps);
+	result_u64(r, obj, dir, "pins", v->dma.pins);
+	result_u64(r, obj, dir, "unpins", v->dma.unpins);
+	result_u64(r, obj, dir, "map_failures", v->map_failures);
 	result_u64(r, obj, dir, "interrupts", v->c.interrupts[d]);
 	result_u64(r, obj, dir, "interrupts_suppressed", v->c.interrupts_suppressed[d]);
 	result_u64(r, obj, dir, "interrupts_pended", v->c.pended[d]);
@@ -332,6 +346,18 @@ static void queue_errors(struct view *v, const struct virtq_dev *dev, const stru
 	v->book.led.hazards[HAZARD_DOUBLE_COMPLETION] += drv->errors[VIRTQ_ERR_USED_NOT_IN_FLIGHT];
 }
 
+static void dma_counts(struct view *v, const struct guest *g, unsigned d)
+{
+	const struct vmm_dma_counts *n = &g->hac.vmm.n[d];
+
+	v->dma.maps += n->maps;
+	v->dma.unmaps += n->unmaps;
+	v->dma.pins += n->pins;
+	v->dma.unpins += n->unpins;
+	v->setup_hypercalls += g->setup_hypercalls[d];
+	v->map_failures += g->vfd.map_failures[d];
+}
+
 /* Add a guest's view to that of all guests. */
 static void view_add(struct view *all, const struct view *v)
 {
@@ -356,7 +382,7 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 	const struct book *book[VIEWS] = {&g->rx, &g->tx, &g->local};
 	const struct endpoint *end[VIEWS] = {&g->net.rx_end, &g->tx_end, &g->net.local_end};
 
-	for (unsigned d = 0; d < (g->nic->demux.sw ? VIEWS : VIEW_LOCAL); d++) {
+	for (unsigned d = 0; d < (local_seen(g) ? VIEWS : VIEW_LOCAL); d++) {
 		struct view v = {.book = *book[d]};
 
 		v.resident = residents(m, book[d]).frames;
@@ -369,6 +395,8 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 			counts_sub(&all[d].c, &g->at_stop, &g->at_start);
 			queue_errors(&v, dev, drv);
 			queue_errors(&all[d], dev, drv);
+			dma_counts(&v, g, d);
+			dma_counts(&all[d], g, d);
 		}
 		view_metrics(r, cfg_name(g->cfg), d, &v);
 	}
@@ -399,11 +427,31 @@ static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_
 	}
 }
 
+/* Of all functions of a NIC. */
+static struct vmm_dma_counts dma_totals(const struct host_nic *hn)
+{
+	const struct plat_dma *pf = &hn->dma;
+	struct vmm_dma_counts sum = {0, pf->maps, pf->unmaps, pf->pins, pf->unpins};
+
+	for (unsigned i = 0; i < hn->m->guests; i++) {
+		const struct guest *g = &hn->m->guest[i];
+		const struct plat_dma *d = &g->hac.vmm.dma;
+		if (g->nic != hn)
+			continue;
+		sum.maps += d->maps;
+		sum.unmaps += d->unmaps;
+		sum.pins += d->pins;
+		sum.unpins += d->unpins;
+	}
+	return sum;
+}
+
 static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time window)
 {
 	const struct nic *n = &hn->nic;
 	const struct nic_counts *a = &hn->at_start, *b = &hn->at_stop;
 	uint64_t seen = 0, filled = 0, max = 0, desc = 0;
+	struct vmm_dma_counts dma;
 
 	for (unsigned i = 0; i < n->cfg.queues; i++) {
 		seen += n->queue[i].seen;
@@ -422,10 +470,12 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 	result_u64(r, n->name, "rx", "ring_occupancy.max", max);
 	result_u64(r, n->name, NULL, "interrupts", b->interrupts - a->interrupts);
 	result_u64(r, n->name, NULL, "descriptor_bytes", desc);
-	result_u64(r, n->name, NULL, "pins", hn->dma.pins);
-	result_u64(r, n->name, NULL, "unpins", hn->dma.unpins);
-	result_u64(r, n->name, NULL, "maps", hn->dma.maps);
-	result_u64(r, n->name, NULL, "unmaps", hn->dma.unmaps);
+	result_u64(r, n->name, NULL, "bad_descriptors", n->bad_descriptors);
+	dma = dma_totals(hn);
+	result_u64(r, n->name, NULL, "pins", dma.pins);
+	result_u64(r, n->name, NULL, "unpins", dma.unpins);
+	result_u64(r, n->name, NULL, "maps", dma.maps);
+	result_u64(r, n->name, NULL, "unmaps", dma.unmaps);
 }
 
 static void iommu_metrics(struct result *r, const struct iommu *io)
@@ -525,6 +575,8 @@ void machine_results(struct machine *m, struct result *r)
 	traffic_metrics(r, m);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_metrics(r, &m->nic[i], window);
+	for (unsigned i = 0; i < m->nics; i++)
+		switch_results(r, &m->nic[i]);
 	for (unsigned i = 0; i < m->cores; i++)
 		cpu_metrics(r, &m->core[i], &m->core_counts[i], window);
 	for (unsigned i = 0; i < m->guests; i++)
@@ -612,6 +664,7 @@ enum {
 	OBJ_IOMMU = 64,
 	OBJ_TRAFFIC = 128,
 	OBJ_RUN = 256,
+	OBJ_VF = 512,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -621,6 +674,7 @@ static const struct metric_object objects[] = {
 	{OBJ_GUESTS, .name = "guests", .directed = true},
 	{OBJ_CORE, .name = "host", .part = "core"},
 	{OBJ_VCPU, .kind = "guest", .part = "vcpu"},
+	{OBJ_VF, .kind = "nic", .part = "vf", .directed = true},
 	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
 	{OBJ_NIC, .kind = "nic"},
 	{OBJ_IOMMU, .name = "iommu"},
@@ -637,12 +691,16 @@ static const char *const busy_words[] = {
 	NULL};
 
 static const struct metric_decl metrics[] = {
-	{"packets", "packets", G | OBJ_NIC_DIR, .help = "frames offered; of a NIC: on the wire"},
+	{"packets", "packets", G | OBJ_NIC_DIR | OBJ_VF,
+	 .help = "frames offered; of a NIC: on the wire; of a virtual function: received, sent"},
+	{"packets_local", "packets", OBJ_VF, .help = "of them from or to guests of this host"},
 	{"bytes", "bytes", G, .help = "of the frames offered, without padding and FCS"},
 	{"delivered", "packets", G, .help = "frames that arrived, byte for byte"},
 	{"delivered_bytes", "bytes", G, .help = "of the frames that arrived"},
-	{"drops", "packets", G | OBJ_NIC_DIR, .help = "frames lost"},
-	{"drops.*", "packets", G, .help = "frames lost, by reason", .words = ledger_drop_names},
+	{"drops", "packets", G | OBJ_NIC_DIR | OBJ_VF,
+	 .help = "frames lost; of a virtual function: on the way into it, or as it sent them"},
+	{"drops.*", "packets", G | OBJ_VF, .help = "frames lost, by reason",
+	 .words = ledger_drop_names},
 	{"resident", "packets", G, .help = "frames still under way at the end"},
 	{"copies", "copies", G, .help = "moves of payload by a CPU, of delivered frames"},
 	{"copies.*", "copies", G, .help = "by site", .words = ledger_site_names},
@@ -669,7 +727,9 @@ static const struct metric_decl metrics[] = {
 	{"reuse_ns.max", "ns", G, .help = "the longest"},
 	{"vm_exits", "exits", G, .help = "from guest to host: kicks, interrupts or halts"},
 	{"vmm_entries", "entries", G, .help = "control reaches the device emulator; one a batch"},
-	{"hypercalls", "calls", G, .help = "calls of the guest to its hypervisor"},
+	{"hypercalls", "calls", G, .help = "calls of the guest to its hypervisor, set-up left out"},
+	{"hypercalls_setup", "calls", G, .help = "before time 0"},
+	{"map_failures", "buffers", G, .help = "vf: that the guest's driver got no mapping for"},
 	{"interrupts", "interrupts", G | OBJ_NIC,
 	 .help = "into the guest; of a NIC: into the host"},
 	{"interrupts_suppressed", "interrupts", G, .help = "that the guest did not want"},
@@ -717,10 +777,14 @@ static const struct metric_decl metrics[] = {
 	 .help = "filled ones that a frame finds"},
 	{"ring_occupancy.max", "descriptors", OBJ_NIC_DIR, .help = "the most that one found"},
 	{"descriptor_bytes", "bytes", OBJ_NIC, .help = "descriptors read and written back"},
-	{"pins", "pages", OBJ_NIC, .help = "pages held in place for DMA"},
-	{"unpins", "pages", OBJ_NIC, .help = "pages let go, teardown included"},
-	{"maps", "pages", OBJ_NIC, .help = "IOMMU mappings of guest memory"},
-	{"unmaps", "pages", OBJ_NIC, .help = "their ends, teardown included"},
+	{"pins", "pages", G | OBJ_NIC,
+	 .help = "pages held in place for DMA; of a guest: asked for by its DMA layer (vf)"},
+	{"unpins", "pages", G | OBJ_NIC, .help = "pages let go, teardown included"},
+	{"maps", "pages", G | OBJ_NIC,
+	 .help = "IOMMU mappings of guest memory; of a guest: asked for by its DMA layer (vf)"},
+	{"unmaps", "pages", G | OBJ_NIC, .help = "their ends, teardown included"},
+	{"bad_descriptors", "", OBJ_NIC,
+	 .help = "descriptors that make no frame and tails beyond a ring: a guest's doing"},
 	{"iotlb_hits", "translations", OBJ_IOMMU, .help = "answered by the IOTLB"},
 	{"iotlb_misses", "translations", OBJ_IOMMU, .help = "not answered by the IOTLB"},
 	{"page_walks", "walks", OBJ_IOMMU, .help = "of its tables"},
@@ -792,6 +856,12 @@ static const struct report_col nic_cols[] = {
 	{"max", "ring_occupancy.max", REPORT_COUNT},
 	{0},
 };
+static const struct report_col vf_cols[] = {
+	{"frames", "packets", REPORT_COUNT},
+	{"local", "packets_local", REPORT_COUNT},
+	{"lost", "drops", REPORT_COUNT},
+	{0},
+};
 static const struct report_col run_cols[] = {
 	{"bound by", "bound_by", REPORT_TEXT},
 	{"at", "bound_utilization", REPORT_PERCENT},
@@ -811,6 +881,7 @@ const struct report_section machine_report[] = {
 	{"events", REPORT_ROWS, GUESTS, .when = "packets", .cols = event_cols},
 	{"CPUs", REPORT_ROWS, .objects = "host.core*|*.vcpu*", .cols = cpu_cols},
 	{"NIC", REPORT_ROWS, .objects = "nic", .when = "packets", .cols = nic_cols},
+	{"virtual functions", REPORT_ROWS, .objects = "*.vf*", .when = "packets", .cols = vf_cols},
 	{"run", REPORT_ROWS, .objects = "run", .cols = run_cols},
 	{0},
 };

@@ -158,11 +158,16 @@ static const char *const system_p2[] = {"guest.tx_policy=zero-copy", NULL};
 static const char *const system_p3[] = {"guest.policy=single-copy", "guest.tx_policy=zero-copy",
 					"guest.cluster=true",       "guest.tx_batch=10",
 					"guest.tx_trap=vmm",        NULL};
-static const struct key_preset system_presets[] = {{"p2", system_p2}, {"p3", system_p3}, {0}};
+static const char *const system_p5[] = {"guest.attach=vf", "guest.dma_map=per-buffer",
+					"iommu.mode=strict", NULL};
+static const char *const system_p4[] = {"guest.attach=vf", "guest.halt=native",
+					"nic.switch=mediated", NULL};
+static const struct key_preset system_presets[] = {
+	{"p2", system_p2}, {"p3", system_p3}, {"p4", system_p4}, {"p5", system_p5}, {0}};
 
 static const struct key_decl scenario_keys[] = {
 	KEYS_OF_SCENARIO,
-	{"system", KEY_CHOICE, .def = "baseline", .choices = "baseline|p2|p3",
+	{"system", KEY_CHOICE, .def = "baseline", .choices = "baseline|p2|p3|p4|p5",
 	 .presets = system_presets,
 	 .help = "published design whose settings are the defaults; see `list systems`"},
 	{"warmup", KEY_TIME, .def = "0s", .max = SIM_MAX,
@@ -185,6 +190,10 @@ static const struct key_decl host_keys[] = {
 	 .help = "how host cores learn of work"},
 	{"offload", KEY_CHOICE, .def = "none", .choices = "none|idle",
 	 .help = "idle: a core with nothing to do takes a guest's request to send without a trap"},
+	{"posted_interrupts", KEY_BOOL, .def = "true",
+	 .help = "a virtual function's interrupts reach a running vCPU without an exit (VT-d)"},
+	{"dma_hypercalls", KEY_BOOL, .def = "true",
+	 .help = "the VMM maps memory for a guest's virtual function when the guest asks"},
 	{"preset", KEY_CHOICE, .def = "default", .choices = "default",
 	 .help = "set of [cost] defaults"},
 	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
@@ -243,6 +252,26 @@ static const struct key_decl guest_keys[] = {
 	 .help = "policy of receive, if another"},
 	{"tx_policy", KEY_CHOICE, .choices = "null|copy|single-copy|zero-copy",
 	 .help = "policy of transmit, if another"},
+	{"attach", KEY_CHOICE, .def = "virtio", .choices = "virtio|vf",
+	 .help = "device: virtio, served by the host, or a virtual function of the NIC"},
+	{"dma_map", KEY_CHOICE, .def = "static", .choices = "static|per-buffer|pooled|bounce",
+	 .help = "vf: how its DMA layer maps buffers; bounce: it copies them instead"},
+	{"hac", KEY_BOOL, .def = "true",
+	 .help = "vf: has a DMA layer that knows of the VMM (US 8,001,543); false: see "
+		 "bounce_window"},
+	{"bounce_window", KEY_BOOL, .def = "true",
+	 .help = "vf: without hac or dma_hypercalls it bounces; false: I/O address = "
+		 "guest-physical"},
+	{"dma_pages", KEY_COUNT, .def = "0", .max = 1 << 20,
+	 .help = "vf: pages that can be mapped for buffers at a time; 0: enough for its rings"},
+	{"dma_retry", KEY_TIME, .def = "100us", .min = 1, .max = SIM_S,
+	 .help = "vf: a receive buffer that could not be mapped is tried again so much later"},
+	{"dma_revoke_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "vf: when the VMM takes the permission for DMA away; default: never"},
+	{"dma_permit_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "vf: when it gives it; without an earlier dma_revoke_at: not before"},
+	{"halt", KEY_CHOICE, .def = "exit", .choices = "exit|native",
+	 .help = "a vCPU with nothing to do leaves the guest, or halts in it (a dedicated core)"},
 	{"delivery", KEY_CHOICE, .def = "kernel", .choices = "kernel|process",
 	 .help = "whose buffers the guest posts; kernel adds a copy in the guest"},
 	{"receive", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
@@ -486,6 +515,28 @@ bool options_traffic(const struct scenario *sc, const struct cfg *c,
 /* ---- the whole scenario
  * ----------------------------------------------------------------------------------- */
 
+/* A virtual function bypasses the host: what the host would do for the guest cannot be asked for.
+ */
+static bool check_vf(const struct cfg *g, const struct cfg *iommu, GError **error)
+{
+	static const char *const hosts[] = {"policy",  "rx_policy", "tx_policy",
+					    "cluster", "tx_batch",  "zero_copy_preset"};
+
+	if (cfg_choice(g, "attach") != 1)
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(hosts); i++)
+		if (cfg_is_set(g, hosts[i]))
+			return cfg_error(g, hosts[i], error,
+					 "no host handles the frames of a guest with attach = vf; "
+					 "leave it out, or use attach = virtio");
+	if (cfg_choice(iommu, "mode") == 0)
+		return cfg_error(iommu, "mode", error,
+				 "%s has attach = vf, and without an IOMMU its device could reach "
+				 "all of machine memory; use static, strict or deferred",
+				 cfg_name(g));
+	return true;
+}
+
 static bool check_guest(const struct cfg *g, GError **error)
 {
 	if (!cfg_bool(g, "mrg_rxbuf") && cfg_u64(g, "rx_buffer"))
@@ -528,7 +579,8 @@ bool options_check(const struct scenario *sc, GError **error)
 		return cfg_error(iommu, "iotlb_ways", error,
 				 "iotlb_entries / iotlb_ways must be a power of two");
 	for (size_t i = 0; i < guests; i++)
-		if (!check_guest(scenario_at(sc, "guest", i), error))
+		if (!check_guest(scenario_at(sc, "guest", i), error) ||
+		    !check_vf(scenario_at(sc, "guest", i), iommu, error))
 			return false;
 	for (size_t i = 0; i < scenario_count(sc, "nic"); i++) {
 		const struct cfg *n = scenario_at(sc, "nic", i);

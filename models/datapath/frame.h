@@ -32,6 +32,7 @@ struct frame {
 	uint16_t wire_mss;    /* bytes behind them in all but the last slot */
 	uint16_t csum_at; /* a checksum that is filled in on the way: counts nowhere. 0: none is */
 	bool local;       /* from one guest to another: which of its receiver's books it is in */
+	bool device;      /* a further receiver that the device reaches, not the host's switch */
 	bool overwritten; /* its sender wrote over it after handing it over: a hazard */
 	int16_t to;       /* receiving guest, -1 the wire, -2 every guest */
 	uint32_t copied[SITE_N];

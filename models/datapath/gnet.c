@@ -253,20 +253,19 @@ static void make(struct gnet *g, const struct frame *f, gva_t gva)
 		__builtin_memcpy(piece[i].p, from, piece[i].len);
 }
 
-/* The system call: one copy into the slot's kernel buffers. Returns how many pieces they are. */
-static unsigned write_out(struct gnet *g, struct frame *f, const struct virtq_seg *kernel,
-			  struct virtq_seg *seg)
+unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struct virtq_seg **out)
 {
-	struct piece from[DPATH_PIECES], to[DPATH_PIECES];
-	struct plat *pl = g->tx_pl;
-	uint32_t left = f->len + g->header;
+	const struct virtq_seg *kernel = &g->tx_seg[slot * g->tx_per];
+	struct virtq_seg *seg = g->tx_pieces;
+	uint32_t left = len + g->header;
 	unsigned n = 0;
 
-	plat_charge(pl, PLAT_W_SYSCALL, 1);
-	user_pieces(pl, g->write_gva, f->len, PLAT_READ, from);
-	kernel_pieces(pl, kernel, g->tx_per, g->header, f->len, PLAT_WRITE, to);
-	pieces_copy(pl, f, SITE_PROCESS_TO_GUEST_KERNEL, REASON_POLICY, to, from, f->len);
-	plat_charge(pl, PLAT_W_GUEST_TX, 1);
+	*out = seg;
+	if (g->process) {
+		if (g->header)
+			seg[0] = kernel[0];
+		return user_segs(g->tx_pl, g->tx_gva[slot], len, seg, g->header > 0, DPATH_SEGS);
+	}
 	for (; left; n++) {
 		seg[n] = kernel[n];
 		if (seg[n].len > left)
@@ -292,31 +291,41 @@ static void put_csum(struct gnet *g, struct frame *f, uint32_t slot)
 	csum_store(piece, f->csum_at, value);
 }
 
-bool gnet_send(struct gnet *g, struct frame *f)
+/* The system call: one copy into the slot's kernel buffers. */
+static void write_out(struct gnet *g, struct frame *f, const struct virtq_seg *kernel)
 {
-	struct virtq_seg seg[DPATH_SEGS];
-	uint32_t slot = g->tx_free[g->tx_top - 1];
-	const struct virtq_seg *kernel = &g->tx_seg[slot * g->tx_per];
+	struct piece from[DPATH_PIECES], to[DPATH_PIECES];
 	struct plat *pl = g->tx_pl;
+
+	plat_charge(pl, PLAT_W_SYSCALL, 1);
+	user_pieces(pl, g->write_gva, f->len, PLAT_READ, from);
+	kernel_pieces(pl, kernel, g->tx_per, g->header, f->len, PLAT_WRITE, to);
+	pieces_copy(pl, f, SITE_PROCESS_TO_GUEST_KERNEL, REASON_POLICY, to, from, f->len);
+	plat_charge(pl, PLAT_W_GUEST_TX, 1);
+}
+
+enum gnet_sent gnet_send(struct gnet *g, struct frame *f)
+{
+	uint32_t slot = g->tx_free[g->tx_top - 1];
+	const struct virtq_seg *seg;
+	enum gnet_sent sent;
 	unsigned n;
 
-	plat_stamp(pl, f, STAGE_SEND_WAIT);
+	plat_stamp(g->tx_pl, f, STAGE_SEND_WAIT);
 	make(g, f, g->process ? g->tx_gva[slot] : g->write_gva);
-	if (g->process) {
-		seg[0] = kernel[0];
-		n = user_segs(pl, g->tx_gva[slot], f->len, seg, g->header > 0, DPATH_SEGS);
-	} else {
-		n = write_out(g, f, kernel, seg);
-	}
+	if (!g->process)
+		write_out(g, f, &g->tx_seg[slot * g->tx_per]);
 	if (__builtin_expect(g->tx_csum != GNET_CSUM_GIVEN, 0))
 		put_csum(g, f, slot);
-	if (!g->driver->send(g, seg, n, slot, f))
-		return false;
+	n = gnet_tx_pieces(g, slot, f->len, &seg);
+	sent = g->driver->send(g, seg, n, slot, f);
+	if (sent != GNET_SENT)
+		return sent;
 	g->tx_top--;
 	g->tx_last = slot;
 	g->tx_out[slot] = true;
 	dpath_handed_on(&g->txb, f);
-	return true;
+	return GNET_SENT;
 }
 
 void gnet_overwrite(struct gnet *g, struct frame *f, uint64_t num)

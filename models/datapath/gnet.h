@@ -46,6 +46,13 @@ enum gnet_tx_csum {
 	GNET_CSUM_SOFTWARE /* it computes them */
 };
 
+/* What became of a frame to send. */
+enum gnet_sent {
+	GNET_SENT,
+	GNET_FULL,     /* no room after all: nothing done */
+	GNET_UNMAPPED, /* the device may not be pointed at its bytes: nothing sent */
+};
+
 /* What a driver does. Nothing that it writes is seen by its device before a publish. */
 struct gnet_driver {
 	/*
@@ -59,9 +66,9 @@ struct gnet_driver {
 	/* Take back what the device has sent, each by gnet_tx_done(). */
 	void (*tx_clean)(struct gnet *g);
 	bool (*tx_room)(const struct gnet *g); /* for one more frame */
-	/* A frame of n pieces, the device's header included. False, and nothing done: no room. */
-	bool (*send)(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
-		     struct frame *f);
+	/* A frame of n pieces, the device's header included. */
+	enum gnet_sent (*send)(struct gnet *g, const struct virtq_seg *seg, unsigned n,
+			       uint32_t slot, struct frame *f);
 	void (*tx_publish)(struct gnet *g, bool full);
 	/*
 	 * `full`: hear of room, true if there is some already. Else hear of all being sent if
@@ -100,10 +107,11 @@ struct gnet {
 	uint32_t *tx_free;
 	struct virtq_seg *tx_seg; /* as rx_seg */
 	uint32_t tx_per;
-	bool *tx_out;     /* by slot: handed over */
-	gva_t *tx_gva;    /* process: where each slot's frame is made */
-	gva_t write_gva;  /* kernel: where the process makes frames */
-	uint32_t tx_last; /* slot of the latest frame */
+	bool *tx_out;                           /* by slot: handed over */
+	gva_t *tx_gva;                          /* process: where each slot's frame is made */
+	gva_t write_gva;                        /* kernel: where the process makes frames */
+	struct virtq_seg tx_pieces[DPATH_SEGS]; /* of the frame being sent */
+	uint32_t tx_last;                       /* slot of the latest frame */
 
 	struct endpoint rx_end, local_end; /* from the wire, from other guests */
 	uint8_t *linear; /* max_frame bytes: a frame that is not in one piece, for the endpoint */
@@ -130,9 +138,9 @@ void gnet_tx_begin(struct gnet *g);
 bool gnet_tx_room(struct gnet *g);
 /*
  * The process makes a frame (f->bytes) and sends it, now. Needs gnet_tx_room(). The bytes at
- * f->bytes are no longer needed afterwards. False, and the frame untouched: no room after all.
+ * f->bytes are no longer needed afterwards. Not GNET_SENT: the frame is still the caller's.
  */
-bool gnet_send(struct gnet *g, struct frame *f);
+enum gnet_sent gnet_send(struct gnet *g, struct frame *f);
 /*
  * A guest that misbehaves: the process writes over the frame that it sent last, f, whose number was
  * `num` then. With `process` delivery that is a hazard as long as the buffer has not come back.
@@ -167,6 +175,9 @@ static inline void gnet_rx_give(struct gnet *g, uint32_t buf)
 void gnet_rx_seen(struct gnet *g, struct frame *f);
 /* It has len bytes, without the header, in `buffers` buffers from `first` on, by rx_link. */
 void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers, uint32_t len);
+
+/* Pieces of a send slot's buffer for len bytes, the device's header first; as gnet_rx_pieces(). */
+unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struct virtq_seg **seg);
 
 static inline void gnet_tx_done(struct gnet *g, uint32_t slot)
 {

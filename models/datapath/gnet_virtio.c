@@ -124,14 +124,14 @@ static void put_header(struct gnet *g, gpa_t at)
 	__builtin_memcpy(plat_map(g->tx_pl, at, &len, PLAT_WRITE), &h, sizeof(h));
 }
 
-static bool tx_send(struct gnet *g, const struct virtq_seg *seg, unsigned n, uint32_t slot,
-		    struct frame *f)
+static enum gnet_sent tx_send(struct gnet *g, const struct virtq_seg *seg, unsigned n,
+			      uint32_t slot, struct frame *f)
 {
 	struct gnet_virtio *v = g->below;
 
 	if (__builtin_expect(v->csum, 0))
 		put_header(g, seg[0].addr);
-	return virtq_drv_add(&v->txq, g->tx_pl, seg, n, 0, slot, f);
+	return virtq_drv_add(&v->txq, g->tx_pl, seg, n, 0, slot, f) ? GNET_SENT : GNET_FULL;
 }
 
 static void tx_publish(struct gnet *g, bool full)

@@ -25,7 +25,9 @@
 	X(GUEST_TO_HYPERVISOR, guest_to_hypervisor)                                                \
 	X(GUEST_TO_GUEST, guest_to_guest)                                                          \
 	X(GUEST_KERNEL_TO_PROCESS, guest_kernel_to_process)                                        \
-	X(PROCESS_TO_GUEST_KERNEL, process_to_guest_kernel)
+	X(PROCESS_TO_GUEST_KERNEL, process_to_guest_kernel)                                        \
+	X(GUEST_TO_BOUNCE, guest_to_bounce) /* the guest's DMA window, which is its own memory */  \
+	X(BOUNCE_TO_GUEST, bounce_to_guest)
 
 enum copy_site {
 #define X(id, name) SITE_##id,
@@ -34,8 +36,10 @@ enum copy_site {
 		SITE_N
 };
 
-/* The two sites in the guest; all others are the host's. */
-#define SITES_GUEST (1u << SITE_GUEST_KERNEL_TO_PROCESS | 1u << SITE_PROCESS_TO_GUEST_KERNEL)
+/* The sites in the guest; all others are the host's. */
+#define SITES_GUEST                                                                                \
+	(1u << SITE_GUEST_KERNEL_TO_PROCESS | 1u << SITE_PROCESS_TO_GUEST_KERNEL |                 \
+	 1u << SITE_GUEST_TO_BOUNCE | 1u << SITE_BOUNCE_TO_GUEST)
 
 /* Why: the policy asked for it, or what forced a fallback. */
 #define COPY_REASONS(X)                                                                            \
@@ -51,7 +55,8 @@ enum copy_site {
 	X(TOO_SMALL, too_small)         /* shorter than what is worth zero copy */                 \
 	X(IN_FLIGHT_CAP, in_flight_cap) /* the guest has enough with the device */                 \
 	X(BACKING_OFF, backing_off)     /* too many recent zero-copy sends failed */               \
-	X(NO_CHECKSUM, no_checksum)     /* the device cannot fill in what the guest left blank */
+	X(NO_CHECKSUM, no_checksum)     /* the device cannot fill in what the guest left blank */  \
+	X(NO_MAPPING, no_mapping)       /* guest and VMM do not both do DMA mapping */
 
 enum copy_reason {
 #define X(id, name) REASON_##id,
@@ -76,6 +81,7 @@ enum copy_reason {
 	X(LOCAL_QUEUE_FULL, local_queue_full)         /* from the local switch to the guest */     \
 	X(TO_SELF, to_self)                           /* its destination is its sender */          \
 	X(NO_HYPERVISOR_BUFFER, no_hypervisor_buffer) /* to send by: its pool is empty */          \
+	X(DMA_MAP_FAILED, dma_map_failed) /* to send: the guest got no mapping for it */           \
 	X(LEARNED, learned)           /* recorded for everybody, whose receiver is known by now */ \
 	X(OTHER_HOST, other_host)     /* went to everybody, and is not for this guest */           \
 	X(BAD_OFFLOAD, bad_offload)   /* a checksum asked for that is not inside the frame */      \

@@ -56,9 +56,12 @@ static void lend_hbuf(struct dpath *dp, struct frame *f, uint32_t buf, enum copy
 
 void outbox_flood(struct dpath *dp, struct frame *f, uint32_t buf)
 {
-	struct frame *first = f->peer;
+	struct frame *first = f->peer, *last = first;
 
-	f->peer = NULL;
+	while (last->peer && !last->peer->device)
+		last = last->peer;
+	f->peer = last->peer; /* whom the device reaches goes on with it */
+	last->peer = NULL;
 	/* The others' records have come this far with it. */
 	first->last = f->last;
 	first->overwritten = f->overwritten;
@@ -163,7 +166,8 @@ bool outbox_tx(struct dpath *dp, struct virtq_chain *c)
 	}
 	to = lswitch_lookup(ob->sw, head, n);
 	ob->sent = true;
-	if (to == LSWITCH_WIRE || (to == LSWITCH_ALL && !c->frame->peer))
+	if (to == LSWITCH_WIRE ||
+	    (to == LSWITCH_ALL && (!c->frame->peer || c->frame->peer->device)))
 		return dp->tx_policy->tx(dp, c);
 	if (to == ob->self) {
 		dpath_tx_refuse(dp, c, DROP_TO_SELF);

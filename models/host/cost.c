@@ -40,6 +40,7 @@ const struct key_decl cost_keys[] = {
 	CYCLES("host_irq", "1500", "take a device interrupt; rule of thumb"),
 	CYCLES("inject", "1000", "raise a guest interrupt; rule of thumb"),
 	CYCLES("vm_exit", "1700", "exit and entry; 1344-1376 on AMD 2020, 2000 on Nehalem"),
+	CYCLES("hypercall", "300", "dispatch and checks of a call, beside vm_exit; rule of thumb"),
 	CYCLES("vmm_entry", "2500", "host kernel to device emulator and back; rule of thumb"),
 	CYCLES("guest_irq", "1500", "guest's interrupt entry to softirq; rule of thumb"),
 	CYCLES("guest_rx", "700", "guest kernel, a received frame; rule of thumb"),

@@ -23,7 +23,6 @@ struct copy {
 struct grant {
 	uint32_t uses; /* odd: it is alive */
 	uint16_t from, to;
-	struct iommu_domain *domain; /* of `to` */
 	uint32_t n, next_free;
 	struct peer_seg seg[PEERMAP_SEGS];
 };
@@ -235,10 +234,10 @@ static uint32_t grant_slot(struct peermap *pm)
 uint32_t peermap_grant(struct peermap *pm, uint16_t from, uint16_t to, const struct peer_seg *seg,
 		       unsigned n)
 {
-	uint32_t peer = pm->by_requester[to], slot;
+	uint32_t slot;
 	struct grant *g;
 
-	if (peer == NONE || pm->by_requester[from] == NONE || n > PEERMAP_SEGS)
+	if (pm->by_requester[to] == NONE || pm->by_requester[from] == NONE || n > PEERMAP_SEGS)
 		return 0;
 	slot = grant_slot(pm);
 	if (slot == NONE)
@@ -247,7 +246,6 @@ uint32_t peermap_grant(struct peermap *pm, uint16_t from, uint16_t to, const str
 	g->uses++;
 	g->from = from;
 	g->to = to;
-	g->domain = pm->copy[PEERMAP_REMAPPER].peer[peer].domain;
 	g->n = n;
 	memcpy(g->seg, seg, n * sizeof(*seg));
 	pm->alive++;
@@ -281,8 +279,8 @@ enum iommu_status peermap_translate(struct peermap *pm, uint32_t number, uint16_
 		for (uint32_t i = 0; i < g->n; i++)
 			if (iova.a >= g->seg[i].iova && len <= g->seg[i].len &&
 			    iova.a - g->seg[i].iova <= g->seg[i].len - len)
-				return iommu_translate_in(pm->io, g->domain, requester, iova, len,
-							  access, now, hit);
+				return iommu_translate_in(pm->io, iommu_domain_of(pm->io, g->to),
+							  requester, iova, len, access, now, hit);
 	*hit = (struct iommu_hit){.reads = 0};
 	return iommu_refuse(pm->io, requester, iova, access, now, IOMMU_NO_GRANT);
 }

@@ -4,11 +4,12 @@
  *
  * An ordinary IOMMU picks the domain by requester, so a function that writes into another guest's
  * memory would be refused. The hypervisor therefore writes one table, network address -> virtual
- * function -> memory domain, and gives it to the remapping hardware and to every device whose
- * functions take part (US 9,483,290). It permits pairs; what exactly may be written is granted
- * frame by frame, by the receiving function: an answer to a peer is a list of I/O addresses in the
- * receiver's domain, and the remapper lets that peer write there, and nowhere else, until the grant
- * ends.
+ * function, and gives it to the remapping hardware and to every device whose functions take part
+ * (US 9,483,290); function -> memory domain is the IOMMU's own table, so that a function whose DMA
+ * is not permitted cannot be reached by its peers either. The table permits pairs; what exactly may
+ * be written is granted frame by frame, by the receiving function: an answer to a peer is a list of
+ * I/O addresses in the receiver's domain, and the remapper lets that peer write there, and nowhere
+ * else, until the grant ends.
  *
  * How a DMA says that it is for a peer is not in the published text; here it carries the number of
  * the grant beside its address, as a PASID does.
@@ -33,8 +34,7 @@
 struct peer {
 	uint64_t mac; /* network address: 48 bits, as peermap_mac() makes them */
 	uint16_t requester;
-	struct iommu_domain *domain; /* its guest's memory */
-	void *vf;                    /* the device's own */
+	void *vf; /* the device's own */
 };
 
 struct peer_seg {

@@ -175,7 +175,7 @@ struct nic_wire {
 struct nic_config {
 	uint64_t link_bps, bus_bps;
 	sim_time dma_write, dma_read, moderation;
-	uint32_t rx_ring, tx_ring, mtu, queues;
+	uint32_t rx_ring, tx_ring, mtu, queues, vfs;
 	uint32_t rx_buffer, tx_buffer; /* bytes on the NIC */
 	bool tso, lro, gather, zero_copy, tx_csum, rx_csum;
 	uint32_t max_segs;
@@ -266,7 +266,8 @@ struct nic {
 
 	/* counters */
 	uint64_t rx_frames, tx_frames, rx_dropped;
-	uint64_t tx_fetched; /* frames, sent or refused: which one is the Nth */
+	uint64_t bad_descriptors; /* that make no frame, and tails beyond their ring */
+	uint64_t tx_fetched;      /* frames, sent or refused: which one is the Nth */
 };
 
 /* `protects`: the IOMMU is on. `requester` is the function's id on the bus; queues' rings are set
@@ -301,8 +302,8 @@ void nic_queue_bind(struct nic *n, unsigned queue, const struct nic_ring *rx,
 
 /*
  * Queue `queue`, bound and known to the filters as `guest`'s, is virtual function `vf` from now on:
- * its requester id and address are its own. With a fabric, its domain is the one that the requester
- * is attached to by now. False: the fabric has the address or the requester already.
+ * its requester id and address are its own. False: the fabric has the address or the requester
+ * already.
  */
 bool nic_vf(struct nic *n, unsigned queue, unsigned vf, unsigned guest, uint16_t requester,
 	    const uint8_t mac[6]);

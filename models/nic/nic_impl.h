@@ -46,6 +46,13 @@ bool nic_dma_piece(struct nic *n, struct frame *f, const struct iommu_hit *hit, 
 void nic_notify_rx(struct nic_queue *q);
 void nic_notify_tx(struct nic_queue *q);
 
+/* What its driver says makes no sense. */
+static inline void nic_bad(struct nic_queue *q)
+{
+	q->stats.bad_descriptors++;
+	q->nic->bad_descriptors++;
+}
+
 /* ---- receive ---- */
 
 /* Where a frame comes from, on its way into a queue. */

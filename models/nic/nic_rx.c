@@ -91,7 +91,7 @@ uint32_t nic_rx_claim(struct nic_queue *q, uint32_t len)
 	bool more = true;
 
 	if (q->regs.rx_tail - q->rx_done > q->rx.size) {
-		q->stats.bad_descriptors++;
+		nic_bad(q);
 		return 0;
 	}
 	for (; len || more; at++) {

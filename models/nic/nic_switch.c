@@ -307,10 +307,7 @@ bool nic_vf(struct nic *n, unsigned queue, unsigned vf, unsigned guest, uint16_t
 	    const uint8_t mac[6])
 {
 	struct nic_queue *q = &n->queue[queue];
-	struct peer peer = {.mac = peermap_mac(mac),
-			    .requester = requester,
-			    .domain = iommu_domain_of(n->iommu, requester),
-			    .vf = q};
+	struct peer peer = {.mac = peermap_mac(mac), .requester = requester, .vf = q};
 
 	if (n->fabric && !peermap_add(n->fabric->map, &peer))
 		return false;

@@ -18,7 +18,7 @@ static uint32_t tx_peek(struct nic_queue *q, uint64_t *len)
 {
 	*len = 0;
 	if (q->regs.tx_tail - q->tx_done > q->tx.size) {
-		q->stats.bad_descriptors++;
+		nic_bad(q);
 		return 0;
 	}
 	for (uint32_t at = q->tx_head; at != q->regs.tx_tail; at++) {
@@ -80,7 +80,7 @@ static void tx_refuse(struct nic_queue *q, uint32_t ndesc)
 	struct nic_dma d = {.queue = q, .desc = q->tx_head, .ndesc = ndesc, .failed = true};
 	struct frame **tag = nic_ring_tag(&q->tx, q->tx_head);
 
-	q->stats.bad_descriptors++;
+	nic_bad(q);
 	q->stats.sent_drops[DROP_BAD_DESCRIPTOR]++;
 	if (*tag)
 		world_drop(q->nic->world, *tag, DROP_BAD_DESCRIPTOR);

@@ -51,6 +51,12 @@ enum plat_dir {
 	PLAT_FROM_DEVICE = 2, /* the device writes */
 };
 
+/* One piece of memory as its owner knows it. */
+struct plat_mem {
+	gpa_t gpa;
+	uint32_t len; /* bytes, not 0 */
+};
+
 /* One piece of memory as the device is told of it. */
 struct plat_seg {
 	uint64_t dma; /* as the device sees it: iova.a in simulation, a pointer in fact */
@@ -159,6 +165,28 @@ static inline void plat_drop(struct plat *pl, struct frame *frame, enum drop_rea
  */
 static inline bool plat_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
 				enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n);
+
+/*
+ * The same for a buffer of nmem pieces, all or none, as one request: where a mapping is asked of
+ * somebody else, that is asked once.
+ */
+static inline bool plat_dma_map_sg(struct plat *pl, struct plat_port *port,
+				   const struct plat_mem *mem, unsigned nmem, enum plat_dir dir,
+				   struct plat_seg *seg, unsigned max, unsigned *n);
+
+/*
+ * A mapped buffer changes hands: `frame` is in it, of which the next len bytes fill the n segments
+ * as far as they go. The CPU has written it, the device may read it; the device has written it, the
+ * CPU may read it. Copies where the device sees another buffer than the one that was mapped (a
+ * bounce buffer); else nothing. As dma_sync_single_for_device/_cpu of Linux, with the frame, so
+ * that the copy is booked.
+ */
+static inline void plat_dma_sync_for_device(struct plat *pl, struct plat_port *port,
+					    const struct plat_seg *seg, unsigned n, uint32_t len,
+					    struct frame *frame);
+static inline void plat_dma_sync_for_cpu(struct plat *pl, struct plat_port *port,
+					 const struct plat_seg *seg, unsigned n, uint32_t len,
+					 struct frame *frame);
 
 /* End of that: the n segments come back. No access by the device is possible or allowed after. */
 static inline void plat_dma_unmap(struct plat *pl, struct plat_port *port,

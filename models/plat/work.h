@@ -32,6 +32,7 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(HOST_IRQ, host_irq)     /* host takes a device interrupt */                              \
 	X(INJECT, inject)         /* host raises a guest interrupt */                              \
 	X(VM_EXIT, vm_exit)       /* leave the guest and come back */                              \
+	X(HYPERCALL, hypercall)   /* VMM: find out what a call wants, check it */                  \
 	X(VMM_ENTRY, vmm_entry)   /* reach the device emulator from the host kernel */             \
 	X(GUEST_IRQ, guest_irq)   /* guest's interrupt entry, handler, softirq scheduling */       \
 	X(GUEST_RX, guest_rx)     /* guest kernel: one received frame up to the socket */          \

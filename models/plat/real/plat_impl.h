@@ -244,6 +244,47 @@ static inline void plat_dma_unmap(struct plat *pl, struct plat_port *port,
 	(void)n;
 }
 
+static inline bool plat_dma_map_sg(struct plat *pl, struct plat_port *port,
+				   const struct plat_mem *mem, unsigned nmem, enum plat_dir dir,
+				   struct plat_seg *seg, unsigned max, unsigned *n)
+{
+	unsigned before = *n;
+
+	for (unsigned i = 0; i < nmem; i++) {
+		if (plat_dma_map(pl, port, mem[i].gpa, mem[i].len, dir, seg, max, n))
+			continue;
+		plat_dma_unmap(pl, port, seg + before, *n - before);
+		*n = before;
+		return false;
+	}
+	return true;
+}
+
+/* The device sees the very memory that was mapped. */
+static inline void plat_dma_sync_for_device(struct plat *pl, struct plat_port *port,
+					    const struct plat_seg *seg, unsigned n, uint32_t len,
+					    struct frame *frame)
+{
+	(void)pl;
+	(void)port;
+	(void)seg;
+	(void)n;
+	(void)len;
+	(void)frame;
+}
+
+static inline void plat_dma_sync_for_cpu(struct plat *pl, struct plat_port *port,
+					 const struct plat_seg *seg, unsigned n, uint32_t len,
+					 struct frame *frame)
+{
+	(void)pl;
+	(void)port;
+	(void)seg;
+	(void)n;
+	(void)len;
+	(void)frame;
+}
+
 static inline struct plat_devinfo plat_dev_info(struct plat *pl, struct plat_port *port)
 {
 	(void)pl;

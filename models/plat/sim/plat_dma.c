@@ -56,6 +56,7 @@ bool plat_dma_page(struct plat_dma *d, struct gmem *g, enum gmem_event event, gp
 		return true;
 	}
 	iommu_unmap(d->io, d->domain, iova, bytes, evq_now(d->q));
+	iommu_flush(d->io, evq_now(d->q)); /* deferred: the page goes away now */
 	d->unmaps++;
 	for (uint64_t at = 0; at < bytes; at += PAGE_BYTES, d->unpins++)
 		mem_unpin(d->mem, (hpa_t){hpa.a + at});
@@ -72,9 +73,7 @@ static void dma_reclaim(struct plat_dma *d)
 		d->stack[d->top++] = d->held[--d->nheld];
 }
 
-/* One page, or part of it, for the device; false if it cannot be had. */
-static bool dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, enum plat_dir dir,
-			 uint64_t *dma)
+bool plat_dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, unsigned perm, uint64_t *dma)
 {
 	hpa_t frame = {hpa.a & ~(uint64_t)(PAGE_BYTES - 1)};
 	uint32_t page;
@@ -87,8 +86,7 @@ static bool dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, enum pl
 			return false;
 		page = d->stack[d->top - 1];
 		iova_t iova = {d->window + ((uint64_t)page << PAGE_SHIFT)};
-		if (iommu_map(d->io, d->domain, iova, frame, PAGE_BYTES,
-			      dir == PLAT_TO_DEVICE ? IOMMU_READ : IOMMU_WRITE) != IOMMU_OK)
+		if (iommu_map(d->io, d->domain, iova, frame, PAGE_BYTES, perm) != IOMMU_OK)
 			return false;
 		d->top--;
 		d->hpa[page] = frame;
@@ -101,7 +99,7 @@ static bool dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, enum pl
 	return true;
 }
 
-static void dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma)
+void plat_dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma)
 {
 	hpa_t frame = {dma & ~(uint64_t)(PAGE_BYTES - 1)};
 
@@ -123,26 +121,41 @@ static void dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma)
 	d->unpins++;
 }
 
-bool plat_sim_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
-		      enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n)
+void plat_dma_unmapped(struct plat *pl, struct plat_dma *d)
 {
-	struct plat_dma *d = port->dma;
+	sim_time oldest;
+
+	if (d->mode == IOMMU_STRICT) /* one wait covers the buffer's pages */
+		plat_charge(pl, PLAT_W_IOTLB_INV, 1);
+	else if (d->mode == IOMMU_DEFERRED && iommu_pending(d->io, &oldest) &&
+		 !event_pending(&d->flush))
+		evq_schedule(d->q, &d->flush, pl->clk->now + d->flush_timeout);
+}
+
+unsigned plat_dma_perm(enum plat_dir dir)
+{
+	return (dir & PLAT_TO_DEVICE ? IOMMU_READ : 0) | (dir & PLAT_FROM_DEVICE ? IOMMU_WRITE : 0);
+}
+
+/* ---- the host's own layer ---- */
+
+static bool native_map_one(struct plat *pl, struct plat_dma *d, gpa_t gpa, uint32_t len,
+			   unsigned perm, struct plat_seg *seg, unsigned max, unsigned *n)
+{
 	unsigned from = *n;
 
 	while (len) {
 		uint64_t part = len, dma;
 		hpa_t hpa;
-		if (*n == max ||
-		    gmem_translate(pl->gm, gpa, &part,
-				   dir == PLAT_TO_DEVICE ? GMEM_READ : GMEM_WRITE, &hpa) != GMEM_OK)
-			goto undo;
+		if (*n == max || gmem_translate(pl->gm, gpa, &part, perm, &hpa) != GMEM_OK)
+			return false;
 		if (d->mode == IOMMU_STATIC) {
 			dma = plat_dma_static(pl->gm->id, gpa);
 		} else {
 			if (part > page_rest(hpa.a))
 				part = page_rest(hpa.a);
-			if (!dma_map_page(pl, d, hpa, dir, &dma))
-				goto undo;
+			if (!plat_dma_map_page(pl, d, hpa, perm, &dma))
+				return false;
 		}
 		if (d->mode == IOMMU_STATIC && *n > from &&
 		    seg[*n - 1].dma + seg[*n - 1].len == dma)
@@ -153,30 +166,39 @@ bool plat_sim_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32
 		len -= (uint32_t)part;
 	}
 	return true;
-undo:
-	if (d->mode != IOMMU_STATIC)
-		for (unsigned i = from; i < *n; i++)
-			dma_unmap_page(pl, d, seg[i].dma);
-	*n = from;
-	return false;
 }
 
-void plat_sim_dma_unmap(struct plat *pl, struct plat_port *port, const struct plat_seg *seg,
-			unsigned n)
+static bool native_map(struct plat *pl, struct plat_port *port, const struct plat_mem *mem,
+		       unsigned nmem, enum plat_dir dir, struct plat_seg *seg, unsigned max,
+		       unsigned *n)
 {
 	struct plat_dma *d = port->dma;
-	sim_time oldest;
+	unsigned from = *n;
+
+	for (unsigned i = 0; i < nmem; i++) {
+		if (native_map_one(pl, d, mem[i].gpa, mem[i].len, plat_dma_perm(dir), seg, max, n))
+			continue;
+		for (unsigned k = from; k < *n && d->mode != IOMMU_STATIC; k++)
+			plat_dma_unmap_page(pl, d, seg[k].dma);
+		*n = from;
+		return false;
+	}
+	return true;
+}
+
+static void native_unmap(struct plat *pl, struct plat_port *port, const struct plat_seg *seg,
+			 unsigned n)
+{
+	struct plat_dma *d = port->dma;
 
 	if (d->mode == IOMMU_STATIC || !n)
 		return;
 	for (unsigned i = 0; i < n; i++)
-		dma_unmap_page(pl, d, seg[i].dma);
-	if (d->mode == IOMMU_STRICT) /* one wait covers the buffer's pages */
-		plat_charge(pl, PLAT_W_IOTLB_INV, 1);
-	else if (d->mode == IOMMU_DEFERRED && iommu_pending(d->io, &oldest) &&
-		 !event_pending(&d->flush))
-		evq_schedule(d->q, &d->flush, pl->clk->now + d->flush_timeout);
+		plat_dma_unmap_page(pl, d, seg[i].dma);
+	plat_dma_unmapped(pl, d);
 }
+
+const struct plat_dma_ops plat_dma_native = {.map = native_map, .unmap = native_unmap};
 
 void plat_sim_early(struct plat *pl, const void *p, const char *what)
 {

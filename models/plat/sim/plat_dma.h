@@ -45,6 +45,9 @@ struct plat_dma {
 	uint64_t maps, unmaps, pins, unpins;
 };
 
+/* The host's own layer: what the modes above say. */
+extern const struct plat_dma_ops plat_dma_native;
+
 /* `pages` bounds what can be mapped at one time in modes strict and deferred. */
 void plat_dma_init(struct plat_dma *d, struct evq *q, struct mem *mem, struct iommu *io,
 		   struct iommu_domain *domain, enum iommu_mode mode, uint32_t pages,
@@ -60,5 +63,19 @@ static inline uint64_t plat_dma_static(uint32_t guest, gpa_t gpa)
 /* Static mode: a page of the guest comes or goes (gmem_hook). */
 bool plat_dma_page(struct plat_dma *d, struct gmem *g, enum gmem_event event, gpa_t gpa, hpa_t hpa,
 		   uint64_t bytes);
+
+/*
+ * Modes off, strict and deferred. One page, or what follows hpa of it, for the device: pins it.
+ * False: no I/O page is left, or no memory for a table.
+ */
+bool plat_dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, unsigned perm,
+		       uint64_t *dma);
+/* Its end; the caller knows that it is mapped. After a buffer's pages: plat_dma_unmapped(). */
+void plat_dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma);
+/* What makes the end true: an invalidation now (strict), or with others, later (deferred). */
+void plat_dma_unmapped(struct plat *pl, struct plat_dma *d);
+
+/* IOMMU_READ, IOMMU_WRITE or both. */
+unsigned plat_dma_perm(enum plat_dir dir);
 
 #endif

@@ -52,18 +52,30 @@ struct plat_line {
 void plat_line_init(struct plat_line *line, struct evq *q, enum plat_work cost,
 		    void (*fire)(struct plat_line *), void *ctx);
 
-struct plat_dma; /* how guest memory is mapped for the device: plat_dma.h */
+struct plat_dma; /* how memory is mapped for the device: plat_dma.h */
+
+/*
+ * The layer behind plat_dma_*: the host's own (plat_dma.h), or a guest's (guest/hac.h). The driver
+ * above is the same.
+ */
+struct plat_dma_ops {
+	bool (*map)(struct plat *pl, struct plat_port *port, const struct plat_mem *mem,
+		    unsigned nmem, enum plat_dir dir, struct plat_seg *seg, unsigned max,
+		    unsigned *n);
+	void (*unmap)(struct plat *pl, struct plat_port *port, const struct plat_seg *seg,
+		      unsigned n);
+	/* NULL: the device sees the very memory that was mapped. */
+	void (*sync)(struct plat *pl, struct plat_port *port, enum plat_dir dir,
+		     const struct plat_seg *seg, unsigned n, uint32_t len, struct frame *frame);
+};
 
 struct plat_port {
 	struct nicdrv drv;
+	const struct plat_dma_ops *dma_ops;
 	struct plat_dma *dma;
 	struct plat_devinfo info;
 };
 
-bool plat_sim_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
-		      enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n);
-void plat_sim_dma_unmap(struct plat *pl, struct plat_port *port, const struct plat_seg *seg,
-			unsigned n);
 /* The model read or wrote what nobody could have written yet. */
 void plat_sim_early(struct plat *pl, const void *p, const char *what);
 
@@ -175,13 +187,37 @@ static inline void plat_drop(struct plat *pl, struct frame *frame, enum drop_rea
 static inline bool plat_dma_map(struct plat *pl, struct plat_port *port, gpa_t gpa, uint32_t len,
 				enum plat_dir dir, struct plat_seg *seg, unsigned max, unsigned *n)
 {
-	return plat_sim_dma_map(pl, port, gpa, len, dir, seg, max, n);
+	struct plat_mem mem = {gpa, len};
+	return port->dma_ops->map(pl, port, &mem, 1, dir, seg, max, n);
+}
+
+static inline bool plat_dma_map_sg(struct plat *pl, struct plat_port *port,
+				   const struct plat_mem *mem, unsigned nmem, enum plat_dir dir,
+				   struct plat_seg *seg, unsigned max, unsigned *n)
+{
+	return port->dma_ops->map(pl, port, mem, nmem, dir, seg, max, n);
 }
 
 static inline void plat_dma_unmap(struct plat *pl, struct plat_port *port,
 				  const struct plat_seg *seg, unsigned n)
 {
-	plat_sim_dma_unmap(pl, port, seg, n);
+	port->dma_ops->unmap(pl, port, seg, n);
+}
+
+static inline void plat_dma_sync_for_device(struct plat *pl, struct plat_port *port,
+					    const struct plat_seg *seg, unsigned n, uint32_t len,
+					    struct frame *frame)
+{
+	if (port->dma_ops->sync)
+		port->dma_ops->sync(pl, port, PLAT_TO_DEVICE, seg, n, len, frame);
+}
+
+static inline void plat_dma_sync_for_cpu(struct plat *pl, struct plat_port *port,
+					 const struct plat_seg *seg, unsigned n, uint32_t len,
+					 struct frame *frame)
+{
+	if (port->dma_ops->sync)
+		port->dma_ops->sync(pl, port, PLAT_FROM_DEVICE, seg, n, len, frame);
 }
 
 static inline struct plat_devinfo plat_dev_info(struct plat *pl, struct plat_port *port)
