@@ -137,6 +137,8 @@ void pcie_free(struct pcie *p)
 	if (!p)
 		return;
 	evq_cancel(p->q, &p->arbiter);
+	for (uint32_t i = 0; p->tag && i < p->config.tags; i++)
+		evq_cancel(p->q, &p->tag[i].ev);
 	free(p->tag);
 	free(p->credit);
 	free(p);

@@ -112,7 +112,8 @@ static inline void pcie_op_init(struct pcie_op *op, void (*done)(struct pcie_op 
 
 /* NULL: out of memory, or a value that the configuration does not allow. */
 struct pcie *pcie_new(struct evq *q, const struct pcie_config *config, unsigned functions);
-/* With nothing away. Takes NULL. */
+/* Transactions that are away are forgotten; their own events are their owners' to cancel. Takes
+ * NULL. */
 void pcie_free(struct pcie *p);
 
 /*
