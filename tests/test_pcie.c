@@ -533,6 +533,22 @@ static void a_transaction_longer_than_all_tags_and_credits_comes_through(void **
 	rig_free(rig);
 }
 
+static void a_link_freed_with_reads_away_leaves_nothing_in_the_queue(void **state)
+{
+	struct pcie_config c = reference();
+	struct rig *rig = pair(&c);
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++) /* some of them still before the arbiter */
+		pcie_submit(rig->p, i % 2, &rig->token[i].op[0].op, PCIE_READ, 1500);
+	evq_run(&rig->q, SIM_NS);
+	assert_true(evq_count(&rig->q) > 1);
+	pcie_free(rig->p);
+	rig->p = NULL;
+	assert_int_equal(evq_count(&rig->q), 0);
+	rig_free(rig);
+}
+
 /* ---- registers, interrupts ---- */
 
 static sim_time alone(const struct pcie_config *c, enum pcie_kind kind, uint32_t len,
@@ -891,6 +907,7 @@ int main(void)
 		cmocka_unit_test(a_read_does_not_overtake_its_functions_writes),
 		cmocka_unit_test(a_write_overtakes_reads_that_wait_for_a_tag),
 		cmocka_unit_test(a_transaction_longer_than_all_tags_and_credits_comes_through),
+		cmocka_unit_test(a_link_freed_with_reads_away_leaves_nothing_in_the_queue),
 		cmocka_unit_test(registers_and_interrupts_take_their_bytes_and_their_time),
 		cmocka_unit_test(a_doorbell_does_not_wait_for_data_that_is_not_ready),
 		cmocka_unit_test(extra_time_is_added_and_writes_stay_in_order),
