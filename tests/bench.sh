@@ -32,3 +32,6 @@ heading "Whole receive path, process delivery: peak memory by packets, then M pa
 
 heading "IOMMU: ns of CPU time a translation, by shape of the IOTLB"
 "$B/tests/bench_iommu"
+
+heading "PCIe: ns of CPU time and events a transaction, or a packet sent and one received"
+"$B/tests/bench_pcie"

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pcie.c - transactions, the arbiter towards the host, tags and credits. See pcie.h.
+ *
+ * Functions with something to send stand in one round for posted writes and in one for reads, so
+ * the next choice never looks for them. What can block is the device's (tags, credits, issue
+ * limits), hence blocks a whole round. Credits come back in the order of the link to the host, tags
+ * in the order of the link to the device: lists of times, looked at when one is wanted, no events.
+ *
+ * A tag has an event: the data of its request is ready at the host and goes onto the link. The
+ * requests of one transaction get there in their order, so the last one's end is the transaction's.
+ * Events of a read: its requests and one; of a write, one; and the arbiter's, where something
+ * waits.
+ */
+#include "pcie.h"
+
+#include <stdlib.h>
+
+enum { POSTED, READS, CLASSES };
+
+struct tag {
+	struct event ev;
+	struct pcie_op *op;
+	struct tag *next; /* free, or returning behind this one */
+	uint32_t len;
+	sim_time end; /* its last byte is at the device; once it is returning */
+};
+
+struct fn {
+	struct pcie_op *first[CLASSES], *last[CLASSES];
+	struct fn *next[CLASSES]; /* in the round */
+	bool listed[CLASSES];
+	int64_t turn[CLASSES]; /* bytes on the link left of its turn */
+	uint64_t seq;
+	struct pcie_fn_stats stats;
+};
+
+struct credit {
+	sim_time at; /* when it comes back */
+	uint32_t n;
+};
+
+struct pcie {
+	struct evq *q;
+	struct pcie_config config;
+	struct pcie_link link;
+	struct pcie_server to_host, to_device;
+	struct pcie_server pace[CLASSES]; /* issue limits; num 0: none */
+	sim_time ahead;                   /* how far the arbiter works ahead */
+	uint32_t grant;                   /* payload of one, at most: of whole packets */
+	int64_t turn;                     /* bytes of a turn: at least any grant */
+	unsigned preferred;               /* the class that did not go last */
+	struct {
+		struct fn *first, *last;
+	} round[CLASSES];
+	struct event arbiter;
+	struct tag *tag, *free_tag;
+	struct tag *returning,
+		*returning_last; /* their completions are on the link, in its order */
+	struct credit *credit;   /* ring of write_credits */
+	uint32_t credit_head, credit_count;
+	sim_time written; /* all that was sent is in memory */
+	sim_time counted; /* stats.tag_time is up to here */
+	struct pcie_stats stats;
+	unsigned functions;
+	struct fn fn[];
+};
+
+static void arbitrate(struct pcie *p);
+
+/* ---- life ---- */
+
+static void arbiter_event(struct event *ev)
+{
+	arbitrate((struct pcie *)((char *)ev - offsetof(struct pcie, arbiter)));
+}
+
+static void tag_event(struct event *ev);
+
+static bool alloc_pools(struct pcie *p)
+{
+	const struct pcie_config *c = &p->config;
+
+	p->tag = calloc(c->tags, sizeof(*p->tag));
+	if (!p->tag)
+		return false;
+	for (uint32_t i = c->tags; i-- > 0;) {
+		event_init(&p->tag[i].ev, tag_event);
+		p->tag[i].next = p->free_tag;
+		p->free_tag = &p->tag[i];
+	}
+	if (c->write_credits)
+		p->credit = calloc(c->write_credits, sizeof(*p->credit));
+	return !c->write_credits || p->credit;
+}
+
+static void set_rates(struct pcie *p)
+{
+	const struct pcie_config *c = &p->config;
+	const struct pcie_link *l = &p->link;
+	p->to_host = (struct pcie_server){.num = l->num, .den = l->den};
+	p->to_device = p->to_host;
+	if (c->write_limit)
+		p->pace[POSTED] = (struct pcie_server){.num = SIM_S, .den = c->write_limit};
+	if (c->read_limit)
+		p->pace[READS] = (struct pcie_server){.num = SIM_S, .den = c->read_limit};
+	p->ahead = pcie_server_time(&p->to_host, 2 * (l->mps + l->request));
+	p->grant = l->mps > l->mrrs ? l->mps : l->mrrs;
+	p->grant = p->grant > PCIE_GRANT ? p->grant : PCIE_GRANT;
+	/* The smallest piece that a header comes with is 64 bytes. */
+	p->turn = p->grant + p->grant / 64 * PCIE_REQUEST;
+}
+
+struct pcie *pcie_new(struct evq *q, const struct pcie_config *config, unsigned functions)
+{
+	struct pcie *p;
+
+	if (!config->tags || !functions || functions > UINT16_MAX)
+		return NULL;
+	p = calloc(1, sizeof(*p) + functions * sizeof(p->fn[0]));
+	if (!p)
+		return NULL;
+	p->q = q;
+	p->config = *config;
+	p->functions = functions;
+	event_init(&p->arbiter, arbiter_event);
+	if (!pcie_link_init(&p->link, &config->link) || !alloc_pools(p)) {
+		pcie_free(p);
+		return NULL;
+	}
+	set_rates(p);
+	return p;
+}
+
+void pcie_free(struct pcie *p)
+{
+	if (!p)
+		return;
+	evq_cancel(p->q, &p->arbiter);
+	for (uint32_t i = 0; p->tag && i < p->config.tags; i++)
+		evq_cancel(p->q, &p->tag[i].ev);
+	free(p->tag);
+	free(p->credit);
+	free(p);
+}
+
+/* ---- the two directions ---- */
+
+static sim_time to_host(struct pcie *p, sim_time now, uint32_t tlps, uint32_t bytes)
+{
+	p->stats.to_host.tlps += tlps;
+	p->stats.to_host.bytes += bytes;
+	return pcie_server_take(&p->to_host, now, bytes);
+}
+
+static sim_time to_device(struct pcie *p, sim_time now, uint32_t tlps, uint32_t bytes)
+{
+	p->stats.to_device.tlps += tlps;
+	p->stats.to_device.bytes += bytes;
+	return pcie_server_take(&p->to_device, now, bytes);
+}
+
+static void finish(struct pcie *p, struct pcie_op *op)
+{
+	struct pcie_fn_stats *s = &p->fn[op->fn].stats;
+
+	op->link = NULL;
+	p->stats.done[op->kind]++;
+	p->stats.done_bytes[op->kind] += op->len;
+	s->done[op->kind]++;
+	s->done_bytes[op->kind] += op->len;
+	op->done(op);
+}
+
+static struct pcie_op *op_of(struct event *ev)
+{
+	return (struct pcie_op *)((char *)ev - offsetof(struct pcie_op, ev));
+}
+
+static void done_event(struct event *ev)
+{
+	struct pcie_op *op = op_of(ev);
+
+	finish(op->link, op);
+}
+
+/* ---- tags and credits ---- */
+
+static void count_tags(struct pcie *p, sim_time now)
+{
+	p->stats.tag_time += (unsigned __int128)(now - p->counted) * p->stats.tags;
+	p->counted = now;
+}
+
+static struct tag *take_tag(struct pcie *p, struct pcie_op *op, uint32_t len)
+{
+	struct tag *t = p->free_tag;
+
+	count_tags(p, evq_now(p->q));
+	p->free_tag = t->next;
+	*t = (struct tag){.ev = t->ev, .op = op, .len = len};
+	if (++p->stats.tags > p->stats.tags_max)
+		p->stats.tags_max = p->stats.tags;
+	return t;
+}
+
+static void return_tags(struct pcie *p, sim_time now)
+{
+	while (p->returning && p->returning->end <= now) {
+		struct tag *t = p->returning;
+
+		count_tags(p, t->end);
+		p->stats.tags--;
+		p->returning = t->next;
+		t->next = p->free_tag;
+		p->free_tag = t;
+	}
+}
+
+static void return_credits(struct pcie *p, sim_time now)
+{
+	while (p->credit_count && p->credit[p->credit_head].at <= now) {
+		p->stats.credits -= p->credit[p->credit_head].n;
+		p->credit_count--;
+		if (++p->credit_head == p->config.write_credits)
+			p->credit_head = 0;
+	}
+}
+
+static void take_credits(struct pcie *p, uint32_t n, sim_time until)
+{
+	uint32_t i = p->credit_head + p->credit_count;
+
+	p->credit[i < p->config.write_credits ? i : i - p->config.write_credits] =
+		(struct credit){.at = until, .n = n};
+	p->credit_count++;
+	p->stats.credits += n;
+	if (p->stats.credits > p->stats.credits_max)
+		p->stats.credits_max = p->stats.credits;
+}
+
+/* ---- reads ---- */
+
+/*
+ * When the data of a request must be ready at the host, for a transaction alone to take what the
+ * latency law says: the law is about its last byte at the device.
+ */
+static sim_time read_ready(struct pcie *p, struct pcie_op *op, sim_time from, sim_time at_host,
+			   uint32_t len)
+{
+	sim_time back = pcie_server_time(&p->to_device, pcie_completion_bytes(&p->link, len));
+	sim_time end = from + p->config.read_base + op->extra;
+
+	if (end < op->stream)
+		end = op->stream;
+	end += len * p->config.read_byte;
+	if (end < at_host + op->extra + back)
+		end = at_host + op->extra + back;
+	op->stream = end;
+	return end - back;
+}
+
+static void send_request(struct pcie *p, struct pcie_op *op, uint32_t len)
+{
+	struct tag *t = take_tag(p, op, len);
+	sim_time now = evq_now(p->q), from = pcie_server_start(&p->to_host, now);
+	sim_time at_host = to_host(p, now, 1, p->link.request);
+
+	p->stats.requests++;
+	evq_schedule(p->q, &t->ev, read_ready(p, op, from, at_host, len));
+}
+
+static void tag_event(struct event *ev)
+{
+	struct tag *t = (struct tag *)((char *)ev - offsetof(struct tag, ev));
+	struct pcie_op *op = t->op;
+	struct pcie *p = op->link;
+
+	t->end = to_device(p, evq_now(p->q), pcie_pieces(t->len, p->link.completion),
+			   pcie_completion_bytes(&p->link, t->len));
+	t->next = NULL;
+	if (p->returning)
+		p->returning_last->next = t;
+	else
+		p->returning = t;
+	p->returning_last = t;
+	op->returned += t->len;
+	if (op->returned == op->len)
+		evq_schedule(p->q, &op->ev, t->end);
+	if (p->round[READS].first)
+		arbitrate(p);
+}
+
+/* ---- the arbiter ---- */
+
+static bool may_go(const struct fn *f, unsigned class)
+{
+	const struct pcie_op *read = f->first[READS], *post = f->first[POSTED];
+
+	if (class == POSTED)
+		return post;
+	return read && (!post || read->seq < post->seq);
+}
+
+/* Puts a function to the end of the round, if it has something for it and is not in. */
+static void enlist(struct pcie *p, struct fn *f, unsigned class)
+{
+	if (f->listed[class] || !may_go(f, class))
+		return;
+	f->listed[class] = true;
+	f->next[class] = NULL;
+	if (f->turn[class] <= 0)
+		f->turn[class] += p->turn;
+	if (p->round[class].first)
+		p->round[class].last->next[class] = f;
+	else
+		p->round[class].first = f;
+	p->round[class].last = f;
+}
+
+/* After a grant to the first of the round: is its turn over? */
+static void end_turn(struct pcie *p, struct fn *f, unsigned class, uint32_t bytes)
+{
+	f->stats.granted[class] += bytes;
+	f->turn[class] -= bytes;
+	if (f->turn[class] > 0 && may_go(f, class))
+		return;
+	p->round[class].first = f->next[class];
+	f->listed[class] = false;
+	enlist(p, f, class);
+}
+
+/* The transaction is on its way as a whole. */
+static void unqueue(struct fn *f, unsigned class)
+{
+	f->first[class] = f->first[class]->next;
+	if (!f->first[class])
+		f->last[class] = NULL;
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A write that arrives so waits for those before it, if they take longer. */
+static sim_time in_memory(struct pcie *p, const struct pcie_op *op, sim_time arrival)
+{
+	sim_time at = arrival + p->config.write_latency + op->extra;
+
+	if (at < p->written)
+		at = p->written;
+	p->written = at;
+	return at;
+}
+
+static void grant_write(struct pcie *p, struct fn *f)
+{
+	struct pcie_op *op = f->first[POSTED];
+	uint32_t most = p->grant, len, tlps, bytes;
+	sim_time at;
+
+	if (p->config.write_credits)
+		most = least(most, (p->config.write_credits - p->stats.credits) * p->link.mps);
+	len = least(op->len - op->sent, most);
+	tlps = pcie_pieces(len, p->link.mps);
+	bytes = pcie_write_bytes(&p->link, len);
+	at = in_memory(p, op, to_host(p, evq_now(p->q), tlps, bytes));
+	if (p->config.write_credits)
+		take_credits(p, tlps, at);
+	op->sent += len;
+	if (op->sent == op->len) {
+		unqueue(f, POSTED);
+		evq_schedule(p->q, &op->ev, at);
+	}
+	end_turn(p, f, POSTED, bytes);
+	enlist(p, f, READS);
+}
+
+static void grant_read(struct pcie *p, struct fn *f)
+{
+	struct pcie_op *op = f->first[READS];
+	uint32_t end = least(op->len - op->sent, p->grant) + op->sent, bytes = 0;
+
+	while (op->sent < end && p->free_tag) {
+		uint32_t len = least(op->len - op->sent, p->link.mrrs);
+
+		send_request(p, op, len);
+		bytes += pcie_completion_bytes(&p->link, len);
+		op->sent += len;
+	}
+	if (op->sent == op->len)
+		unqueue(f, READS);
+	end_turn(p, f, READS, bytes);
+}
+
+/* Does the issue limit let the class's next transaction begin? If not, *wake is when at the latest.
+ */
+static bool paced(const struct pcie *p, unsigned class, sim_time *wake)
+{
+	const struct pcie_op *op = p->round[class].first->first[class];
+	const struct pcie_server *pace = &p->pace[class];
+
+	if (!pace->num || op->sent || op->kind == PCIE_MSI || pace->at <= evq_now(p->q))
+		return true;
+	if (pace->at < *wake)
+		*wake = pace->at;
+	return false;
+}
+
+static bool write_can_go(struct pcie *p, sim_time *wake)
+{
+	if (!p->round[POSTED].first)
+		return false;
+	if (p->config.write_credits) {
+		return_credits(p, evq_now(p->q));
+		if (p->stats.credits == p->config.write_credits) {
+			if (p->credit[p->credit_head].at < *wake)
+				*wake = p->credit[p->credit_head].at;
+			return false;
+		}
+	}
+	return paced(p, POSTED, wake);
+}
+
+static bool read_can_go(struct pcie *p, sim_time *wake)
+{
+	if (!p->round[READS].first)
+		return false;
+	return_tags(p, evq_now(p->q));
+	if (!p->free_tag) {
+		if (p->returning && p->returning->end < *wake)
+			*wake = p->returning->end;
+		return false;
+	}
+	return paced(p, READS, wake);
+}
+
+static void grant(struct pcie *p, unsigned class)
+{
+	struct fn *f = p->round[class].first;
+	const struct pcie_op *op = f->first[class];
+
+	if (p->pace[class].num && !op->sent && op->kind != PCIE_MSI)
+		pcie_server_take(&p->pace[class], evq_now(p->q), 1);
+	if (class == POSTED)
+		grant_write(p, f);
+	else
+		grant_read(p, f);
+}
+
+/* Grants what can be granted now. Returns when to look again, SIM_NEVER if only a tag is waited
+ * for. */
+static sim_time grant_all(struct pcie *p)
+{
+	sim_time now = evq_now(p->q), wake = SIM_NEVER;
+
+	while (p->round[POSTED].first || p->round[READS].first) {
+		sim_time start = pcie_server_start(&p->to_host, now);
+		bool write, read;
+		unsigned class;
+
+		if (start > now + p->ahead)
+			return start - p->ahead / 2;
+		write = write_can_go(p, &wake);
+		read = read_can_go(p, &wake);
+		if (!write && !read)
+			return wake;
+		class = write && read ? p->preferred : read ? READS : POSTED;
+		p->preferred = class == READS ? POSTED : READS;
+		grant(p, class);
+		wake = SIM_NEVER;
+	}
+	return SIM_NEVER;
+}
+
+static void arbitrate(struct pcie *p)
+{
+	sim_time wake = grant_all(p);
+
+	if (wake == SIM_NEVER)
+		evq_cancel(p->q, &p->arbiter);
+	else if (!event_pending(&p->arbiter) || p->arbiter.at != wake)
+		evq_rearm(p->q, &p->arbiter, wake);
+}
+
+/* ---- a CPU and the device's registers ---- */
+
+static void register_write(struct pcie *p, struct pcie_op *op)
+{
+	sim_time end = to_device(p, evq_now(p->q), pcie_pieces(op->len, p->link.mps),
+				 pcie_write_bytes(&p->link, op->len));
+
+	event_init(&op->ev, done_event);
+	evq_schedule(p->q, &op->ev, end + p->config.mmio_write + op->extra);
+}
+
+static void register_answer(struct event *ev)
+{
+	struct pcie_op *op = op_of(ev);
+	struct pcie *p = op->link;
+	sim_time end = to_host(p, evq_now(p->q), pcie_pieces(op->len, p->link.completion),
+			       pcie_completion_bytes(&p->link, op->len));
+
+	event_init(&op->ev, done_event);
+	evq_schedule(p->q, &op->ev, end);
+}
+
+static void register_read(struct pcie *p, struct pcie_op *op)
+{
+	sim_time now = evq_now(p->q), from = pcie_server_start(&p->to_device, now);
+	sim_time back = pcie_server_time(&p->to_host, pcie_completion_bytes(&p->link, op->len));
+	sim_time earliest = to_device(p, now, 1, p->link.request) + op->extra;
+	sim_time end = from + p->config.mmio_read + op->extra;
+
+	event_init(&op->ev, register_answer);
+	evq_schedule(p->q, &op->ev, end > earliest + back ? end - back : earliest);
+}
+
+/* ---- transactions ---- */
+
+static void enqueue(struct pcie *p, struct pcie_op *op, unsigned class)
+{
+	struct fn *f = &p->fn[op->fn];
+
+	op->seq = f->seq++;
+	event_init(&op->ev, done_event);
+	if (f->first[class])
+		f->last[class]->next = op;
+	else
+		f->first[class] = op;
+	f->last[class] = op;
+	enlist(p, f, class);
+	arbitrate(p);
+}
+
+void pcie_submit_extra(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
+		       uint32_t len, sim_time extra)
+{
+	SIM_ASSERT(p->q, !op->link);
+	SIM_ASSERT(p->q, fn < p->functions);
+	SIM_ASSERT(p->q, len > 0 || kind == PCIE_MSI);
+	*op = (struct pcie_op){.done = op->done,
+			       .link = p,
+			       .submitted = evq_now(p->q),
+			       .extra = extra,
+			       .len = kind == PCIE_MSI ? PCIE_MSI_BYTES : len,
+			       .fn = (uint16_t)fn,
+			       .kind = (uint8_t)kind};
+	p->stats.begun[kind]++;
+	switch (kind) {
+	case PCIE_MMIO_WRITE:
+		register_write(p, op);
+		break;
+	case PCIE_MMIO_READ:
+		register_read(p, op);
+		break;
+	case PCIE_READ:
+		enqueue(p, op, READS);
+		break;
+	default:
+		enqueue(p, op, POSTED);
+		break;
+	}
+}
+
+/* ---- what came of it ---- */
+
+void pcie_stats(struct pcie *p, struct pcie_stats *out)
+{
+	return_tags(p, evq_now(p->q));
+	count_tags(p, evq_now(p->q));
+	if (p->config.write_credits)
+		return_credits(p, evq_now(p->q));
+	*out = p->stats;
+}
+
+const struct pcie_fn_stats *pcie_fn_stats(const struct pcie *p, unsigned fn)
+{
+	return &p->fn[fn].stats;
+}
+
+uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed)
+{
+	unsigned __int128 busy = (unsigned __int128)bytes * p->link.num / p->link.den;
+
+	return elapsed ? (uint64_t)(busy * 1000000 / elapsed) : 0;
+}
+
+const struct pcie_link *pcie_link_of(const struct pcie *p)
+{
+	return &p->link;
+}
