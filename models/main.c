@@ -22,7 +22,7 @@ static bool list_system(size_t i, struct cli_item *item)
 		{"p1", "zero-copy I/O for virtual hosts (US 2014/0229946): "
 		       "scenarios/systems/p1-*.ini; works, but for teardown in mid-run"},
 		{"p2", "zero-copy transmission, asked per request (US 9,535,732): "
-		       "scenarios/systems/p2-*.ini; works, but for checksums left to the device"},
+		       "scenarios/systems/p2-*.ini; works"},
 		{"p3", "VMM-free receive, clustered interrupts (US 8,959,529): "
 		       "scenarios/systems/p3-*.ini; works"},
 		{"p4", "VF to VF (US 9,483,290), with the two usual switches beside it: "
