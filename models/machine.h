@@ -278,7 +278,7 @@ void guest_tx_interrupt(struct guest *g);
 uint16_t machine_requester(const struct host_nic *hn);
 
 /* A guest with a virtual function, step by step; its memory comes after vf_assign(). */
-void vf_assign(struct guest *g);
+bool vf_assign(struct guest *g);
 bool vf_build(struct guest *g, GError **error);
 void vf_start(struct guest *g);
 void vf_quiesce(struct guest *g);

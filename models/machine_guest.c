@@ -752,8 +752,9 @@ bool guest_build(struct guest *g, GError **error)
 	g->net.max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;
 	g->net.read_asleep = true;
 	build_driver(g);
-	if (g->vf)
-		vf_assign(g);
+	if (g->vf && !vf_assign(g))
+		return cfg_error(scenario_find(g->m->sc, "iommu"), "max_table_pages", error,
+				 "holds no domain for %s; use more", cfg_name(g->cfg));
 	if (!build_memory(g))
 		return cfg_error(g->cfg, "memory", error,
 				 "cannot be had; use whole pages of "

@@ -864,6 +864,12 @@ static const struct report_col nic_cols[] = {
 	{"max", "ring_occupancy.max", REPORT_COUNT},
 	{0},
 };
+static const struct report_col vf_cols[] = {
+	{"frames", "packets", REPORT_COUNT},
+	{"local", "packets_local", REPORT_COUNT},
+	{"lost", "drops", REPORT_COUNT},
+	{0},
+};
 static const struct report_col run_cols[] = {
 	{"bound by", "bound_by", REPORT_TEXT},
 	{"at", "bound_utilization", REPORT_PERCENT},
@@ -883,6 +889,7 @@ const struct report_section machine_report[] = {
 	{"events", REPORT_ROWS, GUESTS, .when = "packets", .cols = event_cols},
 	{"CPUs", REPORT_ROWS, .objects = "host.core*|*.vcpu*", .cols = cpu_cols},
 	{"NIC", REPORT_ROWS, .objects = "nic", .when = "packets", .cols = nic_cols},
+	{"virtual functions", REPORT_ROWS, .objects = "*.vf*", .when = "packets", .cols = vf_cols},
 	{"run", REPORT_ROWS, .objects = "run", .cols = run_cols},
 	{0},
 };

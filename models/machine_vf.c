@@ -56,7 +56,7 @@ static uint32_t ring_pages(uint32_t size)
 	return (size * NIC_DESC_BYTES + PAGE_BYTES - 1) / PAGE_BYTES;
 }
 
-void vf_assign(struct guest *g)
+bool vf_assign(struct guest *g)
 {
 	const struct cfg *io = scenario_find(g->m->sc, "iommu");
 	const struct nic_config *nc = &g->nic->nic.cfg;
@@ -67,6 +67,8 @@ void vf_assign(struct guest *g)
 	struct iommu_domain *domain = iommu_domain_new(g->m->iommu);
 	enum hac_kind kind = dma_kind(g, &g->bounce_why);
 
+	if (!domain)
+		return false;
 	/* A pooled buffer shares its page with one other at most, and is mapped for life. */
 	if (!pages)
 		pages = 2 * buffers + (uint32_t)cfg_u64(g->cfg, "socket_queue") + 2 * DPATH_BURST +
@@ -78,6 +80,7 @@ void vf_assign(struct guest *g)
 		     cfg_bool(scenario_find(g->m->sc, "host"), "dma_hypercalls"));
 	hac_init(h, kind, cfg_u64(g->cfg, "memory"), rings + buffers);
 	g->vf_assigned = true;
+	return true;
 }
 
 /* A ring in guest memory, which the device reaches as long as it is assigned. False: no memory. */
@@ -195,6 +198,9 @@ bool vf_build(struct guest *g, GError **error)
 	/* A chunk of the bounce window may be shorter than a piece. */
 	v->segs = g->hac.kind == HAC_BOUNCE ? n->max_frame / HAC_CHUNK + pieces : pieces;
 	v->port = &g->port;
+	v->rx_bytes = n->max_frame;
+	if (!g->process)
+		v->rx_bytes = (n->rx_per - 1) * n->rx_seg[0].len + n->rx_seg[n->rx_per - 1].len;
 	v->alarm = &g->retry;
 	v->retry = cfg_time(g->cfg, "dma_retry");
 	v->rx_seg = machine_array(m, (size_t)n->rx_n * v->segs, sizeof(*v->rx_seg));

@@ -25,7 +25,8 @@ static bool list_system(size_t i, struct cli_item *item)
 		       "scenarios/systems/p2-*.ini; works, but for checksums left to the device"},
 		{"p3", "VMM-free receive, clustered interrupts (US 8,959,529): "
 		       "scenarios/systems/p3-*.ini; works"},
-		{"p4", "VF to VF (US 9,483,290): not yet"},
+		{"p4", "VF to VF (US 9,483,290), with the two usual switches beside it: "
+		       "scenarios/systems/p4-*.ini; works"},
 		{"p5", "translated direct DMA (US 8,001,543): scenarios/systems/p5-*.ini; works"},
 	};
 

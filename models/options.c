@@ -163,12 +163,15 @@ static const char *const system_p3[] = {"guest.policy=single-copy", "guest.tx_po
 					"guest.tx_trap=vmm",        NULL};
 static const char *const system_p5[] = {"guest.attach=vf", "guest.dma_map=per-buffer",
 					"iommu.mode=strict", NULL};
-static const struct key_preset system_presets[] = {
-	{"p1", system_p1}, {"p2", system_p2}, {"p3", system_p3}, {"p5", system_p5}, {0}};
+static const char *const system_p4[] = {"guest.attach=vf", "guest.halt=native",
+					"nic.switch=mediated", NULL};
+static const struct key_preset system_presets[] = {{"p1", system_p1}, {"p2", system_p2},
+						   {"p3", system_p3}, {"p4", system_p4},
+						   {"p5", system_p5}, {0}};
 
 static const struct key_decl scenario_keys[] = {
 	KEYS_OF_SCENARIO,
-	{"system", KEY_CHOICE, .def = "baseline", .choices = "baseline|p1|p2|p3|p5",
+	{"system", KEY_CHOICE, .def = "baseline", .choices = "baseline|p1|p2|p3|p4|p5",
 	 .presets = system_presets,
 	 .help = "published design whose settings are the defaults; see `list systems`"},
 	{"warmup", KEY_TIME, .def = "0s", .max = SIM_MAX,

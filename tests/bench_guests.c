@@ -125,5 +125,6 @@ int main(int argc, char **argv)
 	printf("%-10s %7s %12s %11s %14s   (aim: 60%% at 256)\n", "guests are", "guests",
 	       "M events/s", "of one", "M packets/s");
 	table("zero-copy", "policy = zero-copy", packets);
+	table("vf", "attach = vf", packets);
 	return 0;
 }

@@ -86,15 +86,18 @@ static void rx_take(struct gnet *g, struct gnet_vf *v, const struct plat_rx *rx)
 	v->last = buf;
 	v->rx_len[buf] = rx->len;
 	v->len += rx->len;
-	v->spoilt |= !rx->frame;
+	v->lost |= !rx->frame;
+	v->absurd |= rx->len > v->rx_bytes;
 	if (!rx->last)
 		return;
-	if (v->spoilt || !v->len)
+	if (!v->lost && v->absurd)
+		plat_drop(g->rx_pl, rx->frame, DROP_BAD_DESCRIPTOR);
+	if (v->lost || v->absurd || !v->len)
 		rx_spoilt(g, v);
 	else
 		rx_frame(g, v, rx->frame);
 	v->buffers = v->len = 0;
-	v->spoilt = false;
+	v->lost = v->absurd = false;
 }
 
 static void rx_poll(struct gnet *g)

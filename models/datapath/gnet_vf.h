@@ -30,7 +30,8 @@ struct gnet_vf {
 	struct plat_port *port;
 	struct plat_line *alarm; /* wakes the receiving worker */
 	plat_time retry;
-	uint32_t segs;            /* most segments of a buffer, at most DPATH_SEGS */
+	uint32_t rx_bytes; /* of a receive buffer: what a descriptor says it holds is checked */
+	uint32_t segs;     /* most segments of a buffer, at most DPATH_SEGS */
 	struct plat_seg *rx_seg;  /* by receive buffer, segs each */
 	struct plat_seg *tx_seg;  /* by send slot, segs each */
 	uint16_t *rx_nseg;        /* by receive buffer: 0: not posted */
@@ -40,7 +41,8 @@ struct gnet_vf {
 
 	/* a frame that goes over several buffers, linked by gnet.rx_link */
 	uint32_t first, last, buffers, len;
-	bool spoilt; /* the device could not write all of it */
+	bool lost;   /* the device could not write all of it, and has dropped it */
+	bool absurd; /* its descriptors, which are guest memory, say what cannot be */
 
 	struct plat_rx rx[DPATH_BURST];
 	uint32_t sent[DPATH_BURST]; /* slots of this burst */

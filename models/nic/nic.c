@@ -56,7 +56,7 @@ void nic_fini(struct nic *n)
 		g_free(n->queue[i].tx_copy);
 	}
 	g_free(n->queue);
-	g_ptr_array_free(n->switch_memory, TRUE);
+	g_clear_pointer(&n->switch_memory, g_ptr_array_unref); /* NULL: not set up */
 	g_free(n->tx_bytes);
 	g_free(n->rx_dma.ring);
 	g_free(n->tx_dma.ring);
@@ -143,22 +143,18 @@ const struct key_decl nic_keys[] = {
 	{"tx_error_every", KEY_COUNT, .def = "0", .max = 1000000000,
 	 .help = "each so many sends are reported failed, though the frame goes out; 0: none"},
 	{"switch", KEY_CHOICE, .def = "veb", .choices = "veb|vepa|mediated",
-	 .help = "between virtual functions: in the NIC, by the bridge at the other end of the "
-		 "wire, "
-		 "or into the peer's memory (US 9,483,290)"},
+	 .help = "between virtual functions: in the NIC, by the bridge behind the wire, or into "
+		 "the peer's memory (US 9,483,290)"},
 	{"anti_spoof", KEY_BOOL, .def = "true",
 	 .help = "what a virtual function sends from another address than its own is dropped"},
 	{"switch_latency", KEY_TIME, .def = "200ns", .max = 1000000000u,
 	 .help = "from fetched to looked up, for frames to guests here; rule of thumb"},
 	{"hairpin_delay", KEY_TIME, .def = "1us", .max = SIM_S,
-	 .help = "vepa: a frame's last bit out until its first is back; rule of thumb, two passes "
-		 "of "
-		 "a cut-through switch"},
+	 .help = "vepa: last bit out until the first is back; rule of thumb, a cut-through switch"},
 	{"peer_message", KEY_TIME, .def = "100ns", .max = 1000000000u,
 	 .help = "mediated: a message between functions of one device; rule of thumb"},
 	{"peer_to_peer", KEY_TIME, .def = "600ns", .max = 1000000000u,
-	 .help = "mediated: one between devices, by the root complex; rule of thumb, a posted "
-		 "write"},
+	 .help = "mediated: one between devices, by the root complex; rule of thumb"},
 	{"peer_wait", KEY_TIME, .def = "0s", .max = SIM_S,
 	 .help = "mediated: how long a frame waits for its receiver's buffer; 0: dropped at once"},
 	{0},
