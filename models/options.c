@@ -155,7 +155,7 @@ static bool check_power(const char *value, char **why)
 
 /* What a system's published text asks for; explicit keys override it. */
 static const char *const system_p1[] = {"guest.split=true", "guest.delivery=process",
-					"guest.rx_policy=single-copy", "guest.tx_policy=zero-copy",
+					"guest.policy=single-copy", "guest.tx_policy=zero-copy",
 					NULL};
 static const char *const system_p2[] = {"guest.tx_policy=zero-copy", NULL};
 static const char *const system_p3[] = {"guest.policy=single-copy", "guest.tx_policy=zero-copy",

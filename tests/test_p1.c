@@ -210,6 +210,22 @@ static void p1_03_nic_places_with_no_copy_and_two_targets(void **state)
 	run_free(&run);
 }
 
+/* Through the device emulator: two copies of the payload, and two of the header. */
+static void copy_counts_headers_apart_at_both_of_its_sites(void **state)
+{
+	struct run run = run_text(P1("strict") "[nic eth0]\n[guest vm1]\npolicy = copy\n"
+					       "[traffic t]\nto = vm1\nsize = %uB\npps = 20000\n"
+					       "packets = %u\n",
+				  SIZE, N);
+
+	(void)state;
+	run_ok(&run);
+	run_is(&run, "vm1.rx.copies", 2 * N);
+	run_is(&run, "vm1.rx.copy_bytes", 2ull * N * PAYLOAD);
+	run_is(&run, "vm1.rx.header_copies", 2 * N);
+	run_free(&run);
+}
+
 static void zero_copy_on_a_nic_that_cannot_place_is_a_counted_copy(void **state)
 {
 	struct run run = receives(0, "rx_policy = zero-copy");
@@ -838,6 +854,7 @@ static void settings_that_contradict_are_refused(void **state)
 		const char *group, *guest, *says;
 	} row[] = {
 		{"", "split = true\n", "use delivery = process"},
+		{"", "split = true\ndelivery = process\nattach = vf\n", "attach = virtio"},
 		{"", "split = true\ndelivery = process\nrx_buffer = 1KiB\n", "process_buffer"},
 		{"", "split = true\ndelivery = process\nevict_at = 1ms\n", "pins all"},
 		{"[iommu]\nmode = off\n",
@@ -864,6 +881,7 @@ int main(void)
 		cmocka_unit_test(p1_01_payload_at_the_process_and_header_in_the_kernel_alone),
 		cmocka_unit_test(p1_02_host_places_with_one_copy_of_the_payload),
 		cmocka_unit_test(p1_03_nic_places_with_no_copy_and_two_targets),
+		cmocka_unit_test(copy_counts_headers_apart_at_both_of_its_sites),
 		cmocka_unit_test(zero_copy_on_a_nic_that_cannot_place_is_a_counted_copy),
 		cmocka_unit_test(p1_04_kernel_delivery_copies_twice_what_split_copies_once),
 		cmocka_unit_test(capture_of_long_segments_arrives_with_the_same_digest),

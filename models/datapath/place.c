@@ -121,6 +121,15 @@ static bool take_kernel(struct dpath *dp, struct plat *pl, uint32_t len, struct 
 			    k->piece);
 }
 
+void place_note_header(struct frame *f, const struct piece *src)
+{
+	struct split_flow flow;
+	uint8_t head[SPLIT_HEAD];
+	uint32_t n = pieces_read(head, src, f->len < SPLIT_HEAD ? f->len : SPLIT_HEAD);
+
+	f->header = (uint16_t)split_header(head, n, f->len, &flow);
+}
+
 /* Where a frame goes: its header and flow are looked at once, and not in the guest's memory. */
 struct plan {
 	uint8_t head[SPLIT_HEAD];

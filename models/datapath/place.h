@@ -55,6 +55,9 @@ void place_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, st
 		    enum copy_site site, enum copy_reason reason, struct csum csum,
 		    const struct piece *src);
 
+/* For a copy on the way there: which bytes of the frame at src[] are its header. Books only. */
+void place_note_header(struct frame *f, const struct piece *src);
+
 /* For zero-copy receive: give the device a kernel buffer and, if there is one, a process buffer. */
 enum zero_copy_post place_post_one(struct dpath *dp);
 /* The device has filled it. */

@@ -16,6 +16,7 @@
 #include "policy.h"
 
 #include "frame.h"
+#include "place.h"
 
 static void copy_rx_post(struct dpath *dp)
 {
@@ -61,6 +62,8 @@ static unsigned copy_vmm_rx_from(struct dpath *dp, struct pktq *q, unsigned budg
 				       hbuf_pieces(e->pool, e->buf));
 			continue;
 		}
+		if (dp->place)
+			place_note_header(e->frame, hbuf_pieces(e->pool, e->buf));
 		plat_charge(pl, PLAT_W_SYSCALL, 1);
 		pieces_copy(pl, e->frame, SITE_HYPERVISOR_TO_VMM, REASON_POLICY, mine,
 			    hbuf_pieces(e->pool, e->buf), e->frame->len);

@@ -38,7 +38,7 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(GUEST_RX, guest_rx)     /* guest kernel: one received frame up to the socket */          \
 	X(GUEST_TX, guest_tx)     /* guest kernel: one sent frame down to the driver */            \
 	X(GUEST_POST, guest_post) /* guest kernel: take or give one process buffer (translate) */  \
-	X(CSUM, csum)             /* a checksum pass over one byte, host's or guest's */ \
+	X(CSUM, csum)             /* a checksum pass over one byte, host's or guest's */           \
 	X(FLOW_LOOKUP, flow_lookup) /* find a frame's header and its flow */                       \
 	X(PAGE_IN, page_in)         /* bring a page of a guest back that was put aside */
 
