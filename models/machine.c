@@ -298,10 +298,12 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 			hn->hosted += !m->guest[i].vf;
 		}
 	}
-	if (c.vfs && hn->guests - hn->hosted > c.vfs)
-		return cfg_error(cfg, "vfs", error,
-				 "%u guests behind it have attach = vf; use more, or 0",
-				 hn->guests - hn->hosted);
+	if (hn->guests - hn->hosted > (c.vfs ? c.vfs : NIC_MAX_VFS))
+		return cfg_error(
+			cfg, "vfs", error,
+			"%u guests behind it have attach = vf; use as many (a NIC has at most "
+			"%u), or put them behind several",
+			hn->guests - hn->hosted, NIC_MAX_VFS);
 	if (hn - m->nic > 62)
 		return cfg_error(cfg, NULL, error, "is one too many; at most 63 NICs");
 	hn->rx_queues = c.queues;

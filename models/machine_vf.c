@@ -69,9 +69,10 @@ bool vf_assign(struct guest *g)
 
 	if (!domain)
 		return false;
-	/* A pooled buffer shares its page with one other at most, and is mapped for life. */
+	/* All that there are, pooled, are mapped for life; others while the device has them. */
 	if (!pages)
-		pages = 2 * buffers + (uint32_t)cfg_u64(g->cfg, "socket_queue") + 2 * DPATH_BURST +
+		pages = (buffers + (uint32_t)cfg_u64(g->cfg, "socket_queue") + 2 * DPATH_BURST) *
+				(g->net.max_frame / HAC_CHUNK + 1) +
 			(uint32_t)cfg_u64(io, "flush_batch");
 	plat_dma_init(&h->vmm.dma, &g->m->q, g->m->mem, g->m->iommu, domain, domain_mode(g, kind),
 		      pages + rings + (kind == HAC_BOUNCE ? buffers : 0),

@@ -32,8 +32,8 @@ P2 not capable|scenario.system=p2 guest.delivery=process nic.zero_copy=false||-|
 P3 low rate|scenario.system=p3 guest.delivery=process|guest.tx_batch=1|1/1/0/1|0/1/1/1|1/0/0/1
 P3 clustered|scenario.system=p3 guest.delivery=process guest.tx_timer=10ms|traffic.pps=10000 out.start=50us traffic.packets=2200 scenario.warmup=120ms|1/1/0/0.1|0/1/0.1/0.1|-
 P4|scenario.system=p4 guest.delivery=process||0/1/0/1|0/1/0/1|0/2/0/1
-P5 per-buffer map|vm1.attach=vf vm1.dma_map=per-buffer iommu.mode=strict guest.delivery=process||0/1/0/1|0/1/0/1|-
-P5 static map|vm1.attach=vf vm1.dma_map=static guest.delivery=process||0/1/0/1|0/1/0/1|-
+P5 per-buffer map|scenario.system=p5 guest.delivery=process||0/1/0/1|0/1/0/1|-
+P5 static map|scenario.system=p5 guest.dma_map=static guest.delivery=process||0/1/0/1|0/1/0/1|-
 ROWS
 }
 

@@ -239,6 +239,27 @@ static void p5_12_receive_posts_what_can_be_mapped(void **state)
 	rig_close(&rig);
 }
 
+/* The second page of leaf entries, which the 513th mapped page needs, is not to be had. */
+static void p5_12_no_memory_for_a_table_fails_the_map_too(void **state)
+{
+	static const char *const mode[] = {"strict", "deferred"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct run run = run_text("[iommu]\nmode = %s\nmax_table_pages = 5\n[nic eth0]\n"
+					  "rx_ring = 1024\n[guest vm1]\nattach = vf\n"
+					  "dma_map = per-buffer\ndelivery = process\n"
+					  "[traffic in]\nto = vm1\nsize = 1000B\npps = 10000\n"
+					  "packets = %u\n",
+					  mode[i], N);
+		run_ok(&run);
+		run_is(&run, "vm1.rx.delivered", N);
+		assert_true(run_int(&run, "vm1.rx.map_failures") > 0);
+		run_is(&run, "vm1.rx.maps", run_int(&run, "vm1.rx.unmaps"));
+		run_free(&run);
+	}
+}
+
 /* ---- what it costs ---- */
 
 static void p5_15_no_vmm_entry_and_a_hypercall_each_map_and_unmap(void **state)
@@ -281,6 +302,26 @@ static void p5_15_a_buffer_of_several_pages_is_one_hypercall(void **state)
 	run_is(&run, "vm1.rx.vm_exits", 150);
 	run_is(&run, "vm1.rx.vmm_entries", 0);
 	run_free(&run);
+}
+
+/* Buffers of three pages, more of them than descriptors. */
+static void p5_15_a_pool_has_room_for_every_buffer(void **state)
+{
+	static const char *const delivery[] = {"kernel", "process"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		char keys[80];
+		g_snprintf(keys, sizeof(keys), "dma_map = pooled\ndelivery = %s", delivery[i]);
+		struct run run = both_ways("mtu = 9000B", keys, "");
+		run_ok(&run);
+		run_is(&run, "vm1.rx.delivered", N);
+		run_is(&run, "vm1.rx.map_failures", 0);
+		run_is(&run, "vm1.tx.map_failures", 0);
+		run_is(&run, "vm1.rx.hypercalls", 0);
+		run_is(&run, "vm1.tx.hypercalls", 0);
+		run_free(&run);
+	}
 }
 
 /* A page is 4 KiB, a buffer has one of its own: the ring of 64 posts 63 in turn. */
@@ -397,6 +438,7 @@ static void what_cannot_be_is_refused_with_the_reason(void **state)
 		{"", "cluster = true", "", "no host handles the frames"},
 		{"", "", "[iommu]\nmode = off\n", "without an IOMMU"},
 		{"vfs = 1", "", "[guest vm2]\nattach = vf\n", "2 guests behind it"},
+		{"", "", "[guest x1..x256]\nattach = vf\n", "257 guests behind it"},
 		{"mtu = 9000B\ngather = false", "delivery = process", "", "segments itself"},
 	};
 
@@ -420,8 +462,10 @@ int main(void)
 		cmocka_unit_test(p5_11_deferred_has_a_stale_window_and_strict_has_none),
 		cmocka_unit_test(p5_12_table_full_fails_the_map_and_recovers),
 		cmocka_unit_test(p5_12_receive_posts_what_can_be_mapped),
+		cmocka_unit_test(p5_12_no_memory_for_a_table_fails_the_map_too),
 		cmocka_unit_test(p5_15_no_vmm_entry_and_a_hypercall_each_map_and_unmap),
 		cmocka_unit_test(p5_15_a_buffer_of_several_pages_is_one_hypercall),
+		cmocka_unit_test(p5_15_a_pool_has_room_for_every_buffer),
 		cmocka_unit_test(p5_16_iotlb_hits_and_misses_as_computed),
 		cmocka_unit_test(every_map_gives_the_same_digest_as_the_host),
 		cmocka_unit_test(guests_of_both_kinds_share_a_nic),

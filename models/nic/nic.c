@@ -100,7 +100,7 @@ const struct key_decl nic_keys[] = {
 	 .help = "rate of the wire, each direction"},
 	{"queues", KEY_COUNT, .def = "64", .min = 1, .max = 4096,
 	 .help = "queue pairs; 0 is the host's, each guest gets one while they last"},
-	{"vfs", KEY_COUNT, .def = "0", .max = 256,
+	{"vfs", KEY_COUNT, .def = "0", .max = NIC_MAX_VFS,
 	 .help = "virtual functions (SR-IOV), for guests with attach = vf; 0: as many as these"},
 	{"rx_ring", KEY_COUNT, .def = "512", .min = 8, .max = 32768,
 	 .help = "receive descriptors of a queue, a power of two"},

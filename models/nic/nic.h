@@ -58,6 +58,7 @@ extern const struct key_decl nic_keys[];
 
 #define NIC_WIRE_BYTES 24 /* preamble 8, FCS 4, gap 12 */
 #define NIC_MIN_FRAME  60
+#define NIC_MAX_VFS    256u /* of one device */
 
 /* What became of a virtual function's frames: sent by it, and for it. */
 struct nic_vf_stats {
