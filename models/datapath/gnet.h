@@ -187,7 +187,7 @@ void gnet_rx_seen(struct gnet *g, struct frame *f);
 void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers, uint32_t len);
 
 /* Pieces of a send slot's buffer for len bytes, the device's header first; as gnet_rx_pieces(). */
-unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struct virtq_seg **seg);
+unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struct virtq_seg **out);
 
 static inline void gnet_tx_done(struct gnet *g, uint32_t slot)
 {

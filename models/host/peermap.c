@@ -7,6 +7,7 @@
  */
 #include "peermap.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,6 +152,7 @@ bool peermap_add(struct peermap *pm, const struct peer *p)
 			}
 		pm->room = room;
 	}
+	assert(master->peer && master->n < pm->room);
 	pm->by_requester[p->requester] = master->n;
 	master->peer[master->n++] = *p;
 	update(pm);
@@ -163,6 +165,7 @@ bool peermap_move(struct peermap *pm, uint16_t requester, uint64_t mac)
 
 	if (at == NONE || peermap_find(pm, PEERMAP_REMAPPER, mac))
 		return false;
+	assert(pm->copy[PEERMAP_REMAPPER].peer);
 	pm->copy[PEERMAP_REMAPPER].peer[at].mac = mac;
 	update(pm);
 	return true;
@@ -180,6 +183,7 @@ void peermap_remove(struct peermap *pm, uint16_t requester)
 		    (pm->grant[i].from == requester || pm->grant[i].to == requester))
 			peermap_end(pm, pm->grant[i].uses << SLOT_BITS | i);
 	pm->by_requester[requester] = NONE;
+	assert(master->peer && master->n);
 	master->peer[at] = master->peer[--master->n];
 	if (at < master->n)
 		pm->by_requester[master->peer[at].requester] = at;

@@ -73,21 +73,20 @@ const struct peer *peermap_find(const struct peermap *pm, unsigned whose, uint64
 const struct peer *peermap_at(const struct peermap *pm, unsigned whose, uint32_t i);
 
 /*
- * `to` lets `from` write these n segments, once each, as far as the remapper goes: any number of
- * times until peermap_end(). Returns the grant's number; 0: too many segments, a function that is
- * not in the table, or no memory.
+ * `to` lets `from` write these n segments until peermap_end(). Returns the grant's number; 0: too
+ * many segments, a function that is not in the table, or no memory.
  */
 uint32_t peermap_grant(struct peermap *pm, uint16_t from, uint16_t to, const struct peer_seg *seg,
 		       unsigned n);
-void peermap_end(struct peermap *pm, uint32_t grant);
+void peermap_end(struct peermap *pm, uint32_t number);
 /* Grants that have not ended. */
 uint32_t peermap_grants(const struct peermap *pm);
 
 /*
- * The remapper's part: `requester` writes up to `len` bytes at `iova` under `grant`. The first
- * page's worth, as iommu_translate(); IOMMU_NO_GRANT: there is no such permission.
+ * The remapper's part: `requester` writes `len` bytes at `iova` under the grant of that number. The
+ * first page's worth, as iommu_translate(); IOMMU_NO_GRANT: there is no such permission.
  */
-enum iommu_status peermap_translate(struct peermap *pm, uint32_t grant, uint16_t requester,
+enum iommu_status peermap_translate(struct peermap *pm, uint32_t number, uint16_t requester,
 				    iova_t iova, uint64_t len, unsigned access, sim_time now,
 				    struct iommu_hit *hit);
 

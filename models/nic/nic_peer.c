@@ -133,13 +133,13 @@ static void wait_ends(struct nic_job *job)
 static void length(struct nic_job *job)
 {
 	struct nic_queue *to = job->to;
+	bool alive = job->life == to->life, granted;
 
 	nic_step(job, NIC_STEP_LENGTH);
 	nic_rx_seen(to);
-	job->why = to->wait_first ? DROP_NO_PEER_BUFFER : DROP_GUEST_GONE;
-	if (job->life == to->life && !to->wait_first && grant(job))
-		go(job, JOB_ADDRESS, hop(job));
-	else if (job->life == to->life && may_wait(job))
+	job->why = alive ? DROP_NO_PEER_BUFFER : DROP_GUEST_GONE;
+	granted = alive && !to->wait_first && grant(job);
+	if (!granted && may_wait(job))
 		wait_for_buffer(job);
 	else
 		go(job, JOB_ADDRESS, hop(job));
