@@ -20,7 +20,7 @@ static bool list_system(size_t i, struct cli_item *item)
 		{"baseline", "policies as a scenario chooses them, local switch: scenarios/*.ini, "
 			     "scenarios/systems/local*.ini; works"},
 		{"p1", "zero-copy I/O for virtual hosts (US 2014/0229946): "
-		       "scenarios/systems/p1-*.ini; works, but for teardown in mid-run"},
+		       "scenarios/systems/p1-*.ini; works"},
 		{"p2", "zero-copy transmission, asked per request (US 9,535,732): "
 		       "scenarios/systems/p2-*.ini; works"},
 		{"p3", "VMM-free receive, clustered interrupts (US 8,959,529): "
