@@ -80,7 +80,7 @@ static inline void frame_book_delivery(struct frame *f)
 		l->copies[site]++;
 		l->copy_bytes[site] += f->copied[site];
 	}
-	if (f->header) {
+	if (__builtin_expect(f->header, 0)) {
 		l->header_copies += (unsigned)__builtin_popcount(f->header_sites);
 		l->header_only += f->header == f->len && !f->sites;
 	}

@@ -54,8 +54,8 @@ bool zero_copy_reserved(const struct dpath *dp)
 	return (out && chains <= out) || (dp->shared && chains && chains <= shared);
 }
 
-bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin,
-		      struct plat_seg *dma, unsigned *n)
+inline bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin,
+			     struct plat_seg *dma, unsigned *n)
 {
 	uint32_t skip = VIRTQ_NET_HDR_BYTES, left = dp->max_frame;
 
