@@ -166,17 +166,7 @@ void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason)
 	}
 }
 
-void dpath_write_header(const struct piece *at, uint16_t num_buffers, struct csum csum)
-{
-	struct virtq_net_hdr h = {.flags = csum.flags,
-				  .csum_start = csum.start,
-				  .csum_offset = csum.offset,
-				  .num_buffers = num_buffers};
-
-	dpath_put_header(at, &h);
-}
-
-void dpath_put_header(const struct piece *at, const struct virtq_net_hdr *h)
+void dpath_put_pieces(const struct piece *at, const struct virtq_net_hdr *h)
 {
 	const uint8_t *from = (const uint8_t *)h;
 	uint32_t left = sizeof(*h), part = at->len < left ? at->len : left;

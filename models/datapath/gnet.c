@@ -26,20 +26,29 @@ static unsigned user_pieces(struct plat *pl, gva_t gva, uint32_t len, enum plat_
 	return n;
 }
 
-void gnet_look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len)
+/* The same for a buffer that is not in one piece. */
+static __attribute__((noinline)) void look_at_pieces(struct gnet *g, const struct frame *f,
+						     struct endpoint *end, gva_t gva, uint32_t len)
 {
 	struct piece piece[DPATH_PIECES];
 	unsigned n = user_pieces(g->rx_pl, gva, len, PLAT_READ, piece);
-	struct endpoint *end = f->local ? &g->local_end : &g->rx_end;
 	uint8_t *to = g->linear;
 
-	if (n == 1) {
-		endpoint_receive(end, f, piece[0].p, len);
-		return;
-	}
 	for (unsigned i = 0; i < n; to += piece[i].len, i++)
 		__builtin_memcpy(to, piece[i].p, piece[i].len);
 	endpoint_receive(end, f, g->linear, (uint32_t)(to - g->linear));
+}
+
+void gnet_look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len)
+{
+	struct endpoint *end = f->local ? &g->local_end : &g->rx_end;
+	uint32_t part = len;
+	const uint8_t *p = plat_map_user(g->rx_pl, gva, &part, PLAT_READ);
+
+	if (p && part == len)
+		endpoint_receive(end, f, p, len);
+	else
+		look_at_pieces(g, f, end, gva, len);
 }
 
 unsigned gnet_user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq_seg *seg,

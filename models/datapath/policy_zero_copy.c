@@ -147,8 +147,12 @@ static void zero_copy_rx_post(struct dpath *dp)
 		return;
 	}
 	virtq_dev_avail(&dp->rxq);
-	while (got == POSTED)
-		got = dp->place ? place_post_one(dp) : zero_copy_post_one(dp);
+	if (dp->place)
+		while (got == POSTED)
+			got = place_post_one(dp);
+	else
+		while (got == POSTED)
+			got = zero_copy_post_one(dp);
 	if (got == SHORT_CHAIN)
 		dpath_post_hbufs(dp, REASON_SHORT_BUFFER);
 	if (got == NOT_MAPPED)

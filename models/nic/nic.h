@@ -195,7 +195,7 @@ struct nic_config {
 
 /* What feeds the wire towards the NIC: frames in order of their time. */
 struct nic_source {
-	/* Time of the next frame that comes by the wire; false at the end. */
+	/* Time of the next frame that comes by the wire; false at the end. NULL: none comes. */
 	bool (*peek)(void *ctx, sim_time *at);
 	/* That frame, taken from its traffic and entered in its book. */
 	struct frame *(*take)(void *ctx);
@@ -227,8 +227,7 @@ struct nic {
 	struct nic_fifo rx_dma;
 	struct event rx_dma_done;
 	sim_time rx_bus_free, rx_bus_busy;
-	uint32_t rx_held; /* bytes in the packet buffer */
-	bool source_ended;
+	uint32_t rx_held;                           /* bytes in the packet buffer */
 	sim_time arriving_due;                      /* its time in the source */
 	sim_time arriving_at;                       /* when its first bit comes */
 	struct nic_wire rx_before;                  /* the wire before it */

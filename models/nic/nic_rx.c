@@ -9,11 +9,11 @@
 /* The source's next frame. */
 static inline bool source_peek(struct nic *n, sim_time *at)
 {
-	if (n->source_ended || !n->source.peek)
+	if (!n->source.peek)
 		return false;
 	if (n->source.peek(n->source.ctx, at))
 		return true;
-	n->source_ended = true;
+	n->source.peek = NULL; /* not asked again */
 	return false;
 }
 
@@ -91,14 +91,15 @@ void nic_reflect(struct nic *n, struct nic_job *job)
 
 /*
  * Whole buffers, as many as hold it, or nothing. Descriptors are the driver's until the tail has
- * passed them, so this is where they are read; a tail beyond the ring means no descriptor.
+ * passed them, so this is where they are read; a tail beyond the ring, or behind what was taken,
+ * means no descriptor.
  */
 inline uint32_t nic_rx_claim(struct nic_queue *q, uint32_t len)
 {
 	uint32_t at = q->rx_head, posted = q->regs.rx_tail - at;
 	bool more = true;
 
-	if (q->regs.rx_tail - q->rx_done > q->rx.size) {
+	if (posted > q->rx.size - (at - q->rx_done)) {
 		nic_bad(q);
 		return 0;
 	}
@@ -216,7 +217,7 @@ static inline __attribute__((always_inline)) void receive(struct nic *n, struct 
 	if (!n->cfg.lro && nic_oversize(n, bytes, f->len)) {
 		nic_rx_seen(q);
 		nic_rx_drop(q, f, DROP_OVERSIZE);
-	} else if (__builtin_expect(f->local && target == NIC_NOBODY, 0)) {
+	} else if (target == NIC_NOBODY && f->local) {
 		nic_rx_drop(q, f, DROP_GUEST_GONE);
 	} else if (target == NIC_ALL && n->vfs) {
 		nic_flood_in(n, f, bytes);
@@ -273,7 +274,8 @@ inline void nic_rx_write_back(struct nic_queue *q, uint32_t desc, uint32_t ndesc
 }
 
 /* Bytes into the posted buffers. False: refused by the IOMMU. */
-static bool rx_write(struct nic *n, struct nic_queue *q, struct frame *f, const struct nic_dma *d)
+static inline bool rx_write(struct nic *n, struct nic_queue *q, struct frame *f,
+			    const struct nic_dma *d)
 {
 	const struct nic_rx_read *copy = q->rx_copy;
 	uint32_t mask = q->rx.size - 1, left = d->len;
@@ -304,7 +306,7 @@ static inline void rx_done(struct nic *n, const struct nic_dma *d)
 	}
 	split = __builtin_expect(q->split != NULL, 0) && nic_split_buffer(d);
 	moved = split ? nic_split_write(n, d) : rx_write(n, q, f, d);
-	tag = moved && !stray ? f : NULL;
+	tag = __builtin_expect(stray | !moved, 0) ? NULL : f;
 	if (split)
 		nic_split_write_back(d, tag);
 	else
@@ -316,7 +318,8 @@ static inline void rx_done(struct nic *n, const struct nic_dma *d)
 		f->led->dma_bytes += d->len;
 		frame_stamp(f, STAGE_NIC, evq_now(n->q));
 		q->stats.received++;
-		q->stats.received_local += f->local;
+		if (f->local)
+			q->stats.received_local++;
 		world_release(n->world, f);
 		if (__builtin_expect(stray, 0))
 			world_drop(n->world, f, DROP_BAD_DESCRIPTOR);
