@@ -23,6 +23,11 @@ struct cpu *machine_core(struct machine *m)
 	return &m->core[m->next_core++ % m->cores];
 }
 
+void machine_wake(struct plat_line *line)
+{
+	cpu_wake(line->ctx, CPU_COST(WAKE));
+}
+
 /* Machine memory that the host itself needs: an I/O address for it is its machine address. */
 static hpa_t host_run(struct machine *m, struct plat_dma *dma, enum mem_owner owner,
 		      uint32_t frames)
@@ -229,11 +234,6 @@ static void demux_news(void *ctx, bool interrupt)
 		cpu_wake(&hn->demux_worker, CPU_COST(HOST_IRQ));
 }
 
-static void demux_wake(struct plat_line *line)
-{
-	cpu_wake(&((struct host_nic *)line->ctx)->demux_worker, CPU_COST(WAKE));
-}
-
 void machine_shared(struct machine *m, struct host_nic *hn)
 {
 	struct cpu *core = machine_core(m);
@@ -251,7 +251,7 @@ void machine_shared(struct machine *m, struct host_nic *hn)
 	d->touched = machine_array(m, m->guests, sizeof(*d->touched));
 	d->frame = machine_array(m, d->max_frames, sizeof(*d->frame));
 	worker_init(&hn->demux_worker, core, demux_run, demux_done);
-	plat_line_init(&hn->demux_line, &m->q, PLAT_W_N, demux_wake, hn);
+	plat_line_init(&hn->demux_line, &m->q, PLAT_W_N, machine_wake, &hn->demux_worker);
 	hn->nic.queue[0].rx_notify = demux_news;
 	hn->nic.queue[0].rx_ctx = hn;
 	hn->has_shared = true;

@@ -3,9 +3,11 @@
  * machine.h - one simulated host with its NICs, guests and traffic: everything of one run.
  *
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
- * machine_guest.c builds and drives one guest, machine_vf.c one with a virtual function,
- * machine_local.c lets guests talk to each other, machine_end.c ends one in mid-run,
- * machine_result.c says what came of it.
+ * machine_guest.c builds and drives one guest, on a device by machine_virtio.c or machine_vf.c,
+ * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split;
+ * machine_local.c and machine_switch.c let guests talk to each other, by the host's switch or the
+ * NIC's; machine_end.c ends one in mid-run; machine_result.c says what came of it, in the terms of
+ * machine_metrics.c.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
  * two machines in one process do not notice each other.
@@ -197,15 +199,17 @@ void machine_free(struct machine *m);
 /* The run function of the command line, and its tables. */
 bool machine_simulate(const struct scenario *sc, struct run_ctl *ctl, struct result *r,
 		      GError **error);
-extern const struct metric_table machine_metrics;
+extern const struct metric_table machine_metrics; /* these: machine_metrics.c */
 extern const struct report_section machine_report[];
 extern const struct report_col machine_sweep_cols[];
 
-/* ---- within the machine
- * --------------------------------------------------------------------------- */
+/* ---- within the machine ---- */
 
 /* n zeroed elements that live as long as the machine. */
 void *machine_array(struct machine *m, size_t n, size_t size);
+
+/* A line's fire: doorbells and hand-overs wake a thread, the worker that is the line's ctx. */
+void machine_wake(struct plat_line *line);
 
 /* Host cores are dealt out in turn. */
 struct cpu *machine_core(struct machine *m);
@@ -226,6 +230,8 @@ void machine_sender_done(struct machine *m, const struct sender *s);
 
 /* Queue 0's worker: frames for guests without a queue, for several, and between guests. */
 void machine_shared(struct machine *m, struct host_nic *hn);
+
+/* ---- traffic between guests, and the host's switch (machine_local.c) ---- */
 
 /* What this traffic needs of a switch between guests. */
 void local_traffic(struct machine *m, const struct traffic_cfg *t, const struct traffic_info *info);
@@ -255,42 +261,10 @@ bool switch_joins(const struct guest *a, const struct guest *b);
 /* Metrics of a NIC's virtual functions. */
 void switch_results(struct result *r, const struct host_nic *hn);
 
-const struct policy *guest_policy(const struct cfg *c, const char *key);
-/* What zero-copy sending keeps for a queue of `size` chains, as the guest's keys say. */
-void guest_ztx(struct guest *g, uint32_t size);
-/* Header/data split, if the guest asks for it: before its memory is built, what depends on it ...
- */
-void guest_split(struct guest *g);
-/* ... process buffers, with the others; false: no memory ... */
-bool guest_split_buffers(struct guest *g, uint32_t size);
-/* ... their queue, with the others ... */
-bool guest_split_queue(struct guest *g, GError **error);
-/* ... and when they are put aside. */
-void guest_split_start(struct guest *g);
-/* n slots of kernel buffers for `bytes` each: `per` pieces of at most 2 KiB. False: no memory. */
-bool guest_kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
-			  struct virtq_seg **out);
-/* One virtqueue in guest memory, both sides of it. False: no memory. */
-bool guest_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl, struct virtq_drv *drv,
-		 struct virtq_dev *dev, unsigned per);
-/* The times at which a NIC's capability changes. */
-void machine_capability(struct host_nic *hn);
+/* ---- a guest, whatever its device (machine_guest.c) ---- */
 
-/* Interrupts into a guest's vCPUs. */
-void guest_rx_interrupt(struct guest *g);
-void guest_tx_interrupt(struct guest *g);
-
-/* On the bus: the NIC's physical function. */
-uint16_t machine_requester(const struct host_nic *hn);
-
-/* A guest with a virtual function, step by step; its memory comes after vf_assign(). */
-bool vf_assign(struct guest *g);
-bool vf_build(struct guest *g, GError **error);
-void vf_start(struct guest *g);
-/* Its guest is destroyed. */
-void vf_end(struct guest *g);
-void vf_quiesce(struct guest *g);
-void vf_fini(struct guest *g);
+/* Whose member is it? For events and workers. */
+#define GUEST_OF(member, field) ((struct guest *)((char *)(member)-offsetof(struct guest, field)))
 
 /* Its sender; before the traffic. */
 void guest_sender(struct machine *m, struct guest *g);
@@ -303,7 +277,59 @@ void guest_counts(const struct guest *g, struct guest_counts *c);
 void guest_quiesce(struct guest *g);
 void guest_fini(struct guest *g);
 
-/* The end that its keys give it, if any; machine_end.c. */
+/* Buffers of both directions, for so many to be with the device. */
+bool guest_buffers(struct guest *g, uint32_t rx, uint32_t tx, GError **error);
+/* n slots of kernel buffers for `bytes` each: `per` pieces of at most 2 KiB. False: no memory. */
+bool guest_kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
+			  struct virtq_seg **out);
+
+/* Interrupts into a guest's vCPUs. */
+void guest_rx_interrupt(struct guest *g);
+void guest_tx_interrupt(struct guest *g);
+
+/* ---- its virtio device (machine_virtio.c) ---- */
+
+bool virtio_build(struct guest *g, GError **error);
+void virtio_start(struct guest *g);
+const struct policy *guest_policy(const struct cfg *c, const char *key);
+/* One virtqueue in guest memory, both sides of it. False: no memory. */
+bool guest_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl, struct virtq_drv *drv,
+		 struct virtq_dev *dev, unsigned per);
+
+/* ---- zero-copy sending (machine_ztx.c) ---- */
+
+/* What it keeps for a queue of `size` chains, as the guest's keys say. */
+void guest_ztx(struct guest *g, uint32_t size);
+/* The times at which a NIC's capability changes. */
+void machine_capability(struct host_nic *hn);
+
+/* ---- header/data split (machine_split.c), if the guest asks for it ---- */
+
+/* Before its memory is built, what depends on it ... */
+void guest_split(struct guest *g);
+/* ... process buffers, with the others; false: no memory ... */
+bool guest_split_buffers(struct guest *g, uint32_t size);
+/* ... their queue, with the others ... */
+bool guest_split_queue(struct guest *g, GError **error);
+/* ... and when they are put aside. */
+void guest_split_start(struct guest *g);
+
+/* ---- its virtual function (machine_vf.c), step by step ---- */
+
+/* On the bus: the NIC's physical function. */
+uint16_t machine_requester(const struct host_nic *hn);
+/* Before its memory. False: no domain left. */
+bool vf_assign(struct guest *g);
+bool vf_build(struct guest *g, GError **error);
+void vf_start(struct guest *g);
+/* Its guest is destroyed. */
+void vf_end(struct guest *g);
+void vf_quiesce(struct guest *g);
+void vf_fini(struct guest *g);
+
+/* ---- its end (machine_end.c) ---- */
+
+/* That its keys give it, if any. */
 void guest_end_init(struct guest *g);
 
 #endif

@@ -21,11 +21,6 @@
 
 #define LOOK_AGAIN (10 * SIM_US)
 
-static struct guest *guest_at(struct event *ev)
-{
-	return (struct guest *)((char *)ev - offsetof(struct guest, end));
-}
-
 static void stop_vcpus(struct guest *g)
 {
 	struct event *own[] = {&g->app, &g->scribble, &g->unmask};
@@ -103,7 +98,7 @@ static void give_back(struct guest *g)
 
 static void look_event(struct event *ev)
 {
-	struct guest *g = guest_at(ev);
+	struct guest *g = GUEST_OF(ev, end);
 	struct evq *q = &g->m->q;
 
 	if (!g->last_look && !nic_queue_busy(g->nq)) {
@@ -133,7 +128,7 @@ static void close_queues(struct guest *g)
 
 static void end_event(struct event *ev)
 {
-	struct guest *g = guest_at(ev);
+	struct guest *g = GUEST_OF(ev, end);
 
 	g->gone = true;
 	g->m->ending++;

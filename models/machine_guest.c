@@ -1,94 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * machine_guest.c - one guest of the machine: its memory, rings and buffers, its vCPUs, the host's
- * workers for it, and the lines between them.
+ * machine_guest.c - what every guest of the machine has: memory and buffers, vCPUs and the workers
+ * on them, a process that sends, interrupts, and its life from building to end. Its device is in
+ * machine_virtio.c or machine_vf.c.
  *
  * Workers here are thin: they call the datapath's bursts and commits, and tell pollers what became
  * visible, which on a real machine they would see by looking.
  */
 #include "machine.h"
 
-#include <string.h>
-
 #define KBUF 2048u /* the guest kernel's buffers: two to a page */
 
-static struct guest *guest_of(struct worker *w, size_t offset)
-{
-	return (struct guest *)((char *)w - offset);
-}
-#define GUEST(w, field) guest_of(w, offsetof(struct guest, field))
-
-/* ---- host workers
- * ----------------------------------------------------------------------------------- */
-
-/* The guest sees by looking what the host has published, if it looks. */
-static void hint_guest(struct guest *g, uint16_t before)
-{
-	if (g->net.poll && g->dp.rxq.published_used != before)
-		cpu_wake(&g->grx, 0);
-}
-
-static void hrx_burst(struct worker *w)
-{
-	struct guest *g = GUEST(w, hrx);
-
-	if (g->gm) /* else it was destroyed, and its rings are gone, too */
-		dpath_rx_burst(&g->dp);
-}
-
-static bool hrx_commit(struct worker *w)
-{
-	struct guest *g = GUEST(w, hrx);
-	uint16_t before = g->dp.rxq.published_used;
-	bool more = g->gm && dpath_rx_commit(&g->dp);
-
-	hint_guest(g, before);
-	return more;
-}
-
-static void htx_burst(struct worker *w)
-{
-	struct guest *g = GUEST(w, htx);
-
-	if (g->gm)
-		dpath_tx_burst(&g->dp);
-}
-
-static bool htx_commit(struct worker *w)
-{
-	struct guest *g = GUEST(w, htx);
-	return g->gm && dpath_tx_commit(&g->dp);
-}
-
-static void hvmm_burst(struct worker *w)
-{
-	struct guest *g = GUEST(w, hvmm);
-
-	if (g->gm)
-		dpath_vmm_burst(&g->dp);
-}
-
-static bool hvmm_commit(struct worker *w)
-{
-	struct guest *g = GUEST(w, hvmm);
-	uint16_t before = g->dp.rxq.published_used;
-	bool more = g->gm && dpath_vmm_commit(&g->dp);
-
-	hint_guest(g, before);
-	return more;
-}
-
-/* ---- guest workers
- * ------------------------------------------------------------------------------------ */
+/* ---- guest workers ---- */
 
 static void grx_burst(struct worker *w)
 {
-	gnet_rx_burst(&GUEST(w, grx)->net);
+	gnet_rx_burst(&GUEST_OF(w, grx)->net);
 }
 
 static bool grx_commit(struct worker *w)
 {
-	struct guest *g = GUEST(w, grx);
+	struct guest *g = GUEST_OF(w, grx);
 	uint16_t before = g->vio.rxq.published_avail;
 	bool more = gnet_rx_commit(&g->net);
 
@@ -99,12 +31,12 @@ static bool grx_commit(struct worker *w)
 
 static void gread_burst(struct worker *w)
 {
-	gnet_read_burst(&GUEST(w, gread)->net);
+	gnet_read_burst(&GUEST_OF(w, gread)->net);
 }
 
 static bool gread_commit(struct worker *w)
 {
-	return gnet_read_commit(&GUEST(w, gread)->net);
+	return gnet_read_commit(&GUEST_OF(w, gread)->net);
 }
 
 /* The bytes are the guest's now; a guest under test will write over them. */
@@ -120,7 +52,7 @@ static void sent(struct guest *g, struct frame *f)
 
 static void scribble_event(struct event *ev)
 {
-	struct guest *g = (struct guest *)((char *)ev - offsetof(struct guest, scribble));
+	struct guest *g = GUEST_OF(ev, scribble);
 	gnet_overwrite(&g->net, g->last_sent, g->last_num);
 }
 
@@ -149,7 +81,7 @@ static void process_sends(struct guest *g, struct frame *f)
 /* The process sends what is due, until its queue is full. */
 static void gtx_burst(struct worker *w)
 {
-	struct guest *g = GUEST(w, gtx);
+	struct guest *g = GUEST_OF(w, gtx);
 	struct world *world = &g->m->world;
 	sim_time at;
 
@@ -175,7 +107,7 @@ static void gtx_burst(struct worker *w)
 
 static bool gtx_commit(struct worker *w)
 {
-	struct guest *g = GUEST(w, gtx);
+	struct guest *g = GUEST_OF(w, gtx);
 	uint16_t before = g->vio.txq.published_avail;
 	sim_time now = evq_now(&g->m->q), at;
 	bool more = gnet_tx_commit(&g->net, g->tx_full);
@@ -196,13 +128,11 @@ static bool gtx_commit(struct worker *w)
 
 static void app_event(struct event *ev)
 {
-	struct guest *g = (struct guest *)((char *)ev - offsetof(struct guest, app));
+	struct guest *g = GUEST_OF(ev, app);
 	cpu_wake(&g->gtx, 0);
 }
 
-/* ---- lines
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- lines ---- */
 
 /*
  * Interrupt into a vCPU: it leaves the guest, or is woken from a halt, for which it had left it.
@@ -251,7 +181,7 @@ static void fire_rx_intr(struct plat_line *line)
 
 static void unmask_event(struct event *ev)
 {
-	take_rx_intr((struct guest *)((char *)ev - offsetof(struct guest, unmask)));
+	take_rx_intr(GUEST_OF(ev, unmask));
 }
 
 static void fire_tx_intr(struct plat_line *line)
@@ -259,82 +189,7 @@ static void fire_tx_intr(struct plat_line *line)
 	guest_tx_interrupt(line->ctx);
 }
 
-/* Doorbells and hand-overs wake a thread. */
-static void fire_worker(struct plat_line *line)
-{
-	cpu_wake(line->ctx, CPU_COST(WAKE));
-}
-
-/* A timer of the host's is over: clustering has a tail to look after. */
-static void fire_cluster_alarm(struct plat_line *line)
-{
-	cpu_wake(line->ctx, CPU_COST(HOST_IRQ));
-}
-
-/* A timer of the guest's own is over: a request to send may be due. */
-static void fire_tx_alarm(struct plat_line *line)
-{
-	cpu_wake(line->ctx, CPU_COST(GUEST_IRQ));
-}
-
-/* A core that could take the worker at once: its own, or another one that idles. NULL: none. */
-static struct cpu *idle_core(struct machine *m, const struct worker *w)
-{
-	if (cpu_free(w->cpu))
-		return w->cpu;
-	if (worker_up(w) || cpu_idle(w->cpu)) /* the latter: its own last turn is not over */
-		return NULL;
-	for (unsigned i = 0; i < m->cores; i++)
-		if (cpu_free(&m->core[i]))
-			return &m->core[i];
-	return NULL;
-}
-
-/*
- * The guest has published a request to send: does an idle core pick it up? Such a core has been
- * looking at the queue; the worker goes there.
- */
-static bool picked_up(struct plat_line *line)
-{
-	struct worker *w = line->ctx;
-	struct guest *g = GUEST(w, htx);
-	struct cpu *core = idle_core(g->m, w);
-
-	if (!core)
-		return false;
-	w->cpu = core;
-	g->htx_pl.clk = &core->clk;
-	return true;
-}
-
-static void fire_tx_kick(struct plat_line *line)
-{
-	struct worker *w = line->ctx;
-	struct guest *g = GUEST(w, htx);
-	bool enters = g->tx_trap_vmm && !line->last_taken;
-
-	g->dp.vmm_entries[1] += enters;
-	cpu_wake(w, line->last_taken ? CPU_COST(POLL)
-				     : CPU_COST(WAKE) | (enters ? CPU_COST(VMM_ENTRY) : 0));
-}
-
-static void rx_news(void *ctx, bool irq)
-{
-	struct guest *g = ctx;
-	if (irq || g->m->poll)
-		cpu_wake(&g->hrx, CPU_COST(HOST_IRQ));
-}
-
-static void tx_news(void *ctx, bool irq)
-{
-	struct guest *g = ctx;
-	if (irq || g->m->poll)
-		cpu_wake(&g->htx, CPU_COST(HOST_IRQ));
-}
-
-/* ---- sender
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- sender ---- */
 
 static struct book *guest_book(void *ctx, const struct source *s, const struct tframe *t)
 {
@@ -350,9 +205,7 @@ void guest_sender(struct machine *m, struct guest *g)
 	g->sender.ctx = g;
 }
 
-/* ---- building
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- building ---- */
 
 static bool page_hook(void *ctx, struct gmem *gm, enum gmem_event event, gpa_t gpa, hpa_t hpa,
 		      uint64_t bytes)
@@ -407,33 +260,6 @@ static uint32_t *stack_of(struct machine *m, uint32_t n, uint32_t *top)
 	return s;
 }
 
-bool guest_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl, struct virtq_drv *drv,
-		 struct virtq_dev *dev, unsigned per)
-{
-	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size");
-	struct virtq_layout l = {.size = size};
-	gpa_t tables = {0};
-
-	if (cfg_bool(g->cfg, "event_idx"))
-		l.features |= VIRTQ_F_EVENT_IDX;
-	if (g->vio.mrg_rxbuf)
-		l.features |= VIRTQ_F_MRG_RXBUF;
-	if (cfg_bool(g->cfg, "indirect_desc") && per > 1)
-		l.features |= VIRTQ_F_INDIRECT;
-	l.tags = machine_array(g->m, size, sizeof(*l.tags));
-	if (gmem_alloc(g->gm, virtq_desc_bytes(size), 4096, &l.desc) != GMEM_OK ||
-	    gmem_alloc(g->gm, virtq_avail_bytes(size), 64, &l.avail) != GMEM_OK ||
-	    gmem_alloc(g->gm, virtq_used_bytes(size), 64, &l.used) != GMEM_OK)
-		return false;
-	if (!(l.features & VIRTQ_F_INDIRECT))
-		per = 0;
-	else if (gmem_alloc(g->gm, virtq_drv_table_bytes(size, per), 64, &tables) != GMEM_OK)
-		return false;
-	return virtq_drv_init(drv, drv_pl, &l, tables, per,
-			      machine_array(g->m, virtq_drv_bytes(&l, tables, per), 1)) &&
-	       virtq_dev_init(dev, dev_pl, &l, machine_array(g->m, virtq_dev_bytes(&l), 1));
-}
-
 static struct endpoint_flow *flow_table(struct machine *m, uint32_t *slots)
 {
 	uint64_t flows = 16, n = 64;
@@ -446,7 +272,6 @@ static struct endpoint_flow *flow_table(struct machine *m, uint32_t *slots)
 	return machine_array(m, *slots, sizeof(struct endpoint_flow));
 }
 
-/* Buffers of both directions, for so many to be with the device. False: no memory. */
 static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 {
 	struct gnet *n = &g->net;
@@ -494,6 +319,13 @@ static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 	       gproc_alloc(g->proc, n->max_frame, &n->write_gva) == GMEM_OK;
 }
 
+bool guest_buffers(struct guest *g, uint32_t rx, uint32_t tx, GError **error)
+{
+	return build_buffers(g, rx, tx) || cfg_error(g->cfg, "memory", error,
+						     "is too small for the buffers of "
+						     "queue_size and socket_queue; use more");
+}
+
 static bool build_memory(struct guest *g)
 {
 	static const uint64_t page[] = {PT_4K, PT_2M, PT_1G};
@@ -508,61 +340,10 @@ static bool build_memory(struct guest *g)
 	return g->proc;
 }
 
-const struct policy *guest_policy(const struct cfg *c, const char *key)
-{
-	return policy_find(cfg_str(c, cfg_has(c, key) ? key : "policy"));
-}
-
-/* The host's side: policies, pools, and what zero copy keeps. */
-static void build_dpath(struct guest *g, uint32_t size)
-{
-	struct dpath *dp = &g->dp;
-	struct machine *m = g->m;
-	const struct nic_config *nc = &g->nic->nic.cfg;
-	uint32_t vmmq = (uint32_t)cfg_u64(scenario_find(m->sc, "host"), "vmm_queue");
-	uint32_t frame = g->net.max_frame, tx_pool = (uint32_t)cfg_u64(g->cfg, "tx_pool");
-
-	dp->rx_policy = guest_policy(g->cfg, "rx_policy");
-	dp->tx_policy = guest_policy(g->cfg, "tx_policy");
-	dp->rx_pl = &g->hrx_pl;
-	dp->tx_pl = &g->htx_pl;
-	dp->rx_intr = &g->rx_intr;
-	dp->tx_intr = &g->tx_intr;
-	dp->vmm_line = &g->vmm_line;
-	dp->poll = m->poll;
-	dp->mrg_rxbuf = g->vio.mrg_rxbuf;
-	dp->csum = g->vio.csum;
-	dp->max_frame = frame;
-	dp->max_segs = (g->net.split ? 4 : 2) * (frame / PAGE_BYTES) + 8;
-	dp->port = &g->port;
-	guest_ztx(g, size);
-	machine_hbufs(m, &dp->tx_pool, &g->nic->dma,
-		      (tx_pool ? tx_pool : nc->tx_ring) + (g->nic->demux.sw ? OUTBOX_SLOTS : 0),
-		      frame);
-	if (dp->rx_policy->vmm_rx || dp->tx_policy->tx_in_vmm)
-		machine_hbufs(m, &dp->vmm_pool, &g->nic->dma, 2, frame);
-	if (dp->rx_policy->vmm_rx) {
-		dp->vmm_pl = &g->hvmm_pl;
-		dp->to_vmm.mask = (uint16_t)(vmmq - 1);
-		dp->to_vmm.entry = machine_array(m, vmmq, sizeof(struct pktq_entry));
-	}
-	machine_hbufs(m, &dp->rx_pool, &g->nic->dma,
-		      nc->rx_ring + (dp->rx_policy->vmm_rx ? vmmq + DPATH_BURST : 0), frame);
-	dp->rx_reason = machine_array(m, dp->rx_pool.n, sizeof(*dp->rx_reason));
-	if (dp->rx_policy == &policy_zero_copy || dp->tx_policy == &policy_zero_copy) {
-		dp->rx_slot = machine_array(m, size, sizeof(*dp->rx_slot));
-		dp->rx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->rx_seg));
-		dp->tx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->tx_seg));
-		dp->tx_nseg = machine_array(m, size, sizeof(*dp->tx_nseg));
-	}
-}
-
 static void build_cpus(struct guest *g)
 {
 	struct machine *m = g->m;
-	struct plat base = {.mem = m->mem, .world = &m->world, .gm = g->gm};
 	bool poll = cfg_choice(g->cfg, "receive") == 1;
-	struct cpu *core;
 
 	g->vcpus = (unsigned)cfg_u64(g->cfg, "vcpus");
 	for (unsigned v = 0; v < g->vcpus; v++) {
@@ -572,172 +353,31 @@ static void build_cpus(struct guest *g)
 	worker_init(&g->grx, &g->vcpu[0], grx_burst, grx_commit);
 	worker_init(&g->gread, &g->vcpu[0], gread_burst, gread_commit);
 	worker_init(&g->gtx, &g->vcpu[g->vcpus - 1], gtx_burst, gtx_commit);
-	base.proc = g->proc;
-	g->grx_pl = g->gtx_pl = base;
+	g->grx_pl = g->gtx_pl =
+		(struct plat){.mem = m->mem, .world = &m->world, .gm = g->gm, .proc = g->proc};
 	g->grx_pl.clk = &g->vcpu[0].clk;
 	g->gtx_pl.clk = &g->vcpu[g->vcpus - 1].clk;
 	g->net.rx_pl = &g->grx_pl;
 	g->net.tx_pl = &g->gtx_pl;
 	g->net.poll = poll;
 	g->halt_exits = cfg_choice(g->cfg, "halt") == 0;
-	if (g->vf)
-		return;
-	base.proc = NULL;
-	core = machine_core(m);
-	worker_init(&g->hrx, core, hrx_burst, hrx_commit);
-	g->hrx_pl = base;
-	g->hrx_pl.clk = &core->clk;
-	core = machine_core(m);
-	worker_init(&g->htx, core, htx_burst, htx_commit);
-	g->htx_pl = base;
-	g->htx_pl.clk = &core->clk;
-	if (guest_policy(g->cfg, "rx_policy")->vmm_rx) {
-		core = machine_core(m);
-		worker_init(&g->hvmm, core, hvmm_burst, hvmm_commit);
-		g->hvmm_pl = base;
-		g->hvmm_pl.clk = &core->clk;
-	}
 }
 
 static void build_lines(struct guest *g)
 {
 	struct evq *q = &g->m->q;
 
-	plat_line_init(&g->rx_kick, q, PLAT_W_VM_EXIT, fire_worker, &g->hrx);
-	plat_line_init(&g->tx_kick, q, PLAT_W_VM_EXIT, fire_tx_kick, &g->htx);
-	if (g->m->offload)
-		g->tx_kick.taken = picked_up;
-	plat_line_init(&g->tx_alarm, q, PLAT_W_N, fire_tx_alarm, &g->gtx);
-	plat_line_init(&g->read_line, q, PLAT_W_N, fire_worker, &g->gread);
+	plat_line_init(&g->read_line, q, PLAT_W_N, machine_wake, &g->gread);
 	plat_line_init(&g->rx_intr, q, PLAT_W_INJECT, fire_rx_intr, g);
 	plat_line_init(&g->tx_intr, q, PLAT_W_INJECT, fire_tx_intr, g);
-	plat_line_init(&g->vmm_line, q, PLAT_W_N, fire_worker, &g->hvmm);
-	plat_line_init(&g->shared_line, q, PLAT_W_N, fire_worker, &g->hrx);
 	event_init(&g->app, app_event);
 	event_init(&g->scribble, scribble_event);
 	event_init(&g->unmask, unmask_event);
 	g->irq_mask = cfg_time(g->cfg, "irq_mask");
 	/* A buffer of a virtual function stays mapped until its driver hears that it was sent. */
 	g->net.tx_hears = g->vf || cfg_choice(g->cfg, "tx_interrupt") == 1;
-	/* Where sending is the emulator's, each of its turns is an entry already. */
-	g->tx_trap_vmm =
-		cfg_choice(g->cfg, "tx_trap") == 1 && !guest_policy(g->cfg, "tx_policy")->tx_in_vmm;
 	g->overwrite = cfg_time(g->cfg, "overwrite");
-	g->vio.rx_kick = &g->rx_kick;
-	g->vio.tx_kick = &g->tx_kick;
 	g->net.read_line = &g->read_line;
-}
-
-/* Off, the datapath knows nothing of it. */
-static void build_cluster(struct guest *g)
-{
-	struct cluster *c = &g->cluster;
-
-	plat_line_init(&g->cluster_alarm, &g->m->q, PLAT_W_N, fire_cluster_alarm,
-		       g->dp.vmm_pl ? &g->hvmm : &g->hrx);
-	if (!cfg_bool(g->cfg, "cluster"))
-		return;
-	*c = (struct cluster){.packets = (uint32_t)cfg_u64(g->cfg, "cluster_rate_packets"),
-			      .window = cfg_time(g->cfg, "cluster_rate_window"),
-			      .count = (uint32_t)cfg_u64(g->cfg, "cluster_count"),
-			      .timer = cfg_time(g->cfg, "cluster_timer"),
-			      .alarm = &g->cluster_alarm};
-	c->arrival = machine_array(g->m, c->packets + 1u, sizeof(*c->arrival));
-	g->dp.cluster = c;
-}
-
-static void build_txbatch(struct guest *g)
-{
-	struct txbatch *b = &g->tx_batch;
-
-	*b = (struct txbatch){.count = (uint32_t)cfg_u64(g->cfg, "tx_batch"),
-			      .ack_age = cfg_time(g->cfg, "tx_ack_age"),
-			      .timer = cfg_time(g->cfg, "tx_timer"),
-			      .alarm = &g->tx_alarm,
-			      .armed = PLAT_NEVER};
-	if (b->count)
-		g->vio.tx_batch = b;
-}
-
-/*
- * A queue pair of the guest's own; when the NIC's receive queues are used up, only its send half,
- * and frames for it arrive in queue 0.
- */
-static void build_port(struct guest *g)
-{
-	struct host_nic *hn = g->nic;
-	unsigned queue = ++hn->queues_used;
-	bool own = queue < hn->rx_queues;
-	struct nic_queue *nq = &hn->nic.queue[queue];
-
-	machine_queue(g->m, hn, queue, &g->port);
-	g->nq = nq;
-	nic_guest(&hn->nic, g->index, g->mac, own ? queue : 0);
-	nq->rx_notify = rx_news;
-	nq->tx_notify = tx_news;
-	nq->rx_ctx = nq->tx_ctx = g;
-	if (!own)
-		g->port.info.caps &= ~(unsigned)PLAT_CAP_OWN_QUEUE;
-	g->dp.own_queue = own;
-	if (hn->hosted == 1)
-		nic_all(&hn->nic, own ? queue : 0);
-}
-
-/* Frames from queue 0 come by a queue between two workers. */
-static void build_shared_in(struct guest *g)
-{
-	struct demux *d = &g->nic->demux;
-
-	if (!g->nic->has_shared)
-		return;
-	g->shared.mask = 255;
-	g->shared.entry = machine_array(g->m, 256, sizeof(struct pktq_entry));
-	g->shared.back = &g->nic->demux_line;
-	g->dp.shared = &g->shared;
-	d->target[g->index] = (struct demux_target){
-		.q = &g->shared, .line = g->dp.vmm_pl ? &g->vmm_line : &g->shared_line};
-}
-
-static bool no_buffers(const struct guest *g, GError **error)
-{
-	return cfg_error(g->cfg, "memory", error,
-			 "is too small for the buffers of "
-			 "queue_size and socket_queue; use more");
-}
-
-/* A virtio device, both sides of it. */
-static bool virtio_build(struct guest *g, GError **error)
-{
-	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size"), per;
-	struct gnet *n = &g->net;
-	struct gnet_virtio *v = &g->vio;
-
-	build_port(g);
-	build_dpath(g, size);
-	build_cluster(g);
-	build_txbatch(g);
-	build_shared_in(g);
-	local_guest(g);
-	if (!build_buffers(g, size, size))
-		return no_buffers(g, error);
-	per = n->max_frame / PAGE_BYTES + 3; /* pieces of a chain at most */
-	if (!g->process)
-		per = n->rx_per > n->tx_per ? n->rx_per : n->tx_per;
-	if (n->split && per < n->rx_per)
-		per = n->rx_per;
-	if (!guest_queue(g, &g->grx_pl, &g->hrx_pl, &v->rxq, &g->dp.rxq, per) ||
-	    !guest_queue(g, &g->gtx_pl, &g->htx_pl, &v->txq, &g->dp.txq, per))
-		return cfg_error(g->cfg, "memory", error, "is too small for the virtqueues");
-	if (n->split && !guest_split_queue(g, error))
-		return false;
-	v->rx_need = virtq_drv_cost(&v->rxq, g->process && !n->split ? per : n->rx_per);
-	v->tx_need = virtq_drv_cost(&v->txq, g->process ? per : n->tx_per);
-	/* No chain may be longer than the queue, in an indirect table or not
-	 * (virtio 1.2, 2.7.5.3.1). */
-	if (per > size)
-		return cfg_error(g->cfg, "queue_size", error,
-				 "a frame can take %u descriptors; use a larger queue", per);
-	return true;
 }
 
 /* The driver under the guest's kernel. */
@@ -779,11 +419,7 @@ bool guest_build(struct guest *g, GError **error)
 				 "page_size, or less");
 	build_cpus(g);
 	build_lines(g);
-	if (!g->vf)
-		return virtio_build(g, error);
-	if (!build_buffers(g, nc->rx_ring, nc->tx_ring))
-		return no_buffers(g, error);
-	return vf_build(g, error);
+	return g->vf ? vf_build(g, error) : virtio_build(g, error);
 }
 
 /* Before time zero: nothing that a line carried counts, and no CPU was busy. */
@@ -791,22 +427,6 @@ static void forget(struct plat_line *line)
 {
 	evq_cancel(line->q, &line->ev);
 	line->kicks = 0;
-}
-
-static void virtio_start(struct guest *g)
-{
-	guest_split_start(g);
-	gnet_rx_burst(&g->net);
-	gnet_rx_commit(&g->net);
-	gnet_tx_commit(&g->net, false);
-	dpath_rx_burst(&g->dp);
-	dpath_rx_commit(&g->dp);
-	dpath_tx_burst(&g->dp);
-	dpath_tx_commit(&g->dp);
-	if (g->dp.vmm_pl) {
-		dpath_vmm_burst(&g->dp);
-		dpath_vmm_commit(&g->dp);
-	}
 }
 
 /*

@@ -94,16 +94,6 @@ void local_made(void *ctx, struct frame *f)
 
 /* ---- wiring ---------------------------------------------------------------------------------- */
 
-static void fire_switch(struct plat_line *line)
-{
-	cpu_wake(&((struct guest *)line->ctx)->nic->demux_worker, CPU_COST(WAKE));
-}
-
-static void fire_sender(struct plat_line *line)
-{
-	cpu_wake(&((struct guest *)line->ctx)->htx, CPU_COST(WAKE));
-}
-
 static void queue_init(struct machine *m, struct pktq *q)
 {
 	q->mask = OUTBOX_SLOTS - 1;
@@ -125,8 +115,8 @@ void local_guest(struct guest *g)
 	queue_init(m, &ob->back);
 	ob->line = &g->out_line;
 	ob->wake = &g->back_line;
-	plat_line_init(ob->line, &m->q, PLAT_W_N, fire_switch, g);
-	plat_line_init(ob->wake, &m->q, PLAT_W_N, fire_sender, g);
+	plat_line_init(ob->line, &m->q, PLAT_W_N, machine_wake, &g->nic->demux_worker);
+	plat_line_init(ob->wake, &m->q, PLAT_W_N, machine_wake, &g->htx);
 	ob->lent = (struct hbuf_pool){.n = OUTBOX_SLOTS,
 				      .per = MAX(g->dp.max_segs, g->dp.tx_pool.per)};
 	ob->lent.piece =

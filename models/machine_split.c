@@ -128,7 +128,7 @@ bool guest_split_queue(struct guest *g, GError **error)
 /* As host swap would, of the process buffers that it receives into. */
 static void evict_event(struct event *ev)
 {
-	struct guest *g = (struct guest *)((char *)ev - offsetof(struct guest, evict));
+	struct guest *g = GUEST_OF(ev, evict);
 	struct gnet_split *s = &g->split;
 
 	for (uint32_t i = 0; i < s->n; i++)

@@ -178,8 +178,11 @@ bool vf_build(struct guest *g, GError **error)
 	struct gnet_vf *v = &g->vfd;
 	struct gnet *n = &g->net;
 	struct machine *m = g->m;
-	uint32_t pieces = most_pieces(g);
+	uint32_t pieces;
 
+	if (!guest_buffers(g, c->rx_ring, c->tx_ring, error))
+		return false;
+	pieces = most_pieces(g);
 	g->hac.vmm.gm = g->gm;
 	g->posted = cfg_bool(scenario_find(m->sc, "host"), "posted_interrupts");
 	plat_line_init(&g->retry, &m->q, PLAT_W_N, fire_retry, &g->grx);
@@ -217,12 +220,12 @@ bool vf_build(struct guest *g, GError **error)
 
 static void revoke_event(struct event *ev)
 {
-	vmm_dma_revoke(&((struct guest *)((char *)ev - offsetof(struct guest, revoke)))->hac.vmm);
+	vmm_dma_revoke(&GUEST_OF(ev, revoke)->hac.vmm);
 }
 
 static void permit_event(struct event *ev)
 {
-	vmm_dma_permit(&((struct guest *)((char *)ev - offsetof(struct guest, permit)))->hac.vmm);
+	vmm_dma_permit(&GUEST_OF(ev, permit)->hac.vmm);
 }
 
 void vf_start(struct guest *g)

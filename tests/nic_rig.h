@@ -280,7 +280,7 @@ static inline void untouched_but(struct rig *r, const struct vf *v, unsigned fir
 		bool may = false;
 		for (unsigned i = 0; v && i < n; i++)
 			may |= v->frame[first + i].a == at;
-		if (!may && memcmp(r->snap + at, r->mem->base + at, 4096))
+		if (!may && memcmp(r->snap + at, r->mem->base + at, 4096) != 0)
 			fail_msg("machine frame %#llx, owner %u %u, has changed",
 				 (unsigned long long)at, mem_frame(r->mem, (hpa_t){at})->owner,
 				 mem_frame(r->mem, (hpa_t){at})->id);
@@ -320,7 +320,7 @@ static inline struct frame *frame_new(struct vf *v, struct vf *to, uint32_t len)
 	struct rig *r = v->rig;
 	struct frame *f = world_frame(&r->world, to ? &to->book : &v->tx, len, evq_now(&r->q));
 
-	f->to = to ? (int16_t)to->index : -1;
+	f->to = (int16_t)(to ? (int)to->index : -1);
 	f->local = to;
 	return f;
 }

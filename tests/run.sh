@@ -56,7 +56,7 @@ if [ -z "${VALGRIND:-}" ]; then
 	done
 fi
 echo
-if [ -z "$only" ]; then
+if [ -z "$only" ] && [ -z "${VALGRIND:-}" ]; then # some are shown by scripts
 	shown=$(cat "$log"/* | grep -E '^ok ' | grep -oE 'p[1-5]_[0-9]{2}(_[0-9]{2})*' |
 		awk -F_ '{ for (i = 2; i <= NF; i++) print $1 "_" $i }' | sort -u)
 	# tests/behaviours names those that had a test once: none may lose it.
