@@ -75,7 +75,7 @@ static void rx_shared(struct dpath *dp)
 	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
 		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
 		b->work++;
-		if (dpath_other_host(dp, dp->rx_pl, e))
+		if (dp->mac && dpath_other_host(dp, dp->rx_pl, e))
 			continue;
 		dpath_to_guest(
 			dp, dp->rx_pl, b, e->frame, e->local ? e->site : SITE_HYPERVISOR_TO_GUEST,
