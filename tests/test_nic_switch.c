@@ -3,6 +3,7 @@
  * test_nic_switch.c - the switch between virtual functions: in the NIC, by the bridge, beside the
  * PF's queue, and with hostile drivers. Mediated writes are in test_p4.c.
  */
+#include "models/nic/nic_impl.h"
 #include "nic_rig.h"
 
 /* ---- veb ---- */
@@ -404,6 +405,26 @@ static void tail_beyond_the_ring_moves_nothing(void **state)
 	rig_free(r);
 }
 
+static void receive_tail_behind_what_was_taken_is_no_descriptor(void **state)
+{
+	struct rig *r = rig_new((struct rig_opts){.kind = NIC_VEB});
+	struct vf *a = &r->vf[0], *b = &r->vf[1];
+	struct nic_queue *q = &b->nic->queue[b->queue];
+
+	(void)state;
+	post(b, 0);
+	vf_send(a, b, 1000, 1);
+	rig_run_until(r, 1200000);
+	assert_int_equal(q->rx_head - q->rx_done, 1); /* taken, not written */
+	b->drv.regs->rx_tail = q->rx_head - 1;
+	assert_int_equal(nic_rx_claim(q, 1000), 0);
+	assert_int_equal(vf_stats(b)->bad_descriptors, 1);
+	b->drv.regs->rx_tail = q->rx_head;
+	rig_run(r);
+	vf_has(b, a, 1000, 1, 0);
+	rig_free(r);
+}
+
 static void impossible_lengths_and_addresses_are_counted_and_reported_failed(void **state)
 {
 	struct rig *r = rig_new((struct rig_opts){.kind = NIC_MEDIATED});
@@ -573,6 +594,7 @@ int main(void)
 		cmocka_unit_test(stopped_queue_touches_neither_rings_nor_memory),
 		cmocka_unit_test(frame_for_a_guest_that_is_gone_ends_as_such),
 		cmocka_unit_test(tail_beyond_the_ring_moves_nothing),
+		cmocka_unit_test(receive_tail_behind_what_was_taken_is_no_descriptor),
 		cmocka_unit_test(impossible_lengths_and_addresses_are_counted_and_reported_failed),
 		cmocka_unit_test(frame_without_a_record_is_booked_nowhere),
 		cmocka_unit_test(descriptors_are_read_once),

@@ -75,7 +75,7 @@ static void rx_shared(struct dpath *dp)
 	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
 		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
 		b->work++;
-		if (dpath_other_host(dp, dp->rx_pl, e))
+		if (dp->mac && dpath_other_host(dp, dp->rx_pl, e))
 			continue;
 		dpath_to_guest(
 			dp, dp->rx_pl, b, e->frame, e->local ? e->site : SITE_HYPERVISOR_TO_GUEST,
@@ -166,17 +166,7 @@ void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason)
 	}
 }
 
-void dpath_write_header(const struct piece *at, uint16_t num_buffers, struct csum csum)
-{
-	struct virtq_net_hdr h = {.flags = csum.flags,
-				  .csum_start = csum.start,
-				  .csum_offset = csum.offset,
-				  .num_buffers = num_buffers};
-
-	dpath_put_header(at, &h);
-}
-
-void dpath_put_header(const struct piece *at, const struct virtq_net_hdr *h)
+void dpath_put_pieces(const struct piece *at, const struct virtq_net_hdr *h)
 {
 	const uint8_t *from = (const uint8_t *)h;
 	uint32_t left = sizeof(*h), part = at->len < left ? at->len : left;

@@ -125,9 +125,26 @@ void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, st
 /* Is a lent frame not for this guest? Then it has been dropped. */
 bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry *e);
 
-/* The virtio-net header in front of a received frame. */
-void dpath_write_header(const struct piece *at, uint16_t num_buffers, struct csum csum);
-void dpath_put_header(const struct piece *at, const struct virtq_net_hdr *h);
+/* The virtio-net header in front of a received frame; where it is in several pieces. */
+void dpath_put_pieces(const struct piece *at, const struct virtq_net_hdr *h);
+static inline void dpath_put_header(const struct piece *at, const struct virtq_net_hdr *h)
+{
+	if (at->len >= sizeof(*h))
+		__builtin_memcpy(at->p, h, sizeof(*h));
+	else
+		dpath_put_pieces(at, h);
+}
+
+static inline void dpath_write_header(const struct piece *at, uint16_t num_buffers,
+				      struct csum csum)
+{
+	struct virtq_net_hdr h = {.flags = csum.flags,
+				  .csum_start = csum.start,
+				  .csum_offset = csum.offset,
+				  .num_buffers = num_buffers};
+
+	dpath_put_header(at, &h);
+}
 
 /*
  * Guest memory of a chain's segments as pieces, `skip` bytes in, `len` bytes long. False: some of

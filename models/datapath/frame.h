@@ -80,8 +80,9 @@ static inline void frame_book_delivery(struct frame *f)
 		l->copies[site]++;
 		l->copy_bytes[site] += f->copied[site];
 	}
-	if (f->header) {
-		l->header_copies += (unsigned)__builtin_popcount(f->header_sites);
+	if (__builtin_expect(f->header, 0)) {
+		for (unsigned s = f->header_sites; s; s &= s - 1)
+			l->header_copies++;
 		l->header_only += f->header == f->len && !f->sites;
 	}
 	for (unsigned r = f->reasons & ~(1u << REASON_POLICY); r; r &= r - 1)

@@ -26,21 +26,29 @@ static unsigned user_pieces(struct plat *pl, gva_t gva, uint32_t len, enum plat_
 	return n;
 }
 
-/* The process looks at what it received: [gva, gva+len). */
-static void look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len)
+/* The same for a buffer that is not in one piece. */
+static __attribute__((noinline)) void look_at_pieces(struct gnet *g, const struct frame *f,
+						     struct endpoint *end, gva_t gva, uint32_t len)
 {
 	struct piece piece[DPATH_PIECES];
 	unsigned n = user_pieces(g->rx_pl, gva, len, PLAT_READ, piece);
-	struct endpoint *end = f->local ? &g->local_end : &g->rx_end;
 	uint8_t *to = g->linear;
 
-	if (n == 1) {
-		endpoint_receive(end, f, piece[0].p, len);
-		return;
-	}
 	for (unsigned i = 0; i < n; to += piece[i].len, i++)
 		__builtin_memcpy(to, piece[i].p, piece[i].len);
 	endpoint_receive(end, f, g->linear, (uint32_t)(to - g->linear));
+}
+
+void gnet_look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len)
+{
+	struct endpoint *end = f->local ? &g->local_end : &g->rx_end;
+	uint32_t part = len;
+	const uint8_t *p = plat_map_user(g->rx_pl, gva, &part, PLAT_READ);
+
+	if (p && part == len)
+		endpoint_receive(end, f, p, len);
+	else
+		look_at_pieces(g, f, end, gva, len);
 }
 
 unsigned gnet_user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq_seg *seg,
@@ -85,21 +93,6 @@ unsigned gnet_kernel_pieces(struct plat *pl, const struct virtq_seg *seg, unsign
 
 /* ---- receive
  * --------------------------------------------------------------------------------------- */
-
-unsigned gnet_rx_pieces(struct gnet *g, uint32_t buf, const struct virtq_seg **seg)
-{
-	const struct virtq_seg *kernel = &g->rx_seg[buf * g->rx_per];
-
-	if (!g->process || g->split) {
-		*seg = kernel;
-		return g->rx_per;
-	}
-	*seg = g->rx_pieces;
-	if (g->header)
-		g->rx_pieces[0] = *kernel;
-	return gnet_user_segs(g->rx_pl, g->rx_gva[buf], g->max_frame, g->rx_pieces, g->header > 0,
-			      DPATH_SEGS);
-}
 
 /* The pieces of a frame in the kernel's buffers, the device's header left out. */
 static void sock_pieces(struct gnet *g, const struct gnet_sock *s, struct piece *piece)
@@ -147,15 +140,10 @@ static void socket_put(struct gnet *g, struct frame *f, uint32_t first, uint32_t
 	dpath_handed_on(&g->rxb, f);
 }
 
-void gnet_rx_seen(struct gnet *g, struct frame *f)
+void gnet_rx_checked(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers,
+		     uint32_t len)
 {
-	plat_stamp(g->rx_pl, f, STAGE_GUEST_WAIT);
-	plat_charge(g->rx_pl, g->process ? PLAT_W_GUEST_POST : PLAT_W_GUEST_RX, 1);
-}
-
-void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers, uint32_t len)
-{
-	if (__builtin_expect(g->verify, 0) && !g->rx_checked &&
+	if (g->verify && !g->rx_checked &&
 	    !verified(g, &(struct gnet_sock){f, first, buffers, len})) {
 		if (g->process)
 			gnet_rx_give(g, first);
@@ -164,14 +152,10 @@ void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buf
 		plat_drop(g->rx_pl, f, DROP_BAD_CHECKSUM);
 		return;
 	}
-	if (!g->process) {
+	if (g->process)
+		gnet_rx_process(g, f, first, len);
+	else
 		socket_put(g, f, first, buffers, len);
-		return;
-	}
-	plat_stamp(g->rx_pl, f, STAGE_GUEST_KERNEL);
-	look(g, f, g->rx_gva[first], len);
-	gnet_rx_give(g, first);
-	plat_deliver(g->rx_pl, f);
 }
 
 void gnet_rx_burst(struct gnet *g)
@@ -213,7 +197,7 @@ void gnet_read_burst(struct gnet *g)
 		pieces_copy_payload(pl, s.frame, SITE_GUEST_KERNEL_TO_PROCESS, REASON_POLICY, to,
 				    from, s.len);
 		plat_stamp(pl, s.frame, STAGE_PROCESS);
-		look(g, s.frame, g->read_gva, s.len);
+		gnet_look(g, s.frame, g->read_gva, s.len);
 		g->sock_buffers -= s.buffers;
 		give_all(g, s.first, s.buffers);
 		plat_deliver(pl, s.frame);

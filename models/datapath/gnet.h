@@ -161,12 +161,26 @@ static inline uint32_t gnet_rx_next(const struct gnet *g)
 {
 	return g->rx_free[g->rx_top - 1];
 }
-/* Its pieces, the device's header first, at most DPATH_SEGS; good until the next call. */
-unsigned gnet_rx_pieces(struct gnet *g, uint32_t buf, const struct virtq_seg **seg);
 /* The process's [gva, gva+len) as guest-physical segments from seg[first] on, to seg[max] at most;
  * returns their end. */
 unsigned gnet_user_segs(struct plat *pl, gva_t gva, uint32_t len, struct virtq_seg *seg,
 			unsigned first, unsigned max);
+/* The receive buffer's pieces, the device's header first, at most DPATH_SEGS; good until the next
+ * call. */
+static inline unsigned gnet_rx_pieces(struct gnet *g, uint32_t buf, const struct virtq_seg **seg)
+{
+	const struct virtq_seg *kernel = &g->rx_seg[buf * g->rx_per];
+
+	if (!g->process || g->split) {
+		*seg = kernel;
+		return g->rx_per;
+	}
+	*seg = g->rx_pieces;
+	if (g->header)
+		g->rx_pieces[0] = *kernel;
+	return gnet_user_segs(g->rx_pl, g->rx_gva[buf], g->max_frame, g->rx_pieces, g->header > 0,
+			      DPATH_SEGS);
+}
 /* len bytes of a kernel buffer's segments, `skip` bytes in (within the first), as pieces. */
 unsigned gnet_kernel_pieces(struct plat *pl, const struct virtq_seg *seg, unsigned nseg,
 			    uint32_t skip, uint32_t len, enum plat_access access,
@@ -182,9 +196,33 @@ static inline void gnet_rx_give(struct gnet *g, uint32_t buf)
 	g->rx_free[g->rx_top++] = buf;
 }
 /* The driver has found this frame; what follows is the kernel's work for it. */
-void gnet_rx_seen(struct gnet *g, struct frame *f);
+static inline void gnet_rx_seen(struct gnet *g, struct frame *f)
+{
+	plat_stamp(g->rx_pl, f, STAGE_GUEST_WAIT);
+	plat_charge(g->rx_pl, g->process ? PLAT_W_GUEST_POST : PLAT_W_GUEST_RX, 1);
+}
+/* The process looks at what it received: [gva, gva+len). */
+void gnet_look(struct gnet *g, const struct frame *f, gva_t gva, uint32_t len);
+/* The process has it: its buffer `buf` is free again. */
+static inline void gnet_rx_process(struct gnet *g, struct frame *f, uint32_t buf, uint32_t len)
+{
+	plat_stamp(g->rx_pl, f, STAGE_GUEST_KERNEL);
+	gnet_look(g, f, g->rx_gva[buf], len);
+	gnet_rx_give(g, buf);
+	plat_deliver(g->rx_pl, f);
+}
+/* As gnet_rx_frame(), for any delivery and checksums. */
+void gnet_rx_checked(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers,
+		     uint32_t len);
 /* It has len bytes, without the header, in `buffers` buffers from `first` on, by rx_link. */
-void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers, uint32_t len);
+static inline void gnet_rx_frame(struct gnet *g, struct frame *f, uint32_t first, uint32_t buffers,
+				 uint32_t len)
+{
+	if (g->process && !g->verify)
+		gnet_rx_process(g, f, first, len);
+	else
+		gnet_rx_checked(g, f, first, buffers, len);
+}
 
 /* Pieces of a send slot's buffer for len bytes, the device's header first; as gnet_rx_pieces(). */
 unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struct virtq_seg **out);

@@ -41,17 +41,25 @@ static void move(struct plat *pl, struct frame *frame, enum copy_site site, enum
 	}
 }
 
-void pieces_copy(struct plat *pl, struct frame *frame, enum copy_site site, enum copy_reason reason,
-		 const struct piece *dst, const struct piece *src, uint32_t len)
+/* A frame under header split: its header is booked apart. */
+static __attribute__((noinline)) void copy_split(struct plat *pl, struct frame *frame,
+						 enum copy_site site, enum copy_reason reason,
+						 const struct piece *dst, const struct piece *src,
+						 uint32_t len)
 {
 	struct spot to = {dst, 0}, from = {src, 0};
 
-	if (__builtin_expect(!frame->header, 1)) {
-		pieces_copy_payload(pl, frame, site, reason, dst, src, len);
-		return;
-	}
 	move(pl, frame, site, reason, &to, &from, frame->header, true);
 	move(pl, frame, site, reason, &to, &from, len - frame->header, false);
+}
+
+void pieces_copy(struct plat *pl, struct frame *frame, enum copy_site site, enum copy_reason reason,
+		 const struct piece *dst, const struct piece *src, uint32_t len)
+{
+	if (__builtin_expect(!frame->header, 1))
+		pieces_copy_payload(pl, frame, site, reason, dst, src, len);
+	else
+		copy_split(pl, frame, site, reason, dst, src, len);
 }
 
 void pieces_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,

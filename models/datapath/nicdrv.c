@@ -19,8 +19,8 @@ void nicdrv_init(struct nicdrv *d, const struct nic_ring *rx, struct nicdrv_slot
 	d->tx.slot = tx_slot;
 }
 
-void nicdrv_post_rx_split(struct nicdrv *d, struct plat *pl, uint64_t cookie,
-			  const struct plat_seg *seg, unsigned nheader, unsigned n)
+inline void nicdrv_post_rx_split(struct nicdrv *d, struct plat *pl, uint64_t cookie,
+				 const struct plat_seg *seg, unsigned nheader, unsigned n)
 {
 	struct nicdrv_half *h = &d->rx;
 

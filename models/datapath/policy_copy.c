@@ -55,7 +55,7 @@ static unsigned copy_vmm_rx_from(struct dpath *dp, struct pktq *q, unsigned budg
 
 	for (; n < budget && (e = pktq_take(q)); n++) {
 		plat_stamp(pl, e->frame, STAGE_VMM_WAIT);
-		if (dpath_other_host(dp, pl, e))
+		if (dp->mac && dpath_other_host(dp, pl, e))
 			continue;
 		if (e->local) { /* its other copy was the sender's */
 			dpath_to_guest(dp, pl, &dp->vmmb, e->frame, e->site, REASON_POLICY, e->csum,

@@ -54,8 +54,8 @@ bool zero_copy_reserved(const struct dpath *dp)
 	return (out && chains <= out) || (dp->shared && chains && chains <= shared);
 }
 
-bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin,
-		      struct plat_seg *dma, unsigned *n)
+inline bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin,
+			     struct plat_seg *dma, unsigned *n)
 {
 	uint32_t skip = VIRTQ_NET_HDR_BYTES, left = dp->max_frame;
 
@@ -147,8 +147,12 @@ static void zero_copy_rx_post(struct dpath *dp)
 		return;
 	}
 	virtq_dev_avail(&dp->rxq);
-	while (got == POSTED)
-		got = dp->place ? place_post_one(dp) : zero_copy_post_one(dp);
+	if (dp->place)
+		while (got == POSTED)
+			got = place_post_one(dp);
+	else
+		while (got == POSTED)
+			got = zero_copy_post_one(dp);
 	if (got == SHORT_CHAIN)
 		dpath_post_hbufs(dp, REASON_SHORT_BUFFER);
 	if (got == NOT_MAPPED)

@@ -426,9 +426,9 @@ static void stale_use(struct iommu *io, const struct iotlb_line *l, sim_time now
 	span_add(&io->stats.stale_use, now - l->gone);
 }
 
-enum iommu_status iommu_translate_in(struct iommu *io, struct iommu_domain *d, uint16_t requester,
-				     iova_t iova, uint64_t len, unsigned access, sim_time now,
-				     struct iommu_hit *hit)
+inline enum iommu_status iommu_translate_in(struct iommu *io, struct iommu_domain *d,
+					    uint16_t requester, iova_t iova, uint64_t len,
+					    unsigned access, sim_time now, struct iommu_hit *hit)
 {
 	unsigned level = 0;
 	uint64_t offset, rest;

@@ -51,16 +51,6 @@ static void unlink_line(struct iotlb *c, uint32_t i)
 	*(l->older == IOTLB_NONE ? &c->set[s].last : &c->line[l->older].newer) = l->newer;
 }
 
-static void push_first(struct iotlb *c, uint32_t i)
-{
-	uint32_t s = i / c->ways, head = c->set[s].first;
-
-	c->line[i].newer = IOTLB_NONE;
-	c->line[i].older = head;
-	c->set[s].first = i;
-	*(head == IOTLB_NONE ? &c->set[s].last : &c->line[head].newer) = i;
-}
-
 static void push_last(struct iotlb *c, uint32_t i)
 {
 	uint32_t s = i / c->ways, tail = c->set[s].last;
@@ -73,10 +63,14 @@ static void push_last(struct iotlb *c, uint32_t i)
 
 void iotlb_touch(struct iotlb *c, struct iotlb_line *l)
 {
-	uint32_t i = (uint32_t)(l - c->line);
+	uint32_t i = (uint32_t)(l - c->line), s = i / c->ways, head = c->set[s].first;
 
-	unlink_line(c, i);
-	push_first(c, i);
+	c->line[l->newer].older = l->older;
+	*(l->older == IOTLB_NONE ? &c->set[s].last : &c->line[l->older].newer) = l->newer;
+	c->line[head].newer = i;
+	l->newer = IOTLB_NONE;
+	l->older = head;
+	c->set[s].first = i;
 }
 
 /* Takes the line out of its bucket; it stays where it is in its set's list. */

@@ -86,6 +86,7 @@ static inline struct iotlb_line *iotlb_find(const struct iotlb *c, uint64_t key)
 	return NULL;
 }
 
+/* To the near end of its set's list, where it is not yet. */
 void iotlb_touch(struct iotlb *c, struct iotlb_line *l);
 
 /* The same, as a use of it. */

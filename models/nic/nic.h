@@ -47,6 +47,7 @@
 #include "../../sim/scenario.h"
 #include "../host/iommu.h"
 #include "../traffic/traffic.h"
+#include "frame.h"
 #include "plat.h"
 
 struct nic;
@@ -194,7 +195,7 @@ struct nic_config {
 
 /* What feeds the wire towards the NIC: frames in order of their time. */
 struct nic_source {
-	/* Time of the next frame that comes by the wire; false at the end. */
+	/* Time of the next frame that comes by the wire; false at the end. NULL: none comes. */
 	bool (*peek)(void *ctx, sim_time *at);
 	/* That frame, taken from its traffic and entered in its book. */
 	struct frame *(*take)(void *ctx);
@@ -226,8 +227,7 @@ struct nic {
 	struct nic_fifo rx_dma;
 	struct event rx_dma_done;
 	sim_time rx_bus_free, rx_bus_busy;
-	uint32_t rx_held; /* bytes in the packet buffer */
-	bool source_ended;
+	uint32_t rx_held;                           /* bytes in the packet buffer */
 	sim_time arriving_due;                      /* its time in the source */
 	sim_time arriving_at;                       /* when its first bit comes */
 	struct nic_wire rx_before;                  /* the wire before it */
@@ -295,8 +295,6 @@ void nic_rule(struct nic *n, unsigned traffic);
 void nic_guest(struct nic *n, unsigned guest, const uint8_t mac[6], unsigned queue);
 /* Broadcast and multicast go to `queue`. */
 void nic_all(struct nic *n, unsigned queue);
-/* For whom a frame from the wire with these bytes is. */
-uint32_t nic_filter(const struct nic *n, const struct frame *f, const uint8_t *bytes);
 /* This guest has no address any more. */
 void nic_forget(struct nic *n, unsigned guest);
 
@@ -355,8 +353,20 @@ extern const char *const nic_step_names[NIC_STEP_N + 1];
 /* Begin: takes the first frame of the source, if there is one. */
 void nic_start(struct nic *n);
 
+/* One slot for `len` bytes of a frame. */
+static inline uint64_t nic_one_slot(uint32_t len)
+{
+	return (len > NIC_MIN_FRAME ? len : NIC_MIN_FRAME) + NIC_WIRE_BYTES;
+}
+
+/* The same for a frame of any number of slots. */
+uint64_t nic_slots_bytes(const struct frame *f);
+
 /* A frame's slots on the wire in bytes, preamble to gap; headers repeat on each slot. */
-uint64_t nic_slot_bytes(const struct frame *f);
+static inline uint64_t nic_slot_bytes(const struct frame *f)
+{
+	return f->slots == 1 ? nic_one_slot(f->len) : nic_slots_bytes(f);
+}
 
 /*
  * A frame longer than the mtu that TSO or LRO carries as one: how many slots it takes on the wire
@@ -365,6 +375,23 @@ uint64_t nic_slot_bytes(const struct frame *f);
 void nic_segment(struct frame *f, const uint8_t *bytes, uint32_t mtu);
 
 /* Sends `bytes` from `start` on, or when the wire is free; returns when the last bit is out. */
-sim_time nic_wire_slot(struct nic_wire *w, sim_time start, uint64_t bytes);
+static inline sim_time nic_wire_slot(struct nic_wire *w, sim_time start, uint64_t bytes)
+{
+	uint64_t num;
+	sim_time ps;
+
+	if (start > w->free || !w->frames) {
+		w->free = start > w->free ? start : w->free;
+		w->carry = 0;
+	}
+	num = bytes * 8 * SIM_S + w->carry;
+	ps = num / w->rate_bps;
+	w->carry = num % w->rate_bps;
+	w->free += ps;
+	w->busy_ps += ps;
+	w->frames++;
+	w->bytes += bytes;
+	return w->free;
+}
 
 #endif

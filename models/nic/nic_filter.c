@@ -63,11 +63,9 @@ static uint32_t guest_at(const struct nic *n, uint64_t key)
 	return NIC_NOBODY;
 }
 
-uint32_t nic_filter(const struct nic *n, const struct frame *f, const uint8_t *bytes)
+uint32_t nic_filter_mac(const struct nic *n, const uint8_t *bytes, uint32_t len)
 {
-	if (n->rule[f->traffic])
-		return f->peer ? NIC_ALL : (uint32_t)f->to;
-	if (f->len < 6)
+	if (len < 6)
 		return NIC_NOBODY;
 	return bytes[0] & 1 ? NIC_ALL : guest_at(n, peermap_mac(bytes));
 }
@@ -94,11 +92,4 @@ uint32_t nic_route(const struct nic_queue *from, const uint8_t *bytes, uint32_t 
 	if (guest != NIC_NOBODY && from->vf < 0 && n->queue[n->guest_queue[guest]].vf < 0)
 		return NIC_NOBODY;
 	return guest;
-}
-
-struct nic_queue *nic_rx_queue(const struct nic *n, uint32_t target)
-{
-	return &n->queue[target == NIC_ALL      ? n->all_queue
-			 : target == NIC_NOBODY ? 0
-						: n->guest_queue[target]];
 }

@@ -3,6 +3,7 @@
 #ifndef NIC_NIC_IMPL_H
 #define NIC_NIC_IMPL_H
 
+#include "frame.h"
 #include "nic.h"
 
 /* Time that `bytes` take on the bus. */
@@ -14,29 +15,110 @@ static inline sim_time nic_bus_ps(const struct nic *n, uint64_t bytes)
 /* Bytes of a frame at most: the longest packet, and tagged Ethernet before it. */
 #define NIC_TX_MAX 65600u
 
+/* The same for a frame that is longer than an untagged one may be. */
+bool nic_oversize_tagged(const struct nic *n, const uint8_t *bytes, uint32_t len);
+
 /* Longer than the mtu allows. */
-bool nic_oversize(const struct nic *n, const uint8_t *bytes, uint32_t len);
+static inline bool nic_oversize(const struct nic *n, const uint8_t *bytes, uint32_t len)
+{
+	return len > n->cfg.mtu + 14 && nic_oversize_tagged(n, bytes, len);
+}
+
+/* ---- filters ---- */
+
+/* For whom a frame with these bytes is that no rule decides about. */
+uint32_t nic_filter_mac(const struct nic *n, const uint8_t *bytes, uint32_t len);
+
+/* For whom a frame from the wire with these bytes is. */
+static inline uint32_t nic_filter(const struct nic *n, const struct frame *f, const uint8_t *bytes)
+{
+	if (n->rule[f->traffic])
+		return f->peer ? NIC_ALL : (uint32_t)f->to;
+	return nic_filter_mac(n, bytes, f->len);
+}
 
 /* The queue for what the filters found. */
-struct nic_queue *nic_rx_queue(const struct nic *n, uint32_t target);
+static inline struct nic_queue *nic_rx_queue(const struct nic *n, uint32_t target)
+{
+	if (target < NIC_NOBODY)
+		return &n->queue[n->guest_queue[target]];
+	return &n->queue[target == NIC_ALL ? n->all_queue : 0];
+}
 
 /* ---- transfers on the bus ---- */
 
 void nic_fifo_init(struct nic_fifo *x);
-/* The next place, to be filled in: a struct by value would be stored twice. */
-struct nic_dma *nic_fifo_add(struct nic_fifo *x);
+/* Room for more, once, up to what the NIC's buffers hold. */
+void nic_fifo_grow(struct nic_fifo *x);
 
-static inline struct nic_dma *nic_fifo_first(struct nic_fifo *x)
+static inline struct nic_dma *nic_fifo_at(const struct nic_fifo *x, uint32_t i)
 {
-	return x->head == x->tail ? NULL : &x->ring[x->head & x->mask];
+	return &x->ring[i & x->mask];
+}
+
+/* The next place, to be filled in: a struct by value would be stored twice. */
+static inline struct nic_dma *nic_fifo_add(struct nic_fifo *x)
+{
+	if (__builtin_expect(x->tail - x->head > x->mask, 0))
+		nic_fifo_grow(x);
+	return nic_fifo_at(x, x->tail++);
+}
+
+static inline struct nic_dma *nic_fifo_first(const struct nic_fifo *x)
+{
+	return x->head == x->tail ? NULL : nic_fifo_at(x, x->head);
+}
+
+/* The device was led to memory that is no buffer, or to bytes of a later time: our own error. */
+void nic_no_buffer(struct nic *n, hpa_t hpa);
+void nic_too_early(struct nic *n, hpa_t hpa);
+
+static inline bool nic_is_buffer(const struct nic *n, hpa_t hpa)
+{
+	uint8_t owner = mem_frame(n->mem, hpa)->owner;
+	return owner == MEM_HYP || owner == MEM_GUEST;
+}
+
+/* What was translated, moved between there and p. False: it is no buffer, a violation. */
+static inline bool nic_dma_piece(struct nic *n, struct frame *f, const struct iommu_hit *hit,
+				 uint8_t *p, unsigned access)
+{
+	/* A page in the IOTLB was looked at when it came there. */
+	if ((!hit->hit || hit->stale || n->look_always) && !nic_is_buffer(n, hit->hpa)) {
+		nic_no_buffer(n, hit->hpa);
+		return false;
+	}
+	if (access == IOMMU_WRITE) {
+		memcpy(mem_ptr(n->mem, hit->hpa), p, hit->len);
+		mem_note_write(n->mem, hit->hpa, hit->len, evq_now(n->q));
+	} else {
+		if (!mem_note_read(n->mem, hit->hpa, hit->len, evq_now(n->q)))
+			nic_too_early(n, hit->hpa);
+		memcpy(p, mem_ptr(n->mem, hit->hpa), hit->len);
+	}
+	f->led->dma_segments++;
+	return true;
 }
 
 /*
  * Move len bytes between p and I/O address `iova`, page by page as the IOMMU says. False on a
  * fault: nothing from there on is moved.
  */
-bool nic_dma_move(struct nic *n, struct nic_queue *q, struct frame *f, uint64_t iova, uint8_t *p,
-		  uint32_t len, unsigned access);
+static inline bool nic_dma_move(struct nic *n, struct nic_queue *q, struct frame *f, uint64_t iova,
+				uint8_t *p, uint32_t len, unsigned access)
+{
+	struct iommu_hit hit;
+
+	for (; len; len -= (uint32_t)hit.len) {
+		if (iommu_translate(n->iommu, q->requester, (iova_t){iova}, len, access,
+				    evq_now(n->q), &hit) != IOMMU_OK ||
+		    !nic_dma_piece(n, f, &hit, p, access))
+			return false;
+		p += hit.len;
+		iova += hit.len;
+	}
+	return true;
+}
 
 /* Header split: what becomes of the frame that has just come; it has not begun to move. */
 void nic_split_judge(struct nic_queue *q, struct nic_dma *d);
@@ -46,10 +128,6 @@ bool nic_split_buffer(const struct nic_dma *d);
 bool nic_split_write(struct nic *n, const struct nic_dma *d);
 /* As nic_rx_write_back(). */
 void nic_split_write_back(const struct nic_dma *d, struct frame *f);
-
-/* What was translated, moved between there and p. False: it is no buffer, a violation. */
-bool nic_dma_piece(struct nic *n, struct frame *f, const struct iommu_hit *hit, uint8_t *p,
-		   unsigned access);
 
 /* News for the driver: an interrupt, now or when moderation allows, or a hint for pollers. */
 void nic_notify_rx(struct nic_queue *q);

@@ -6,57 +6,65 @@
 
 /* ---- the wire: from its source, and what the bridge sends back ---- */
 
-/* The source's next frame; it may have been taken already. */
-static bool source_peek(struct nic *n, sim_time *at)
+/* The source's next frame. */
+static inline bool source_peek(struct nic *n, sim_time *at)
 {
-	if (n->postponed) {
-		*at = n->postponed_at;
-		return true;
-	}
-	if (n->source_ended || !n->source.peek)
+	if (!n->source.peek)
 		return false;
-	n->source_ended = !n->source.peek(n->source.ctx, at);
-	return !n->source_ended;
+	if (n->source.peek(n->source.ctx, at))
+		return true;
+	n->source.peek = NULL; /* not asked again */
+	return false;
 }
 
-static struct frame *source_take(struct nic *n)
+static inline struct frame *source_take(struct nic *n)
 {
-	struct frame *f = n->postponed;
+	struct frame *f = n->source.take(n->source.ctx);
 
-	n->postponed = NULL;
-	if (f)
-		return f;
-	f = n->source.take(n->source.ctx);
 	if (n->cfg.lro)
 		nic_segment(f, f->bytes, n->cfg.mtu);
 	return f;
 }
 
 /* Its first bit comes at `at`, or when the wire is free. */
-static void arrive(struct nic *n, struct frame *f, sim_time at)
+static inline void arrive(struct nic *n, struct frame *f, sim_time at)
 {
 	n->arriving = f;
-	n->arriving_due = at;
 	n->arriving_at = at > n->rx_wire.free ? at : n->rx_wire.free;
-	if (n->vfs)
+	if (__builtin_expect(n->vfs, 0)) { /* it may be postponed */
+		n->arriving_due = at;
 		n->rx_before = n->rx_wire;
+	}
 	evq_schedule(n->q, &n->rx_end,
 		     nic_wire_slot(&n->rx_wire, n->arriving_at, nic_slot_bytes(f)));
 }
 
-void nic_rx_next(struct nic *n)
+/* Of what the bridge sent back and the source's next frame, which may have been taken already. */
+static __attribute__((noinline)) void next_of_both(struct nic *n)
 {
 	struct nic_job *job = n->reflected;
-	sim_time at = 0;
-	bool more = source_peek(n, &at);
+	struct frame *f = n->postponed;
+	sim_time at = n->postponed_at;
+	bool more = f || source_peek(n, &at);
 
 	if (job && (!more || job->at <= at)) {
 		n->reflected = job->next;
 		n->arriving_job = job;
 		arrive(n, job->f, job->at);
 	} else if (more) {
-		arrive(n, source_take(n), at);
+		n->postponed = NULL;
+		arrive(n, f ? f : source_take(n), at);
 	}
+}
+
+inline void nic_rx_next(struct nic *n)
+{
+	sim_time at;
+
+	if (__builtin_expect(n->reflected || n->postponed, 0))
+		next_of_both(n);
+	else if (source_peek(n, &at))
+		arrive(n, source_take(n), at);
 }
 
 /* The source's next frame is on the wire ahead of its time; one that is due now goes first. */
@@ -83,14 +91,15 @@ void nic_reflect(struct nic *n, struct nic_job *job)
 
 /*
  * Whole buffers, as many as hold it, or nothing. Descriptors are the driver's until the tail has
- * passed them, so this is where they are read; a tail beyond the ring means no descriptor.
+ * passed them, so this is where they are read; a tail beyond the ring, or behind what was taken,
+ * means no descriptor.
  */
-uint32_t nic_rx_claim(struct nic_queue *q, uint32_t len)
+inline uint32_t nic_rx_claim(struct nic_queue *q, uint32_t len)
 {
 	uint32_t at = q->rx_head, posted = q->regs.rx_tail - at;
 	bool more = true;
 
-	if (q->regs.rx_tail - q->rx_done > q->rx.size) {
+	if (posted > q->rx.size - (at - q->rx_done)) {
 		nic_bad(q);
 		return 0;
 	}
@@ -105,7 +114,7 @@ uint32_t nic_rx_claim(struct nic_queue *q, uint32_t len)
 	return at - q->rx_head;
 }
 
-void nic_rx_seen(struct nic_queue *q)
+inline void nic_rx_seen(struct nic_queue *q)
 {
 	uint32_t filled = q->rx_done - q->regs.rx_taken;
 
@@ -133,7 +142,7 @@ void nic_rx_drop(struct nic_queue *q, struct frame *f, enum drop_reason why)
 	world_drop(n->world, f, why);
 }
 
-struct nic_dma *nic_rx_transfer(struct nic *n, uint32_t len, uint32_t ndesc)
+inline struct nic_dma *nic_rx_transfer(struct nic *n, uint32_t len, uint32_t ndesc)
 {
 	sim_time now = evq_now(n->q), start = now > n->rx_bus_free ? now : n->rx_bus_free;
 	struct nic_dma *dma;
@@ -149,7 +158,9 @@ struct nic_dma *nic_rx_transfer(struct nic *n, uint32_t len, uint32_t ndesc)
 	return dma;
 }
 
-void nic_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct nic_way way)
+/* Compiled for each caller: a frame that comes by the wire has no packet. */
+static inline __attribute__((always_inline)) void deliver(struct nic_queue *q, struct frame *f,
+							  uint32_t target, struct nic_way way)
 {
 	struct nic *n = q->nic;
 	bool held = !way.pkt || !way.pkt->held;
@@ -170,7 +181,8 @@ void nic_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct n
 		nic_rx_drop(q, f, nic_rx_empty(q));
 		return;
 	}
-	n->rx_held += held ? f->len : 0;
+	if (held)
+		n->rx_held += f->len;
 	if (way.pkt)
 		way.pkt->refs++;
 	dma = nic_rx_transfer(n, f->len, ndesc);
@@ -188,8 +200,14 @@ void nic_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct n
 	q->rx_head += ndesc;
 }
 
+void nic_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct nic_way way)
+{
+	deliver(q, f, target, way);
+}
+
 /* From the wire; `pkt` if the bridge sent it back. */
-static void receive(struct nic *n, struct frame *f, struct nic_pkt *pkt)
+static inline __attribute__((always_inline)) void receive(struct nic *n, struct frame *f,
+							  struct nic_pkt *pkt)
 {
 	uint8_t *bytes = pkt ? pkt->bytes : (uint8_t *)(uintptr_t)f->bytes;
 	uint32_t target = nic_filter(n, f, bytes);
@@ -199,35 +217,41 @@ static void receive(struct nic *n, struct frame *f, struct nic_pkt *pkt)
 	if (!n->cfg.lro && nic_oversize(n, bytes, f->len)) {
 		nic_rx_seen(q);
 		nic_rx_drop(q, f, DROP_OVERSIZE);
-	} else if (__builtin_expect(f->local && target == NIC_NOBODY, 0)) {
+	} else if (target == NIC_NOBODY && f->local) {
 		nic_rx_drop(q, f, DROP_GUEST_GONE);
 	} else if (target == NIC_ALL && n->vfs) {
 		nic_flood_in(n, f, bytes);
 	} else {
-		nic_deliver(q, f, target, (struct nic_way){bytes, pkt});
+		deliver(q, f, target, (struct nic_way){bytes, pkt});
 	}
+}
+
+static __attribute__((noinline)) void receive_reflected(struct nic *n, struct nic_job *job)
+{
+	n->arriving_job = NULL;
+	receive(n, job->f, job->pkt);
+	nic_job_free(n, job);
 }
 
 void nic_rx_end_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, rx_end));
-	struct nic_job *job = n->arriving_job;
 	struct frame *f = n->arriving;
 
 	n->arriving = NULL;
-	n->arriving_job = NULL;
 	frame_stamp(f, STAGE_WIRE_WAIT, n->arriving_at);
 	frame_stamp(f, STAGE_WIRE, evq_now(n->q));
-	receive(n, f, job ? job->pkt : NULL);
-	if (job)
-		nic_job_free(n, job);
+	if (__builtin_expect(n->arriving_job != NULL, 0))
+		receive_reflected(n, n->arriving_job);
+	else
+		receive(n, f, NULL);
 	nic_rx_next(n);
 }
 
 /* ---- into memory ---- */
 
-void nic_rx_write_back(struct nic_queue *q, uint32_t desc, uint32_t ndesc, uint32_t len,
-		       struct frame *f, uint32_t target)
+inline void nic_rx_write_back(struct nic_queue *q, uint32_t desc, uint32_t ndesc, uint32_t len,
+			      struct frame *f, uint32_t target)
 {
 	uint32_t mask = q->rx.size - 1;
 
@@ -250,19 +274,18 @@ void nic_rx_write_back(struct nic_queue *q, uint32_t desc, uint32_t ndesc, uint3
 }
 
 /* Bytes into the posted buffers. False: refused by the IOMMU. */
-static bool rx_write(struct nic *n, const struct nic_dma *d)
+static inline bool rx_write(struct nic *n, struct nic_queue *q, struct frame *f,
+			    const struct nic_dma *d)
 {
-	struct nic_queue *q = d->queue;
+	const struct nic_rx_read *copy = q->rx_copy;
+	uint32_t mask = q->rx.size - 1, left = d->len;
 	uint8_t *from = d->bytes;
-	uint32_t left = d->len;
 
-	if (__builtin_expect(q->split != NULL, 0) && nic_split_buffer(d))
-		return nic_split_write(n, d);
-	for (uint32_t i = 0; left && i < d->ndesc; i++) {
-		const struct nic_rx_read *r = &q->rx_copy[(d->desc + i) & (q->rx.size - 1)];
+	for (uint32_t i = d->desc, end = i + d->ndesc; left && i != end; i++) {
+		const struct nic_rx_read *r = &copy[i & mask];
 		uint32_t part = left < r->len ? left : r->len;
 
-		if (part && !nic_dma_move(n, q, d->frame, r->addr, from, part, IOMMU_WRITE))
+		if (part && !nic_dma_move(n, q, f, r->addr, from, part, IOMMU_WRITE))
 			return false;
 		from += part;
 		left -= part;
@@ -270,35 +293,33 @@ static bool rx_write(struct nic *n, const struct nic_dma *d)
 	return true;
 }
 
-static void write_back(const struct nic_dma *d, struct frame *f)
-{
-	if (__builtin_expect(d->queue->split != NULL, 0) && nic_split_buffer(d))
-		nic_split_write_back(d, f);
-	else
-		nic_rx_write_back(d->queue, d->desc, d->ndesc, d->len, f, d->target);
-}
-
 /* The transfer is done: status, books, interrupt. */
-static void rx_done(struct nic *n, const struct nic_dma *d)
+static inline void rx_done(struct nic *n, const struct nic_dma *d)
 {
 	struct nic_queue *q = d->queue;
-	struct frame *f = d->frame;
-	bool stray = nic_is_stray(n, f);
+	struct frame *f = d->frame, *tag;
+	bool stray = nic_is_stray(n, f), split, moved;
 
 	if (__builtin_expect(q->life != d->life, 0)) {
 		nic_rx_drop(q, f, DROP_GUEST_GONE);
 		return;
 	}
-	if (!rx_write(n, d)) {
-		write_back(d, NULL);
+	split = __builtin_expect(q->split != NULL, 0) && nic_split_buffer(d);
+	moved = split ? nic_split_write(n, d) : rx_write(n, q, f, d);
+	tag = __builtin_expect(stray | !moved, 0) ? NULL : f;
+	if (split)
+		nic_split_write_back(d, tag);
+	else
+		nic_rx_write_back(q, d->desc, d->ndesc, d->len, tag, d->target);
+	if (__builtin_expect(!moved, 0)) {
 		nic_rx_drop(q, f, DROP_DMA_FAULT);
 	} else {
-		write_back(d, stray ? NULL : f);
 		f->led->dma_transfers++;
 		f->led->dma_bytes += d->len;
 		frame_stamp(f, STAGE_NIC, evq_now(n->q));
 		q->stats.received++;
-		q->stats.received_local += f->local;
+		if (f->local)
+			q->stats.received_local++;
 		world_release(n->world, f);
 		if (__builtin_expect(stray, 0))
 			world_drop(n->world, f, DROP_BAD_DESCRIPTOR);
@@ -310,17 +331,16 @@ void nic_rx_dma_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, rx_dma_done));
 	/* Its place is not used again before this is over: nothing below begins a transfer. */
-	const struct nic_dma *d = nic_fifo_first(&n->rx_dma), *next;
+	const struct nic_dma *d = nic_fifo_at(&n->rx_dma, n->rx_dma.head++);
 
-	n->rx_dma.head++;
-	next = nic_fifo_first(&n->rx_dma);
-	if (next)
-		evq_schedule(n->q, &n->rx_dma_done, next->done);
-	if (d->job) {
+	if (n->rx_dma.head != n->rx_dma.tail)
+		evq_schedule(n->q, &n->rx_dma_done, nic_fifo_at(&n->rx_dma, n->rx_dma.head)->done);
+	if (__builtin_expect(d->job != NULL, 0)) {
 		nic_peer_dma(d->job);
 		return;
 	}
-	n->rx_held -= d->held ? d->len : 0;
+	if (d->held)
+		n->rx_held -= d->len;
 	rx_done(n, d);
 	if (d->pkt)
 		nic_pkt_put(n, d->pkt);

@@ -2,38 +2,13 @@
 /* nic_wire.c - slots on the wire, segmentation, the longest frame: see nic.h. */
 #include "nic_impl.h"
 
-static uint64_t one_slot(uint32_t len)
+uint64_t nic_slots_bytes(const struct frame *f)
 {
-	return (len > NIC_MIN_FRAME ? len : NIC_MIN_FRAME) + NIC_WIRE_BYTES;
-}
+	uint32_t full = f->slots - 1u;
+	uint32_t rest = f->len - f->wire_header - full * f->wire_mss;
 
-uint64_t nic_slot_bytes(const struct frame *f)
-{
-	uint32_t full = f->slots - 1u, rest;
-
-	if (!full)
-		return one_slot(f->len);
-	rest = f->len - f->wire_header - full * f->wire_mss;
-	return full * one_slot(f->wire_header + f->wire_mss) + one_slot(f->wire_header + rest);
-}
-
-sim_time nic_wire_slot(struct nic_wire *w, sim_time start, uint64_t bytes)
-{
-	uint64_t num;
-	sim_time ps;
-
-	if (start > w->free || !w->frames) {
-		w->free = start > w->free ? start : w->free;
-		w->carry = 0;
-	}
-	num = bytes * 8 * SIM_S + w->carry;
-	ps = num / w->rate_bps;
-	w->carry = num % w->rate_bps;
-	w->free += ps;
-	w->busy_ps += ps;
-	w->frames++;
-	w->bytes += bytes;
-	return w->free;
+	return full * nic_one_slot(f->wire_header + f->wire_mss) +
+	       nic_one_slot(f->wire_header + rest);
 }
 
 static uint16_t be16(const uint8_t *p)
@@ -85,11 +60,9 @@ void nic_segment(struct frame *f, const uint8_t *bytes, uint32_t mtu)
 	f->slots = (uint16_t)((f->len - header + f->wire_mss - 1) / f->wire_mss);
 }
 
-bool nic_oversize(const struct nic *n, const uint8_t *bytes, uint32_t len)
+bool nic_oversize_tagged(const struct nic *n, const uint8_t *bytes, uint32_t len)
 {
 	uint16_t type;
 
-	if (len <= n->cfg.mtu + 14)
-		return false;
 	return len > ether_header(bytes, len, &type) + n->cfg.mtu;
 }

@@ -139,8 +139,8 @@ unsigned plat_dma_perm(enum plat_dir dir)
 
 /* ---- the host's own layer ---- */
 
-static bool native_map_one(struct plat *pl, struct plat_dma *d, gpa_t gpa, uint32_t len,
-			   unsigned perm, struct plat_seg *seg, unsigned max, unsigned *n)
+static inline bool native_map_one(struct plat *pl, struct plat_dma *d, gpa_t gpa, uint32_t len,
+				  unsigned perm, struct plat_seg *seg, unsigned max, unsigned *n)
 {
 	unsigned from = *n;
 
