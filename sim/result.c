@@ -232,11 +232,6 @@ void result_machine_real(struct result *r, const char *name, double v)
 	json_object_set_new(r->machine, name, sane ? decimal((u128)(v * 1000 + 0.5)) : json_null());
 }
 
-void result_machine_str(struct result *r, const char *name, const char *text)
-{
-	json_object_set_new(r->machine, name, json_string(text));
-}
-
 /* ---- filled by the command line ---- */
 
 static void add_config(void *arg, const char *name, const char *value)

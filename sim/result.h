@@ -66,7 +66,6 @@ void result_set_partial(struct result *r);
 /* The `machine` object: what depends on the machine that ran it. */
 void result_machine_u64(struct result *r, const char *name, uint64_t v);
 void result_machine_real(struct result *r, const char *name, double v); /* 3 decimals */
-void result_machine_str(struct result *r, const char *name, const char *text);
 
 /* ---- filled by the command line ---- */
 

@@ -49,7 +49,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(scenario_auto, scenario_free)
 
 const char *scenario_path(const struct scenario *sc); /* as given */
 const char *scenario_name(const struct scenario *sc); /* file name without folder and .ini */
-const struct group_decl *scenario_groups(const struct scenario *sc);
 
 /* Objects of a kind, in the order of the file. A kind without names always has one. */
 size_t scenario_count(const struct scenario *sc, const char *kind);

@@ -18,11 +18,6 @@ const char *scenario_name(const struct scenario *sc)
 	return sc->base_name;
 }
 
-const struct group_decl *scenario_groups(const struct scenario *sc)
-{
-	return sc->groups;
-}
-
 static const GPtrArray *objects_of(const struct scenario *sc, const char *kind)
 {
 	const struct group_decl *g = keys_group(sc->groups, kind);

@@ -9,11 +9,7 @@
  *
  * VNICSIM_TEST_SEED is the number of the first scenario, so that one that failed can be run again.
  */
-#include "machine_helper.h"
-
-#include <jansson.h>
-
-#include "sim/rng.h"
+#include "property_helper.h"
 
 /* What has to be remembered of a guest to judge its results. */
 struct drawn_guest {
@@ -31,29 +27,9 @@ struct drawn {
 	char *capture; /* NULL: all traffic is synthetic */
 };
 
-static uint64_t below(struct drawn *d, uint64_t n)
-{
-	return rng_below(&d->rng, n);
-}
-
-static bool chance(struct drawn *d, unsigned percent)
-{
-	return below(d, 100) < percent;
-}
-
 static unsigned power(struct drawn *d, unsigned lo, unsigned hi)
 {
 	return 1u << rng_range(&d->rng, lo, hi);
-}
-
-#define PICK(d, ...) pick(d, (const char *const[]){__VA_ARGS__, NULL})
-static const char *pick(struct drawn *d, const char *const *from)
-{
-	unsigned n = 0;
-
-	while (from[n])
-		n++;
-	return from[below(d, n)];
 }
 
 static const char *yes_no(struct drawn *d)
@@ -231,18 +207,6 @@ static void drawn_free(struct drawn *d)
 
 /* ---- judging ---- */
 
-static uint64_t sites(const struct run *run, const char *of, unsigned which, const char *what)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < SITE_N; i++) {
-		g_autofree char *name = g_strconcat(what, ledger_site_names[i], NULL);
-		if (which >> i & 1)
-			sum += run_part(run, of, name);
-	}
-	return sum;
-}
-
 static void check_copies(const struct run *run, const struct drawn_guest *g, bool tx,
 			 const char *of)
 {
@@ -316,31 +280,6 @@ static void check_ratios(const struct run *run)
 				fail_msg("%s is above 1", v->full);
 			}
 	}
-}
-
-static char *comparable(const struct run *run)
-{
-	g_autofree char *text = result_json(run->r);
-	json_t *json = json_loads(text, 0, NULL);
-	char *out;
-
-	assert_non_null(json);
-	json_object_del(json, "machine");
-	out = json_dumps(json, 0);
-	json_decref(json);
-	return out;
-}
-
-static void check_again(const struct run *run)
-{
-	struct run again = run_string(run->text);
-	char *a = comparable(run), *b = comparable(&again);
-
-	run_ok(&again);
-	assert_string_equal(a, b);
-	free(a);
-	free(b);
-	run_free(&again);
 }
 
 static void judge(const struct run *run, const struct drawn *d)

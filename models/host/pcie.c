@@ -586,8 +586,3 @@ uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed
 
 	return elapsed ? (uint64_t)(busy * 1000000 / elapsed) : 0;
 }
-
-const struct pcie_link *pcie_link_of(const struct pcie *p)
-{
-	return &p->link;
-}

@@ -159,6 +159,4 @@ const struct pcie_fn_stats *pcie_fn_stats(const struct pcie *p, unsigned fn);
 /* Millionths of `elapsed` that so many bytes keep one direction busy. */
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed);
 
-const struct pcie_link *pcie_link_of(const struct pcie *p);
-
 #endif
