@@ -140,7 +140,7 @@ static void app_event(struct event *ev)
  */
 static void interrupt(struct guest *g, struct worker *w, unsigned direction)
 {
-	uint32_t leaves = cpu_idle(w->cpu) && g->halt_exits ? CPU_COST(WAKE)
+	uint64_t leaves = cpu_idle(w->cpu) && g->halt_exits ? CPU_COST(WAKE)
 			  : !g->posted                      ? CPU_COST(VM_EXIT)
 							    : 0;
 

@@ -53,7 +53,7 @@ static void cpu_pay(struct cpu *c)
 	c->owes = false;
 }
 
-void cpu_wake(struct worker *w, uint32_t costs)
+void cpu_wake(struct worker *w, uint64_t costs)
 {
 	struct cpu *c = w->cpu;
 	sim_time now = evq_now(c->q);
@@ -68,7 +68,7 @@ void cpu_wake(struct worker *w, uint32_t costs)
 	else if (!w->queued)
 		cpu_enqueue(c, w);
 	for (; costs && !c->poll; costs &= costs - 1) {
-		c->owed[__builtin_ctz(costs)]++;
+		c->owed[__builtin_ctzll(costs)]++;
 		c->owes = true;
 	}
 	if (c->current || c->waking)

@@ -61,8 +61,8 @@ void worker_init(struct worker *w, struct cpu *c, void (*burst)(struct worker *)
  * that runs or is in the run queue: it is awake. (Charged each time, kicks that come faster than a
  * wake-up takes would starve the worker.)
  */
-#define CPU_COST(work) (1u << PLAT_W_##work)
-void cpu_wake(struct worker *w, uint32_t costs);
+#define CPU_COST(work) (1ull << PLAT_W_##work)
+void cpu_wake(struct worker *w, uint64_t costs);
 
 /* Power off: what it was about to do is not done, and it is not woken again. */
 void cpu_stop(struct cpu *c);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* keys_host.c - keys of [host] and [iommu]; models with many bring their own. */
+#include "options_impl.h"
+
+const struct key_decl host_keys[] = {
+	{"cores", KEY_COUNT, .def = "1", .min = 1, .max = 256,
+	 .help = "cores for datapaths and device emulators; workers are dealt out in turn"},
+	{"clock", KEY_FREQ, .def = "2.5GHz", .min = 1000000, .max = 1000000000000u,
+	 .help = "of every core and vCPU; [cost] counts in its cycles"},
+	{"datapath", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
+	 .help = "how host cores learn of work"},
+	{"offload", KEY_CHOICE, .def = "none", .choices = "none|idle",
+	 .help = "idle: a core with nothing to do takes a guest's request to send without a trap"},
+	{"posted_interrupts", KEY_BOOL, .def = "true",
+	 .help = "a virtual function's interrupts reach a running vCPU without an exit (VT-d)"},
+	{"dma_hypercalls", KEY_BOOL, .def = "true",
+	 .help = "the VMM maps memory for a guest's virtual function when the guest asks"},
+	{"preset", KEY_CHOICE, .def = "default", .choices = "default",
+	 .help = "set of [cost] defaults"},
+	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
+	{"memory", KEY_BYTES, .def = "0", .max = 1ull << 44,
+	 .help = "machine memory; 0: enough for the guests"},
+	{"switch_table", KEY_CHOICE, .def = "static", .choices = "static|learned",
+	 .help = "local switch: knows the guests' addresses from the start, or each once it has "
+		 "sent something"},
+	{"vmm_queue", KEY_STRING, .def = "1024", .check = options_power, .plain = KEY_COUNT,
+	 .help = "frames between host kernel and device emulator, a power of two"},
+	{0},
+};
+
+const struct key_decl iommu_keys[] = {
+	{"mode", KEY_CHOICE, .def = "static", .choices = "off|static|strict|deferred",
+	 .help = "protection of memory from devices; static: guests mapped once"},
+	{"iotlb_entries", KEY_COUNT, .def = "64", .min = 1, .max = 65536,
+	 .help = "translations cached; 64 inferred for Broadwell (SIGCOMM 2018)"},
+	{"iotlb_ways", KEY_COUNT, .def = "4", .min = 1, .max = 65536,
+	 .help = "associativity; entries / ways must be a power of two"},
+	{"iotlb_replacement", KEY_CHOICE, .def = "lru", .choices = "lru|fifo|random",
+	 .help = "which translation of a full set goes; random: a stream of the seed's own"},
+	{"walk_cache", KEY_COUNT, .def = "0", .max = 65536,
+	 .help = "entries of each upper-level cache, which shorten walks; 0: none"},
+	{"max_table_pages", KEY_COUNT, .def = "0", .max = 1u << 30,
+	 .help = "pages that its tables may take (strict, deferred); full, a buffer is not mapped "
+		 "and its frame copied (map_failed); 0: any"},
+	{"page_size", KEY_CHOICE, .def = "4KiB", .choices = "4KiB|2MiB|1GiB",
+	 .help = "largest page of its tables"},
+	{"flush_batch", KEY_COUNT, .def = "256", .min = 1, .max = 65536,
+	 .help = "deferred: unmaps that force an invalidation; Linux 256"},
+	{"flush_timeout", KEY_TIME, .def = "10ms", .min = 1, .max = 1000 * SIM_S,
+	 .help = "deferred: longest wait for one; Linux 10 ms"},
+	{0},
+};
