@@ -459,6 +459,8 @@ static void snapshot(struct machine *m, bool stop)
 		for (unsigned v = 0; v < g->vcpus; v++)
 			cpu_count(&g->vcpu_counts[v], &g->vcpu[v], now, stop);
 	}
+	*(stop ? &m->walkers_at_stop : &m->walkers_at_start) =
+		walkers_busy(iommu_walkers(m->iommu), now);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_count(&m->nic[i], stop ? &m->nic[i].at_stop : &m->nic[i].at_start);
 }
@@ -545,6 +547,9 @@ static bool build_host(struct machine *m, GError **error)
 		.seed = cfg_u64(sce, "seed"),
 		.walk_entries = (uint32_t)cfg_u64(io, "walk_cache"),
 		.max_table_pages = (uint32_t)cfg_u64(io, "max_table_pages"),
+		.walkers = (uint32_t)cfg_u64(io, "walkers"),
+		.walk_base = cfg_time(io, "walk_base"),
+		.walk_read = cfg_time(io, "walk_read"),
 		.flush_batch = (uint32_t)cfg_u64(io, "flush_batch"),
 		.page_bytes = page[cfg_choice(io, "page_size")]};
 

@@ -155,7 +155,8 @@ struct machine {
 	struct mem *mem;
 	bool full; /* its memory is too little for the host */
 	struct iommu *iommu;
-	struct nic_fabric fabric; /* what mediated NICs share */
+	uint64_t walkers_at_start, walkers_at_stop; /* busy, of all */
+	struct nic_fabric fabric;                   /* what mediated NICs share */
 	struct cost cost;
 	struct cpu *core;
 	struct cpu_counts *core_counts; /* by core */
