@@ -313,6 +313,8 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	c.queues = hn->guests + 1; /* each guest has one to send by */
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
+	if (!bus_build(m, hn, error))
+		return false;
 	switch_join(m, hn);
 	hn->domain = iommu_domain_new(m->iommu);
 	if (!hn->domain)
@@ -445,6 +447,7 @@ static void nic_count(const struct host_nic *hn, struct nic_counts *c)
 				 .tx_bus = hn->nic.tx_bus_busy};
 	for (unsigned i = 0; i < hn->nic.cfg.queues; i++)
 		c->interrupts += hn->nic.queue[i].interrupts;
+	bus_count(hn, c);
 }
 
 static void snapshot(struct machine *m, bool stop)

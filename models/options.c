@@ -10,6 +10,7 @@
 #include "../sim/sim_error.h"
 #include "../sim/units.h"
 #include "host/cost.h"
+#include "host/pcie.h"
 #include "nic/nic.h"
 
 /* ---- judging text ---- */
@@ -84,6 +85,8 @@ const struct group_decl option_groups[] = {
 	{"host", .keys = host_keys, .help = "the machine"},
 	{"cost", .keys = cost_keys, .help = "what work costs a CPU, in cycles of [host] clock"},
 	{"iommu", .keys = iommu_keys, .help = "DMA remapping"},
+	{"pcie", .keys = pcie_keys,
+	 .help = "the bus of NICs whose model is not constant, one each"},
 	{"nic", .named = true, .many = true, .keys = nic_keys, .help = "a network interface"},
 	{"guest", .named = true, .many = true, .keys = guest_keys, .help = "a virtual machine"},
 	{"traffic", .named = true, .many = true, .keys = traffic_keys, .help = "what is offered"},

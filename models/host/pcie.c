@@ -557,14 +557,14 @@ static void register_read(struct pcie *p, struct pcie_op *op)
 	evq_schedule(p->q, &op->ev, end > earliest + back ? end - back : earliest);
 }
 
-sim_time pcie_register_time(const struct pcie *p, sim_time at)
+sim_time pcie_register_time(const struct pcie *p, sim_time at, uint32_t n)
 {
 	sim_time there = pcie_server_start(&p->to_device, at) - at;
 	sim_time back = pcie_server_start(&p->to_host, at) - at;
 	sim_time link = pcie_server_time(&p->to_device, p->link.request) +
 			pcie_server_time(&p->to_host, PCIE_COMPLETION + PCIE_REGISTER);
 
-	return there + back + (p->config.mmio_read > link ? p->config.mmio_read : link);
+	return there + back + n * (p->config.mmio_read > link ? p->config.mmio_read : link);
 }
 
 /* ---- transactions ---- */
@@ -659,6 +659,11 @@ void pcie_stats(struct pcie *p, struct pcie_stats *out)
 const struct pcie_fn_stats *pcie_fn_stats(const struct pcie *p, unsigned fn)
 {
 	return &p->fn[fn].stats;
+}
+
+sim_time pcie_busy(const struct pcie *p, uint64_t bytes)
+{
+	return (sim_time)((unsigned __int128)bytes * p->link.num / p->link.den);
 }
 
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed)

@@ -154,10 +154,10 @@ void pcie_submit_writes(struct pcie *p, unsigned fn, struct pcie_op *op, uint32_
 			uint32_t behind);
 
 /*
- * What a register read would take that begins at `at`, now or later: alone, and what is on the
- * link before it.
+ * What n register reads would take, one after the other, that begin at `at`, now or later: as if
+ * alone, and for the first what is on the link before it.
  */
-sim_time pcie_register_time(const struct pcie *p, sim_time at);
+sim_time pcie_register_time(const struct pcie *p, sim_time at, uint32_t n);
 
 struct pcie_direction {
 	uint64_t tlps;
@@ -185,6 +185,9 @@ struct pcie_fn_stats {
 };
 
 const struct pcie_fn_stats *pcie_fn_stats(const struct pcie *p, unsigned fn);
+
+/* How long so many bytes keep one direction busy. */
+sim_time pcie_busy(const struct pcie *p, uint64_t bytes);
 
 /* Millionths of `elapsed` that so many bytes keep one direction busy. */
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed);
