@@ -87,6 +87,12 @@ const struct key_decl guest_keys[] = {
 	 .help = "with flow_match = exact: flows that can be the process's"},
 	{"receive", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how the guest learns of frames"},
+	{"work", KEY_STRING, .def = "0", .check = options_work, .plain = KEY_TIME,
+	 .help = "what its process does with each frame that it has read: 500ns, "
+		 "exponential:500ns, uniform:1us..2us; 0: nothing"},
+	{"napi_weight", KEY_COUNT, .def = "64", .min = 1, .max = 64,
+	 .help = "frames that its driver takes in a turn, whose buffers go back together; Linux "
+		 "64"},
 	{"destroyed_at", KEY_TIME, .max = SIM_MAX,
 	 .help = "when it is destroyed in mid-run; default: never"},
 	{"queue_size", KEY_STRING, .def = "256", .check = options_power, .plain = KEY_COUNT,

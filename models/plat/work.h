@@ -10,7 +10,8 @@ typedef uint64_t plat_time; /* picoseconds */
 
 /*
  * Work that is not a copy, in units of one. The name is the metric's: busy_ns.NAME, and (in cycles)
- * the key's in [cost], except csum, whose unit is less than a cycle.
+ * the key's in [cost], except csum, whose unit is less than a cycle, and process, which has no
+ * cost.
  */
 #define PLAT_WORKS(X)                                                                              \
 	X(COPY, copy)             /* plat_copy(); charged by length, not by unit */                \
@@ -40,7 +41,8 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(GUEST_POST, guest_post) /* guest kernel: take or give one process buffer (translate) */  \
 	X(CSUM, csum)             /* a checksum pass over one byte, host's or guest's */           \
 	X(FLOW_LOOKUP, flow_lookup) /* find a frame's header and its flow */                       \
-	X(PAGE_IN, page_in)         /* bring a page of a guest back that was put aside */
+	X(PAGE_IN, page_in)         /* bring a page of a guest back that was put aside */          \
+	X(PROCESS, process)         /* plat_process(): a process's own work; by [guest] work */
 
 enum plat_work {
 #define X(id, name) PLAT_W_##id,
