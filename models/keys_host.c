@@ -7,6 +7,9 @@
 const struct key_decl host_keys[] = {
 	{"cores", KEY_COUNT, .def = "1", .min = 1, .max = 256,
 	 .help = "cores for datapaths and device emulators; workers are dealt out in turn"},
+	{"workers", KEY_CHOICE, .def = "spread", .choices = "spread|together",
+	 .help = "cores are dealt out to workers in turn, or to guests, all of whose workers share "
+		 "one"},
 	{"clock", KEY_FREQ, .def = "2.5GHz", .min = 1000000, .max = 1000000000000u,
 	 .help = "of every core and vCPU; [cost] counts in its cycles"},
 	{"datapath", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
@@ -49,6 +52,14 @@ const struct key_decl iommu_keys[] = {
 	 .help = "which translation of a full set goes; random: a stream of the seed's own"},
 	{"walk_cache", KEY_COUNT, .def = "0", .max = 65536,
 	 .help = "entries of each upper-level cache, which shorten walks; 0: none"},
+	{"walkers", KEY_COUNT, .def = "6", .max = 256,
+	 .help = "walks at once, for devices that wait for them; 0: none takes time; five to six "
+		 "on Broadwell (SIGCOMM 2018)"},
+	{"walk_base", KEY_TIME, .def = "0", .max = SIM_MS,
+	 .help = "a walk, beside what it reads; none is told apart in what is published"},
+	{"walk_read", KEY_TIME, .def = "72ns", .max = SIM_MS,
+	 .help = "each table entry that a walk reads from memory; four are a miss's 290 ns on "
+		 "Broadwell (SIGCOMM 2018)"},
 	{"max_table_pages", KEY_COUNT, .def = "0", .max = 1u << 30,
 	 .help = "pages that its tables may take (strict, deferred); full, a buffer is not mapped "
 		 "and its frame copied (map_failed); 0: any"},

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../sim/fidelity.h"
 #include "../sim/sim_error.h"
 #include "../sim/units.h"
 #include "host/cost.h"
@@ -86,6 +87,8 @@ const struct group_decl option_groups[] = {
 	{"nic", .named = true, .many = true, .keys = nic_keys, .help = "a network interface"},
 	{"guest", .named = true, .many = true, .keys = guest_keys, .help = "a virtual machine"},
 	{"traffic", .named = true, .many = true, .keys = traffic_keys, .help = "what is offered"},
+	{FIDELITY_KIND, .named = true, .many = true, .judges = true, .keys = fidelity_keys,
+	 .help = "what theory or a measurement says of the results, for the verb `fidelity`"},
 	{0},
 };
 

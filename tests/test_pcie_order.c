@@ -142,6 +142,73 @@ static void a_link_freed_with_reads_away_leaves_nothing_in_the_queue(void **stat
 	rig_free(rig);
 }
 
+/* ---- the host's time ---- */
+
+struct pieces {
+	struct evq *q;
+	unsigned asked;
+	uint32_t from, len; /* of the last one */
+	uint32_t slow;      /* the piece from here on takes longer */
+	sim_time last;
+};
+
+static sim_time piece_at_host(void *ctx, struct pcie_op *op, uint32_t from, uint32_t len,
+			      sim_time at)
+{
+	struct pieces *p = ctx;
+
+	assert_true(at >= evq_now(p->q) && at >= p->last);
+	assert_int_equal(from, op->sent);
+	assert_int_equal(from, p->asked ? p->from + p->len : 0);
+	p->last = at;
+	p->from = from;
+	p->len = len;
+	p->asked++;
+	return from == p->slow ? 5 * SIM_US : 0;
+}
+
+/* One transaction alone, its piece from `slow` on 5 us late at the host. */
+static sim_time with_slow_piece(enum pcie_kind kind, uint32_t len, uint32_t slow, struct pieces *p)
+{
+	struct pcie_config c = reference();
+	struct rig *rig = rig_new(&c, 1, 1);
+	sim_time t;
+
+	*p = (struct pieces){.q = &rig->q, .slow = slow};
+	rig->fixed[0] = (struct pcie_step){kind, len};
+	rig->fixed_n = 1;
+	rig->stop = true;
+	pcie_set_host(rig->p, piece_at_host, p);
+	rig_start(rig);
+	evq_run(&rig->q, SIM_NEVER);
+	t = evq_now(&rig->q);
+	rig_free(rig);
+	return t;
+}
+
+static void the_host_is_asked_for_each_piece_and_its_time_counts(void **state)
+{
+	struct pieces p;
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		enum pcie_kind kind = k ? PCIE_READ : PCIE_WRITE;
+		uint32_t piece = k ? 512 : PCIE_GRANT, len = 2 * PCIE_GRANT + 100;
+		sim_time fast = with_slow_piece(kind, len, UINT32_MAX, &p);
+
+		assert_int_equal(p.from + p.len, len);
+		assert_int_equal(p.asked, (len + piece - 1) / piece);
+		/* The last piece: its time is the write's; a read's streams behind the first. */
+		assert_int_equal(
+			with_slow_piece(PCIE_WRITE, len, len / PCIE_GRANT * PCIE_GRANT, &p),
+			with_slow_piece(PCIE_WRITE, len, UINT32_MAX, &p) + 5 * SIM_US);
+		/* The first: others wait behind. */
+		assert_true(with_slow_piece(kind, len, 0, &p) > fast + 3 * SIM_US);
+	}
+	with_slow_piece(PCIE_MSI, PCIE_MSI_BYTES, 0, &p);
+	assert_int_equal(p.asked, 0);
+}
+
 /* ---- registers, interrupts ---- */
 
 static sim_time alone(const struct pcie_config *c, enum pcie_kind kind, uint32_t len,
@@ -324,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_write_overtakes_reads_that_wait_for_a_tag),
 		cmocka_unit_test(a_transaction_longer_than_all_tags_and_credits_comes_through),
 		cmocka_unit_test(a_link_freed_with_reads_away_leaves_nothing_in_the_queue),
+		cmocka_unit_test(the_host_is_asked_for_each_piece_and_its_time_counts),
 		cmocka_unit_test(registers_and_interrupts_take_their_bytes_and_their_time),
 		cmocka_unit_test(a_doorbell_does_not_wait_for_data_that_is_not_ready),
 		cmocka_unit_test(extra_time_is_added_and_writes_stay_in_order),

@@ -34,6 +34,7 @@ struct iommu {
 	struct iotlb tlb;
 	struct iotlb upper[3]; /* [l]: entries of level l + 1, each covers 2^(21 + 9 l) bytes */
 	struct iommu_stats stats;
+	struct walkers walkers;
 	struct iommu_domain **requester;
 	struct iommu_domain **domain; /* by id */
 	struct unmap_note *queue;
@@ -64,10 +65,15 @@ static bool iommu_init(struct iommu *io, uint32_t sets)
 
 	for (unsigned l = 0; l < 3 && c->walk_entries; l++)
 		ok = iotlb_init(&io->upper[l], 1, c->walk_entries, IOTLB_LRU, 0, "") && ok;
+	io->walkers = (struct walkers){
+		.n = c->walkers,
+		.base = c->walk_base,
+		.read = c->walk_read,
+		.walker = calloc(c->walkers ? c->walkers : 1, sizeof(*io->walkers.walker))};
 	io->requester = calloc(IOMMU_REQUESTERS, sizeof(struct iommu_domain *));
 	io->domain = calloc(IOMMU_DOMAINS, sizeof(struct iommu_domain *));
 	io->queue = calloc(c->flush_batch, sizeof(*io->queue));
-	return ok && io->requester && io->domain && io->queue;
+	return ok && io->walkers.walker && io->requester && io->domain && io->queue;
 }
 
 struct iommu *iommu_new(struct mem *mem, const struct iommu_config *config)
@@ -387,6 +393,7 @@ static __attribute__((noinline)) struct iotlb_line *tlb_miss(struct iommu *io,
 	l->hpa = walk.pa & ~(walk.page_bytes - 1);
 	l->perm = walk.perm;
 	l->gone = SIM_NEVER;
+	l->ready = 0;
 	return l;
 }
 
@@ -450,6 +457,7 @@ inline enum iommu_status iommu_translate_in(struct iommu *io, struct iommu_domai
 		if (!l)
 			return fault(io, requester, iova, access, now, IOMMU_NOT_PRESENT);
 	}
+	hit->line = l;
 	if ((l->perm & access) != access)
 		return fault(io, requester, iova, access, now, IOMMU_DENIED);
 	if (__builtin_expect(l->gone <= now, 0))
@@ -466,6 +474,27 @@ enum iommu_status iommu_translate(struct iommu *io, uint16_t requester, iova_t i
 {
 	return iommu_translate_in(io, io->requester[requester], requester, iova, len, access, now,
 				  hit);
+}
+
+sim_time iommu_wait(struct iommu *io, const struct iommu_hit *hit, sim_time at)
+{
+	struct iotlb_line *l = hit->line;
+
+	if (!io->walkers.n)
+		return 0;
+	if (hit->hit)
+		return l && l->ready > at ? l->ready - at : 0;
+	if (!hit->reads) /* refused before a walk began */
+		return 0;
+	sim_time done = walkers_take(&io->walkers, hit->reads, at);
+	if (l)
+		l->ready = done;
+	return done - at;
+}
+
+const struct walkers *iommu_walkers(const struct iommu *io)
+{
+	return &io->walkers;
 }
 
 enum iommu_status iommu_refuse(struct iommu *io, uint16_t requester, iova_t iova, unsigned access,
@@ -546,6 +575,7 @@ void iommu_free(struct iommu *io)
 	iotlb_fini(&io->tlb);
 	for (unsigned u = 0; u < 3; u++)
 		iotlb_fini(&io->upper[u]);
+	free(io->walkers.walker);
 	free(io->requester);
 	free(io->domain);
 	free(io->queue);

@@ -22,6 +22,11 @@
  * memory. An invalidation drops the upper-level entries above the pages it names, as VT-d does
  * without the leaf-only hint; that is where strict protection loses most (Rubin et al., SOSP 2024).
  *
+ * Time. A walk takes `walk_base` and `walk_read` for each entry read, on one of `walkers`;
+ * iommu_wait() says when a translation is there. It acts only where it is called: a device that
+ * does not ask for it is translated for nothing. An access to a page that is being walked is a hit
+ * of the IOTLB and waits for that walk: one page is never walked twice at a time.
+ *
  * Always holds: a fault yields no address, so nothing is written; the IOTLB holds no unmapped page
  * outside deferred mode; a failed map or unmap changes nothing.
  *
@@ -42,6 +47,7 @@
 #include "iotlb.h"
 #include "mem.h"
 #include "pt.h"
+#include "walkers.h"
 
 #define IOMMU_READ   PT_READ  /* the device reads memory: transmit */
 #define IOMMU_WRITE  PT_WRITE /* the device writes memory: receive */
@@ -71,15 +77,19 @@ struct iommu_config {
 	uint32_t flush_batch;     /* deferred: unmaps that force a flush; 0: 256 */
 	uint64_t page_bytes;      /* largest page that iommu_map uses; 0: PT_4K */
 	uint32_t max_table_pages; /* of all domains, roots included; 0: what memory holds */
+	uint32_t walkers;         /* walks at once; 0: walks take no time */
+	sim_time walk_base;       /* a walk, and ... */
+	sim_time walk_read;       /* ... each table entry that it reads from memory */
 };
 
 /* One access, as far as its first page goes. */
 struct iommu_hit {
 	hpa_t hpa;
-	uint64_t len;   /* bytes asked for, cut at the end of the page */
-	uint32_t reads; /* table entries read from memory; 0 on an IOTLB hit */
-	bool hit;       /* of the IOTLB; true when off */
-	bool stale;     /* the page had been unmapped */
+	uint64_t len;            /* bytes asked for, cut at the end of the page */
+	uint32_t reads;          /* table entries read from memory; 0 on an IOTLB hit */
+	bool hit;                /* of the IOTLB; true when off */
+	bool stale;              /* the page had been unmapped */
+	struct iotlb_line *line; /* the translation, for iommu_wait(); NULL: none, or off */
 };
 
 struct iommu_fault {
@@ -148,7 +158,7 @@ uint32_t iommu_pending(const struct iommu *io, sim_time *oldest);
 
 /*
  * Translates the first page's worth of a DMA of `len` bytes at `now`. Anything but IOMMU_OK is a
- * fault: recorded, counted, *hit holds only `reads`.
+ * fault: recorded, counted, *hit holds `reads` and what iommu_wait() needs.
  */
 enum iommu_status iommu_translate(struct iommu *io, uint16_t requester, iova_t iova, uint64_t len,
 				  unsigned access, sim_time now, struct iommu_hit *hit);
@@ -157,6 +167,16 @@ enum iommu_status iommu_translate(struct iommu *io, uint16_t requester, iova_t i
 enum iommu_status iommu_translate_in(struct iommu *io, struct iommu_domain *d, uint16_t requester,
 				     iova_t iova, uint64_t len, unsigned access, sim_time now,
 				     struct iommu_hit *hit);
+
+/*
+ * How much later than `at` the translation just made is there, for a device whose access comes to
+ * the IOMMU at `at`: nothing on a hit, unless the page is still being walked; on a miss the wait
+ * for a walker and the walk, a fault's too. Once for each translation, before the next.
+ */
+sim_time iommu_wait(struct iommu *io, const struct iommu_hit *hit, sim_time at);
+
+/* The walkers, for what came of them. */
+const struct walkers *iommu_walkers(const struct iommu *io);
 
 /* Counts and records a fault that something in front of the tables found; returns `reason`. */
 enum iommu_status iommu_refuse(struct iommu *io, uint16_t requester, iova_t iova, unsigned access,

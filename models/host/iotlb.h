@@ -33,9 +33,10 @@
 enum iotlb_replacement { IOTLB_LRU, IOTLB_FIFO, IOTLB_RANDOM };
 
 struct iotlb_line {
-	uint64_t key;  /* 0: empty */
-	uint64_t hpa;  /* of the page's first byte */
-	sim_time gone; /* when the page was unmapped; SIM_NEVER while it is mapped */
+	uint64_t key;   /* 0: empty */
+	uint64_t hpa;   /* of the page's first byte */
+	sim_time gone;  /* when the page was unmapped; SIM_NEVER while it is mapped */
+	sim_time ready; /* when the walk that filled it is done; 0: it took no time */
 	uint32_t perm;
 	uint32_t chain;        /* next line of the bucket */
 	uint32_t newer, older; /* neighbours in the set's list */

@@ -59,6 +59,8 @@ struct pcie {
 		*returning_last; /* their completions are on the link, in its order */
 	struct credit *credit;   /* ring of write_credits */
 	uint32_t credit_head, credit_count;
+	pcie_host_fn *host; /* NULL: nothing takes longer there */
+	void *host_ctx;
 	sim_time written; /* all that was sent is in memory */
 	sim_time counted; /* stats.tag_time is up to here */
 	struct pcie_stats stats;
@@ -144,7 +146,21 @@ void pcie_free(struct pcie *p)
 	free(p);
 }
 
+void pcie_set_host(struct pcie *p, pcie_host_fn *fn, void *ctx)
+{
+	p->host = fn;
+	p->host_ctx = ctx;
+}
+
 /* ---- the two directions ---- */
+
+/* What the next piece of a transaction takes longer at the host, where it arrives at `at`. */
+static sim_time at_the_host(struct pcie *p, struct pcie_op *op, uint32_t len, sim_time at)
+{
+	if (!p->host || op->kind == PCIE_MSI)
+		return op->extra;
+	return op->extra + p->host(p->host_ctx, op, op->sent, len, at);
+}
 
 static sim_time to_host(struct pcie *p, sim_time now, uint32_t tlps, uint32_t bytes)
 {
@@ -249,13 +265,14 @@ static sim_time read_ready(struct pcie *p, struct pcie_op *op, sim_time from, si
 			   uint32_t len)
 {
 	sim_time back = pcie_server_time(&p->to_device, pcie_completion_bytes(&p->link, len));
-	sim_time end = from + p->config.read_base + op->extra;
+	sim_time extra = at_the_host(p, op, len, at_host);
+	sim_time end = from + p->config.read_base + extra;
 
 	if (end < op->stream)
 		end = op->stream;
 	end += len * p->config.read_byte;
-	if (end < at_host + op->extra + back)
-		end = at_host + op->extra + back;
+	if (end < at_host + extra + back)
+		end = at_host + extra + back;
 	op->stream = end;
 	return end - back;
 }
@@ -344,9 +361,9 @@ static uint32_t least(uint32_t a, uint32_t b)
 }
 
 /* A write that arrives so waits for those before it, if they take longer. */
-static sim_time in_memory(struct pcie *p, const struct pcie_op *op, sim_time arrival)
+static sim_time in_memory(struct pcie *p, struct pcie_op *op, uint32_t len, sim_time arrival)
 {
-	sim_time at = arrival + p->config.write_latency + op->extra;
+	sim_time at = arrival + p->config.write_latency + at_the_host(p, op, len, arrival);
 
 	if (at < p->written)
 		at = p->written;
@@ -365,7 +382,7 @@ static void grant_write(struct pcie *p, struct fn *f)
 	len = least(op->len - op->sent, most);
 	tlps = pcie_pieces(len, p->link.mps);
 	bytes = pcie_write_bytes(&p->link, len);
-	at = in_memory(p, op, to_host(p, evq_now(p->q), tlps, bytes));
+	at = in_memory(p, op, len, to_host(p, evq_now(p->q), tlps, bytes));
 	if (p->config.write_credits)
 		take_credits(p, tlps, at);
 	op->sent += len;

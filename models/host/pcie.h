@@ -117,6 +117,17 @@ struct pcie *pcie_new(struct evq *q, const struct pcie_config *config, unsigned 
 void pcie_free(struct pcie *p);
 
 /*
+ * Asked once for each piece of a device's write or read as it is granted (up to PCIE_GRANT bytes of
+ * a write, one request of a read; not for interrupts): bytes [from, from + len) of `op` arrive at
+ * the host at `at`, which is now or later. Returns how much longer than the constants have it the
+ * host takes for them: a translation that misses, a cache line that is elsewhere. It acts as
+ * `extra` does, on this piece. NULL: nothing takes longer.
+ */
+typedef sim_time pcie_host_fn(void *ctx, struct pcie_op *op, uint32_t from, uint32_t len,
+			      sim_time at);
+void pcie_set_host(struct pcie *p, pcie_host_fn *fn, void *ctx);
+
+/*
  * len > 0. `done` is called when the data is in memory, at the device, or at the CPU, `extra` later
  * than the constants have it: a translation that misses, a remote node, a slow register.
  */
