@@ -33,6 +33,7 @@ struct nic_xfer *nic_xfer_new(struct nic_queue *q, void (*done)(struct pcie_op *
 	x = b->free;
 	b->free = x->next;
 	x->op.done = done;
+	x->op.loose = true; /* sending and receiving are engines of their own */
 	x->next = x->about = NULL;
 	x->q = q;
 	x->life = q->life;
