@@ -460,6 +460,7 @@ static void snapshot(struct machine *m, bool stop)
 		walkers_busy(iommu_walkers(m->iommu), now);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_count(&m->nic[i], stop ? &m->nic[i].at_stop : &m->nic[i].at_start);
+	dma_snapshot(m, stop);
 }
 
 static void warm_event(struct event *ev)
@@ -491,15 +492,20 @@ static void limit_event(struct event *ev)
 	((struct machine *)((char *)ev - offsetof(struct machine, limit)))->limit_passed = true;
 }
 
-void machine_sender_done(struct machine *m, const struct sender *s)
+void machine_source_done(struct machine *m, sim_time stopped)
 {
 	sim_time now = evq_now(&m->q);
 
-	if (s->stop > m->window_stop)
-		m->window_stop = s->stop;
+	if (stopped > m->window_stop)
+		m->window_stop = stopped;
 	if (--m->senders_left)
 		return;
 	evq_schedule(&m->q, &m->stop_event, m->window_stop > now ? m->window_stop : now);
+}
+
+void machine_sender_done(struct machine *m, const struct sender *s)
+{
+	machine_source_done(m, s->stop);
 }
 
 /* ---- life
@@ -508,8 +514,10 @@ void machine_sender_done(struct machine *m, const struct sender *s)
 
 static uint64_t memory_needed(const struct machine *m)
 {
+	static const uint64_t page[] = {PT_4K, PT_2M, PT_1G};
 	uint64_t bytes = 256ull << 20;
 
+	bytes += dma_memory(m->sc, page[cfg_choice(scenario_find(m->sc, "iommu"), "page_size")]);
 	for (size_t i = 0; i < m->guests; i++)
 		bytes += 2 * cfg_u64(scenario_at(m->sc, "guest", i), "memory") + (32ull << 20);
 	return (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
@@ -616,6 +624,8 @@ static bool build(struct machine *m, GError **error)
 	for (unsigned i = 0; i < m->guests; i++)
 		if (!guest_build(&m->guest[i], error))
 			return false;
+	if (!dma_build(m, error))
+		return false;
 	return !iommu_stats(m->iommu)->maps_failed || tables_full(m, error);
 }
 
@@ -642,7 +652,7 @@ struct machine *machine_new(const struct scenario *sc, GError **error)
 
 static void start(struct machine *m)
 {
-	m->senders_left = m->nics + m->guests;
+	m->senders_left = m->nics + m->guests + m->dmas;
 	if (m->warmup)
 		evq_schedule(&m->q, &m->warm_event, m->warmup);
 	if (m->max_time != SIM_NEVER)
@@ -658,6 +668,7 @@ static void start(struct machine *m)
 		machine_capability(&m->nic[i]);
 		nic_start(&m->nic[i].nic);
 	}
+	dma_start(m);
 }
 
 static bool misdirected(const struct sender *s, const struct machine *m, GError **error)
@@ -699,7 +710,7 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 
 	start(m);
 	while (!m->deadline_passed && !m->limit_passed) {
-		if (m->stopped && !m->world.live && !m->ending)
+		if (m->stopped && !m->world.live && !m->ending && !m->dma_live)
 			break;
 		if (!evq_step(&m->q))
 			break;
@@ -709,7 +720,8 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 			m->interrupted = true;
 			break;
 		}
-		run_progress(ctl, evq_now(&m->q), 0, m->world.done, m->offered_total);
+		run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m),
+			     m->offered_total);
 	}
 	if (!m->stopped) { /* cut short: the window ends here */
 		evq_cancel(&m->q, &m->stop_event);
@@ -732,6 +744,7 @@ void machine_free(struct machine *m)
 		plat_dma_fini(&m->nic[i].dma);
 		sender_fini(&m->nic[i].wire);
 	}
+	dma_fini(m);
 	for (unsigned i = 0; m->traffic && i < m->traffics; i++)
 		traffic_free(m->traffic[i]);
 	world_fini(&m->world);

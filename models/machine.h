@@ -6,8 +6,8 @@
  * machine_guest.c builds and drives one guest, on a device by machine_virtio.c or machine_vf.c,
  * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split;
  * machine_local.c and machine_switch.c let guests talk to each other, by the host's switch or the
- * NIC's; machine_end.c ends one in mid-run; machine_result.c says what came of it, in the terms of
- * machine_metrics.c.
+ * NIC's; machine_end.c ends one in mid-run; machine_dma.c has the DMA benches; machine_result.c
+ * says what came of it, in the terms of machine_metrics.c.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
  * two machines in one process do not notice each other.
@@ -28,6 +28,7 @@
 #include "datapath/policy.h"
 #include "guest/hac.h"
 #include "host/cpu.h"
+#include "nic/dmabench.h"
 #include "nic/nic.h"
 #include "plat.h"
 #include "plat/sim/plat_dma.h"
@@ -148,6 +149,16 @@ struct host_nic {
 	struct event zero_copy_off, zero_copy_on;
 };
 
+/* A DMA bench, and the device that it has or shares; [0] at the window's start, [1] at its stop. */
+struct host_dma {
+	const struct cfg *cfg;
+	struct dmabench bench;
+};
+struct host_dma_device {
+	struct dmabench_device dev; /* no pcie: the bench shares another's */
+	uint64_t to_host[2], to_device[2];
+};
+
 struct machine {
 	const struct scenario *sc;
 	struct evq q;
@@ -166,6 +177,10 @@ struct machine {
 	unsigned nics;
 	struct guest *guest;
 	unsigned guests;
+	struct host_dma *dma;
+	struct host_dma_device *dma_device; /* by bench */
+	unsigned dmas;
+	uint64_t dma_live; /* operations under way */
 	struct traffic **traffic;
 	unsigned traffics;
 	struct traffic_endpoint *endpoint;
@@ -226,8 +241,14 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 struct frame *machine_peer(struct machine *m, struct frame *f, const struct guest *to,
 			   struct book *book);
 
-/* A sender has no frame left. */
+/* A source has nothing left; it stopped then. */
+void machine_source_done(struct machine *m, sim_time stopped);
+/* The same of a sender of frames. */
 void machine_sender_done(struct machine *m, const struct sender *s);
+
+/* min, mean, percentiles, max and histogram of times, under `name` ("latency_ns"). */
+void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
+		  const struct hist *h);
 
 /* Queue 0's worker: frames for guests without a queue, for several, and between guests. */
 void machine_shared(struct machine *m, struct host_nic *hn);
@@ -327,6 +348,18 @@ void vf_start(struct guest *g);
 void vf_end(struct guest *g);
 void vf_quiesce(struct guest *g);
 void vf_fini(struct guest *g);
+
+/* ---- DMA benches (machine_dma.c) ---- */
+
+/* Machine memory that they need. */
+uint64_t dma_memory(const struct scenario *sc, uint64_t page_bytes);
+bool dma_build(struct machine *m, GError **error);
+void dma_start(struct machine *m);
+void dma_snapshot(struct machine *m, bool stop);
+uint64_t dma_offered(const struct machine *m);
+void dma_quiesce(struct machine *m);
+void dma_results(struct machine *m, struct result *r, sim_time window);
+void dma_fini(struct machine *m);
 
 /* ---- its end (machine_end.c) ---- */
 

@@ -22,6 +22,9 @@ bool options_mac(const char *text, uint8_t mac[6]);
 /* "192.0.2.1" */
 bool options_ip(const char *text, uint8_t ip[4]);
 
+/* The same of every [dma]. */
+bool dma_check(const struct scenario *sc, GError **error);
+
 /* Checks that need several keys, for every [traffic] and [guest], before anything runs. */
 bool options_check(const struct scenario *sc, GError **error);
 
