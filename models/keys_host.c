@@ -5,6 +5,9 @@
 const struct key_decl host_keys[] = {
 	{"cores", KEY_COUNT, .def = "1", .min = 1, .max = 256,
 	 .help = "cores for datapaths and device emulators; workers are dealt out in turn"},
+	{"workers", KEY_CHOICE, .def = "spread", .choices = "spread|together",
+	 .help = "cores are dealt out to workers in turn, or to guests, all of whose workers share "
+		 "one"},
 	{"clock", KEY_FREQ, .def = "2.5GHz", .min = 1000000, .max = 1000000000000u,
 	 .help = "of every core and vCPU; [cost] counts in its cycles"},
 	{"datapath", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",

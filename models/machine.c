@@ -28,15 +28,18 @@ void machine_wake(struct plat_line *line)
 	cpu_wake(line->ctx, CPU_COST(WAKE));
 }
 
-/* Machine memory that the host itself needs: an I/O address for it is its machine address. */
+/*
+ * Machine memory that the host itself needs: an I/O address for it is its machine address. Where
+ * there is none left the machine is not built; frame 0, which is nobody's, stands in until then.
+ */
 static hpa_t host_run(struct machine *m, struct plat_dma *dma, enum mem_owner owner,
 		      uint32_t frames)
 {
 	hpa_t hpa = {0};
 
 	if (mem_alloc_run(m->mem, owner, 0, frames, 1, &hpa) != MEM_OK)
-		g_error("machine memory is full");
-	if (dma->mode != IOMMU_OFF)
+		m->full = true;
+	else if (dma->mode != IOMMU_OFF)
 		iommu_map(dma->io, dma->domain, (iova_t){hpa.a}, hpa, frames * (uint64_t)PAGE_BYTES,
 			  IOMMU_READ | IOMMU_WRITE);
 	return hpa;
@@ -47,8 +50,8 @@ static hpa_t host_page(struct machine *m, struct plat_dma *dma)
 	hpa_t hpa = {0};
 
 	if (mem_alloc(m->mem, MEM_HYP, 0, &hpa) != MEM_OK)
-		g_error("machine memory is full");
-	if (dma->mode != IOMMU_OFF)
+		m->full = true;
+	else if (dma->mode != IOMMU_OFF)
 		iommu_map(dma->io, dma->domain, (iova_t){hpa.a}, hpa, PAGE_BYTES,
 			  IOMMU_READ | IOMMU_WRITE);
 	return hpa;
@@ -512,14 +515,29 @@ void machine_sender_done(struct machine *m, const struct sender *s)
  * -----------------------------------------------------------------------------------------------------
  */
 
+/* Of the host's buffers for one guest behind the NIC, with their pages in the IOMMU's tables. */
+static uint64_t buffers_needed(const struct machine *m, const struct cfg *nic)
+{
+	uint64_t frame =
+		cfg_bool(nic, "lro") || cfg_bool(nic, "tso") ? 65550 : cfg_u64(nic, "mtu") + 18;
+	uint64_t n = cfg_u64(nic, "rx_ring") + cfg_u64(nic, "tx_ring") + 2048 +
+		     2 * cfg_u64(scenario_find(m->sc, "host"), "vmm_queue");
+
+	return n * ((frame + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES + 64);
+}
+
+/* Address space: what is not touched costs nothing. */
 static uint64_t memory_needed(const struct machine *m)
 {
 	static const uint64_t page[] = {PT_4K, PT_2M, PT_1G};
-	uint64_t bytes = 256ull << 20;
+	uint64_t bytes = 256ull << 20, buffers = 0;
 
 	bytes += dma_memory(m->sc, page[cfg_choice(scenario_find(m->sc, "iommu"), "page_size")]);
+	for (unsigned i = 0; i < m->nics; i++)
+		buffers = MAX(buffers, buffers_needed(m, scenario_at(m->sc, "nic", i)));
 	for (size_t i = 0; i < m->guests; i++)
-		bytes += 2 * cfg_u64(scenario_at(m->sc, "guest", i), "memory") + (32ull << 20);
+		bytes += 2 * cfg_u64(scenario_at(m->sc, "guest", i), "memory") + (32ull << 20) +
+			 buffers;
 	return (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
 }
 
@@ -561,6 +579,7 @@ static bool build_host(struct machine *m, GError **error)
 	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
 	m->poll = cfg_choice(host, "datapath") == 1;
 	m->offload = cfg_choice(host, "offload") == 1;
+	m->together = cfg_choice(host, "workers") == 1;
 	m->cores = (unsigned)cfg_u64(host, "cores");
 	m->core = machine_array(m, m->cores, sizeof(*m->core));
 	m->core_counts = machine_array(m, m->cores, sizeof(*m->core_counts));
@@ -600,6 +619,17 @@ static bool build_addresses(struct machine *m, GError **error)
 	return true;
 }
 
+/* The machine cannot be built; if for want of memory, then that is what to say. */
+static bool host_full(struct machine *m, GError **error)
+{
+	if (!m->full && m->mem->frames.used + 1 < m->mem->frames.n)
+		return false;
+	g_clear_error(error);
+	return cfg_error(scenario_find(m->sc, "host"), "memory", error,
+			 "is too little for rings and buffers; use more, 0 (enough for the "
+			 "guests), or shorter rings");
+}
+
 static bool build(struct machine *m, GError **error)
 {
 	const struct cfg *sce = scenario_find(m->sc, "scenario");
@@ -623,9 +653,11 @@ static bool build(struct machine *m, GError **error)
 	local_build(m);
 	for (unsigned i = 0; i < m->guests; i++)
 		if (!guest_build(&m->guest[i], error))
-			return false;
+			return host_full(m, error);
 	if (!dma_build(m, error))
 		return false;
+	if (m->full)
+		return host_full(m, error);
 	return !iommu_stats(m->iommu)->maps_failed || tables_full(m, error);
 }
 

@@ -164,6 +164,7 @@ struct machine {
 	struct evq q;
 	struct world world;
 	struct mem *mem;
+	bool full; /* its memory is too little for the host */
 	struct iommu *iommu;
 	uint64_t walkers_at_start, walkers_at_stop; /* busy, of all */
 	struct nic_fabric fabric;                   /* what mediated NICs share */
@@ -171,6 +172,7 @@ struct machine {
 	struct cpu *core;
 	struct cpu_counts *core_counts; /* by core */
 	unsigned cores, next_core;
+	bool together; /* a guest's workers share a core */
 	bool poll;
 	bool offload; /* idle cores watch the guests' send queues */
 	struct host_nic *nic;

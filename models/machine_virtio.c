@@ -215,22 +215,27 @@ static void build_dpath(struct guest *g, uint32_t size)
 	}
 }
 
+/* Where a guest's next worker runs, the one before it being on `core`. */
+static struct cpu *worker_core(struct machine *m, struct cpu *core)
+{
+	return m->together ? core : machine_core(m);
+}
+
 static void build_workers(struct guest *g)
 {
 	struct machine *m = g->m;
 	struct plat base = {.mem = m->mem, .world = &m->world, .gm = g->gm};
-	struct cpu *core;
+	struct cpu *core = machine_core(m);
 
-	core = machine_core(m);
 	worker_init(&g->hrx, core, hrx_burst, hrx_commit);
 	g->hrx_pl = base;
 	g->hrx_pl.clk = &core->clk;
-	core = machine_core(m);
+	core = worker_core(m, core);
 	worker_init(&g->htx, core, htx_burst, htx_commit);
 	g->htx_pl = base;
 	g->htx_pl.clk = &core->clk;
 	if (guest_policy(g->cfg, "rx_policy")->vmm_rx) {
-		core = machine_core(m);
+		core = worker_core(m, core);
 		worker_init(&g->hvmm, core, hvmm_burst, hvmm_commit);
 		g->hvmm_pl = base;
 		g->hvmm_pl.clk = &core->clk;

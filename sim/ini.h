@@ -8,8 +8,8 @@
  * The normalised text then goes through GKeyFile, of which nothing but g_key_file_get_value() is
  * used.
  *
- * `extends` in [scenario] puts the groups of that file before this file's own; its [sweep] and
- * [expect] are left out. What a group or key means is not decided here.
+ * `extends` in [scenario] puts the groups of that file before this file's own; its [sweep],
+ * [expect] and [fidelity] are left out. What a group or key means is not decided here.
  */
 #ifndef SIM_INI_H
 #define SIM_INI_H

@@ -84,6 +84,8 @@ struct group_decl {
 	const char *kind; /* "guest" */
 	bool named; /* [guest vm1], with [guest] for defaults; otherwise one object, always there */
 	bool many;  /* of named: may there be several */
+	/* About results, not about the run: left out by `extends` and of a run's config. */
+	bool judges;
 	const struct key_decl *keys;
 	const char *help;
 };
@@ -97,7 +99,7 @@ struct group_decl {
 	{"seed", KEY_COUNT, .def = "1", .max = INT64_MAX, .help = "seed of all random streams"},   \
 	{"repeat", KEY_COUNT, .def = "1", .min = 1, .max = 9999,                                   \
 	 .help = "runs of each point, each with its own seed"},                                    \
-	{"extends", KEY_PATH, .help = "scenario read first; its [sweep] and [expect] are not taken"}
+	{"extends", KEY_PATH, .help = "scenario read first; its [sweep], [expect] and [fidelity] are not taken"}
 /* clang-format on */
 
 const struct group_decl *keys_group(const struct group_decl *groups, const char *kind);

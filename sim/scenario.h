@@ -7,8 +7,8 @@
  * name],
  * --set in the order given, the point of a sweep. `guest.policy` in --set and [sweep] means all
  * guests, over what their own groups say. `extends = other.ini` reads the other file first: groups
- * of the same name become one, a key here replaces the key there, and [sweep] and [expect] are not
- * taken over.
+ * of the same name become one, a key here replaces the key there, and [sweep], [expect] and
+ * [fidelity] are not taken over.
  *
  * A scenario is immutable. A point of a sweep is a new scenario made from the same text.
  * All strings returned belong to the scenario.
@@ -87,7 +87,8 @@ const char *cfg_where(const struct cfg *c, const char *key);
 bool cfg_error(const struct cfg *c, const char *key, GError **error, const char *format, ...)
 	G_GNUC_PRINTF(4, 5);
 
-/* Every key that has a value, as in --set, in the order of tables and file. */
+/* Every key that has a value, as in --set, in the order of tables and file; of groups that judge,
+   none. */
 typedef void (*scenario_each_fn)(void *arg, const char *name, const char *value);
 void scenario_each(const struct scenario *sc, scenario_each_fn fn, void *arg);
 

@@ -178,7 +178,7 @@ bool cfg_error(const struct cfg *c, const char *key, GError **error, const char 
 void scenario_each(const struct scenario *sc, scenario_each_fn fn, void *arg)
 {
 	for (size_t i = 0; sc->groups[i].kind; i++)
-		for (guint k = 0; k < sc->kinds[i]->len; k++) {
+		for (guint k = 0; !sc->groups[i].judges && k < sc->kinds[i]->len; k++) {
 			const struct cfg *c = sc->kinds[i]->pdata[k];
 
 			for (size_t j = 0; j < c->keys; j++) {

@@ -79,6 +79,9 @@ struct study *study_load(const struct cli_program *prog, const char *path, const
 	st->expect = expect_new(st->sc, prog->metrics, error);
 	if (!st->expect)
 		return NULL;
+	st->rows = fidelity_rows(st->sc, prog->groups, prog->metrics, error);
+	if (!st->rows)
+		return NULL;
 	st->keys = g_new0(const char *, sweep_keys(st->sweep) + 1);
 	for (size_t i = 0; !base_only && i < sweep_keys(st->sweep); i++)
 		st->keys[i] = sweep_key(st->sweep, i);
@@ -103,6 +106,7 @@ void study_free(struct study *st)
 	g_free(st->runs);
 	g_free(st->keys);
 	expect_free(st->expect);
+	g_clear_pointer(&st->rows, g_ptr_array_unref);
 	sweep_free(st->sweep);
 	scenario_free(st->sc);
 	g_free(st);

@@ -13,6 +13,7 @@
 #include <glib.h>
 #include "cli.h"
 #include "expect.h"
+#include "fidelity.h"
 #include "progress.h"
 #include "sweep.h"
 
@@ -32,6 +33,7 @@ struct study {
 	struct scenario *sc;
 	struct sweep *sweep;
 	struct expect *expect;
+	GPtrArray *rows;   /* struct fidelity_row */
 	const char **keys; /* swept */
 	struct study_run *runs;
 	size_t n_runs;

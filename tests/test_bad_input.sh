@@ -143,6 +143,9 @@ test_scenarios()
 		refused 2 10 "[guest vm1]" "line 4" < <(constant '[guest vm1]')
 	check "a name of two kinds is taken" \
 		refused 2 10 "[guest eth0]" "taken by [nic eth0]" < <(constant '[guest eth0]')
+	check "machine memory that rings and buffers do not fit is refused" \
+		refused 2 11 "[host] memory" "too little" "or shorter rings" \
+		< <(constant '[host]' 'memory = 2MiB')
 	check "a reserved name is refused" refused 2 10 "[guest host]" < <(constant '[guest host]')
 	check "an undeclared NIC gets the nearest name" \
 		refused 2 11 "[guest vm2] nic" "eth1" "did you mean \"eth0\"" \

@@ -16,6 +16,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include "sim/cli.h"
+#include "sim/fidelity.h"
 #include "sim/keys.h"
 #include "sim/metric.h"
 #include "sim/report.h"
@@ -128,6 +129,8 @@ static const struct group_decl toy_groups[] = {
 	{"nic", .named = true, .many = true, .keys = toy_nic, .help = "a network card"},
 	{"guest", .named = true, .many = true, .keys = toy_guest, .help = "a virtual machine"},
 	{"traffic", .named = true, .many = true, .keys = toy_traffic, .help = "a source of frames"},
+	{FIDELITY_KIND, .named = true, .many = true, .judges = true, .keys = fidelity_keys,
+	 .help = "what somebody else found"},
 	{0},
 };
 
