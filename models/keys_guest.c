@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keys_guest.c - keys of [guest]. */
+#include "host/llc.h"
 #include "options_impl.h"
 
 static bool check_mac(const char *value, char **why)
@@ -34,6 +35,8 @@ const struct key_decl guest_keys[] = {
 	 .help = "guest memory"},
 	{"page_size", KEY_CHOICE, .def = "4KiB", .choices = "4KiB|2MiB|1GiB",
 	 .help = "pages that back it"},
+	{"node", KEY_COUNT, .def = "0", .max = LLC_NODES - 1,
+	 .help = "NUMA node of its memory and vCPUs"},
 	{"vcpus", KEY_COUNT, .def = "1", .min = 1, .max = 2,
 	 .help = "virtual CPUs; with 2 the second one sends"},
 	{"policy", KEY_CHOICE, .def = "single-copy", .choices = "null|copy|single-copy|zero-copy",

@@ -18,8 +18,9 @@ enum {
 	OBJ_TRAFFIC = 128,
 	OBJ_RUN = 256,
 	OBJ_VF = 512,
-	OBJ_DMA = 1024,
-	OBJ_DMAS = 2048,
+	OBJ_HOST = 1024,
+	OBJ_DMA = 2048,
+	OBJ_DMAS = 4096,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -33,6 +34,7 @@ static const struct metric_object objects[] = {
 	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
 	{OBJ_NIC, .kind = "nic"},
 	{OBJ_IOMMU, .name = "iommu"},
+	{OBJ_HOST, .name = "host"},
 	{OBJ_DMA, .kind = "dma"},
 	{OBJ_DMAS, .name = "dmas"},
 	{OBJ_TRAFFIC, .kind = "traffic"},
@@ -46,6 +48,8 @@ static const char *const busy_words[] = {
 #undef X
 		"spin",
 	NULL};
+
+static const char *const place_words[] = {"l2", "llc", "dram", "remote", NULL};
 
 static const struct metric_decl metrics[] = {
 	{"packets", "packets", G | OBJ_NIC_DIR | OBJ_VF,
@@ -186,6 +190,17 @@ static const struct metric_decl metrics[] = {
 	 .help = "deferred: through mappings already gone"},
 	{"stale_window_ns.mean", "ns", OBJ_IOMMU, .help = "deferred: unmap until its invalidation"},
 	{"stale_window_ns.max", "ns", OBJ_IOMMU, .help = "the longest"},
+	{"read_bytes.*", "bytes", OBJ_HOST,
+	 .help = "cache = model: that CPUs' copies read, by where they were", .words = place_words},
+	{"write_bytes.*", "bytes", OBJ_HOST, .help = "that they wrote, by where those were before",
+	 .words = place_words},
+	{"dma_read_lines", "lines", OBJ_HOST,
+	 .help = "cache = model: of 64 bytes, read by devices"},
+	{"dma_read_misses", "lines", OBJ_HOST, .help = "of them, in no cache"},
+	{"dma_write_lines", "lines", OBJ_HOST, .help = "written by devices"},
+	{"ddio_updates", "lines", OBJ_HOST, .help = "of them, in the last-level cache already"},
+	{"ddio_allocations", "lines", OBJ_HOST, .help = "of them, new in the devices' ways"},
+	{"ddio_evictions", "lines", OBJ_HOST, .help = "written back to make room for these"},
 	{"frames", "packets", OBJ_TRAFFIC, .help = "in the capture"},
 	{"unmatched", "packets", OBJ_TRAFFIC, .help = "with no guest at either end"},
 	{"filtered", "packets", OBJ_TRAFFIC, .help = "left out by the filter"},

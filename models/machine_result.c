@@ -615,6 +615,7 @@ void machine_results(struct machine *m, struct result *r)
 			cpu_metrics(r, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], window);
 	dma_results(m, r, window);
 	iommu_metrics(r, m, window);
+	cache_results(r, m);
 	bottleneck(m, r, window);
 	result_ps(r, "run", NULL, "time_ns", evq_now(&m->q));
 	result_ps(r, "run", NULL, "window_ns", window);
