@@ -52,6 +52,12 @@ bool dma_check(const struct scenario *sc, GError **error)
 					 "name the [dma] whose device it is, which has no `with`");
 		if (!dmabench_config(&c, d, error))
 			return false;
+		if (cfg_is_set(d, "warm") && !cfg_choice(scenario_find(sc, "host"), "cache"))
+			return cfg_error(d, "warm", error, "needs [host] cache = model");
+		if (cfg_u64(d, "node") >= cfg_u64(scenario_find(sc, "host"), "nodes") ||
+		    cfg_u64(d, "memory_node") >= cfg_u64(scenario_find(sc, "host"), "nodes"))
+			return cfg_error(d, "node", error,
+					 "there is no such node; see [host] nodes");
 		if (c.per_op && mode != IOMMU_STRICT && mode != IOMMU_DEFERRED)
 			return cfg_error(d, "invalidate", error,
 					 "per-op needs [iommu] mode = strict or deferred");
@@ -94,6 +100,8 @@ static bool build_device(struct machine *m, unsigned i, GError **error)
 	dmabench_device_init(d, &m->q, &pc, functions(m, i));
 	d->mem = m->mem;
 	d->io = m->iommu;
+	d->llc = m->llc;
+	d->node = (unsigned)cfg_u64(m->dma[i].cfg, "node");
 	d->requester = (uint16_t)(DMA_REQUESTER + i);
 	d->translates = cfg_choice(io, "mode") != IOMMU_OFF;
 	d->domain = iommu_domain_new(m->iommu);
@@ -107,13 +115,15 @@ static bool build_device(struct machine *m, unsigned i, GError **error)
 }
 
 /* Its memory, in runs of the IOMMU's pages; mapped unless that is done for each operation. */
-static bool build_memory(struct machine *m, struct dmabench *b, uint64_t run, GError **error)
+static bool build_memory(struct machine *m, struct dmabench *b, uint64_t run, uint8_t node,
+			 GError **error)
 {
 	uint64_t pages = dmabench_memory(&b->cfg) >> PAGE_SHIFT, per = run >> PAGE_SHIFT;
 	hpa_t hpa = {0};
 
 	pages = (pages + per - 1) / per * per;
 	b->page = machine_array(m, pages, sizeof(*b->page));
+	mem_place(m->mem, node, NULL);
 	for (uint64_t p = 0; p < pages; p++) {
 		if (p % per) {
 			hpa.a += PAGE_BYTES;
@@ -147,7 +157,7 @@ static bool build_bench(struct machine *m, unsigned i, uint64_t page, GError **e
 	c.page_bytes = page;
 	c.warmup = m->warmup;
 	c.seed = cfg_u64(scenario_find(m->sc, "scenario"), "seed");
-	while (d->by_fn[fn])
+	while (d->taken[fn])
 		fn++;
 	h->bench.live = &m->dma_live;
 	h->bench.done = all_offered;
@@ -155,7 +165,8 @@ static bool build_bench(struct machine *m, unsigned i, uint64_t page, GError **e
 	h->bench.iova = (uint64_t)(fn + 1) << 32;
 	dmabench_init(&h->bench, d, fn, &c, cfg_name(h->cfg), c.per_op ? machine_core(m) : NULL);
 	m->offered_total += c.count;
-	return build_memory(m, &h->bench, c.per_op ? PAGE_BYTES : page, error);
+	return build_memory(m, &h->bench, c.per_op ? PAGE_BYTES : page,
+			    (uint8_t)cfg_u64(h->cfg, "memory_node"), error);
 }
 
 bool dma_build(struct machine *m, GError **error)

@@ -61,31 +61,41 @@ static sim_time host_page(struct dmabench *b, const struct dmabench_xfer *x, uin
 	struct iommu_hit hit;
 	enum iommu_status s;
 
+	sim_time cache;
+
 	*len = *len < rest ? *len : rest;
+	cache = llc_dma(d->llc, d->node, mine, (uint32_t)*len, access == IOMMU_WRITE);
 	if (!d->translates)
-		return 0;
+		return cache;
 	s = iommu_translate(d->io, d->requester, (iova_t){io_address(b, x->token, offset)}, *len,
 			    access, at, &hit);
 	count_access(b, x->token, &hit, s);
 	if (s == IOMMU_OK && !hit.stale && hit.hpa.a != mine.a)
 		mem_violation(d->mem, at, "dma", "a translation leads elsewhere", hit.hpa);
-	return iommu_wait(d->io, &hit, at);
+	return iommu_wait(d->io, &hit, at) + cache;
 }
 
 /* pcie_host_fn; its pages are asked for at once. */
 static sim_time at_host(void *ctx, struct pcie_op *op, uint32_t from, uint32_t len, sim_time at)
 {
 	struct dmabench_xfer *x = (struct dmabench_xfer *)op;
-	struct dmabench_device *d = ctx;
+	struct dmabench *b = x->token->bench;
 	uint64_t offset = x->offset + from, end = offset + len;
 	sim_time longest = 0;
 
+	(void)ctx;
 	while (offset < end) {
 		uint64_t part = end - offset;
-		sim_time t = host_page(d->by_fn[op->fn], x, offset, &part, at);
+		sim_time t = host_page(b, x, offset, &part, at);
 
 		longest = t > longest ? t : longest;
 		offset += part;
+	}
+	if (op->kind == PCIE_WRITE) {
+		if (at + longest > b->written)
+			b->written = at + longest;
+	} else if (b->written > at + longest) {
+		longest = b->written - at;
 	}
 	return longest;
 }
@@ -362,8 +372,8 @@ bool dmabench_device_init(struct dmabench_device *d, struct evq *q, const struct
 	d->pcie = pcie_new(q, pcie, functions);
 	if (!d->pcie)
 		return false;
-	d->by_fn = g_new0(struct dmabench *, functions);
-	pcie_set_host(d->pcie, at_host, d);
+	d->taken = g_new0(bool, functions);
+	pcie_set_host(d->pcie, at_host, NULL);
 	return true;
 }
 
@@ -371,7 +381,7 @@ void dmabench_device_fini(struct dmabench_device *d)
 {
 	pcie_free(d->pcie);
 	plat_dma_fini(&d->dma);
-	g_free(d->by_fn);
+	g_free(d->taken);
 }
 
 static void init_tokens(struct dmabench *b)
@@ -399,7 +409,7 @@ void dmabench_init(struct dmabench *b, struct dmabench_device *d, uint16_t fn,
 	b->fn = fn;
 	b->stopped = SIM_NEVER;
 	b->gap = (struct pcie_server){.num = SIM_S, .den = c->rate ? c->rate : 1};
-	d->by_fn[fn] = b;
+	d->taken[fn] = true;
 	event_init(&b->arrival, arrival_event);
 	rng_init(&b->rng, c->seed, stream);
 	dmabench_picker_init(&b->picker, c, name);
@@ -411,8 +421,27 @@ void dmabench_init(struct dmabench *b, struct dmabench_device *d, uint16_t fn,
 	worker_init(&b->worker, cpu, cpu_burst, cpu_commit);
 }
 
+/* What the caches hold of the window at time 0. */
+static void warm_up(struct dmabench *b)
+{
+	const struct dmabench_device *d = b->dev;
+	uint32_t found[LLC_PLACES] = {0};
+
+	if (!d->llc || b->cfg.warm == DMABENCH_COLD)
+		return;
+	for (uint64_t at = 0; at < b->cfg.window; at += PAGE_BYTES) {
+		hpa_t hpa = b->page[at >> PAGE_SHIFT];
+
+		if (b->cfg.warm == DMABENCH_HOST)
+			llc_cpu(d->llc, 0, d->node, hpa, PAGE_BYTES, true, found);
+		else
+			llc_dma(d->llc, d->node, hpa, PAGE_BYTES, true);
+	}
+}
+
 void dmabench_start(struct dmabench *b)
 {
+	warm_up(b);
 	if (b->cfg.source != DMABENCH_CLOSED) {
 		next_arrival(b);
 		arrivals(b);

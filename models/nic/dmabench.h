@@ -35,6 +35,7 @@
 #include "../../sim/hist.h"
 #include "../../sim/rng.h"
 #include "../host/cpu.h"
+#include "../host/llc.h"
 #include "../host/pcie.h"
 #include "../host/pcie_traffic.h"
 #include "../plat/sim/plat_dma.h"
@@ -56,6 +57,7 @@ enum dmabench_op {
 extern const char *const dmabench_ops[DMABENCH_OPS + 1]; /* as metrics name them */
 
 enum dmabench_pattern { DMABENCH_RANDOM, DMABENCH_SEQUENTIAL, DMABENCH_CYCLIC, DMABENCH_ZIPF };
+enum dmabench_warm { DMABENCH_COLD, DMABENCH_HOST, DMABENCH_DEVICE };
 enum dmabench_source { DMABENCH_CLOSED, DMABENCH_CONSTANT, DMABENCH_POISSON };
 
 struct dmabench_config {
@@ -71,6 +73,7 @@ struct dmabench_config {
 	bool drop;     /* open: an operation that finds no token is lost */
 	uint64_t count;
 	bool per_op;
+	enum dmabench_warm warm; /* who has touched the window before; with a model of caches */
 	const struct pcie_traffic *traffic;
 	sim_time warmup;
 	uint64_t seed;
@@ -141,8 +144,10 @@ struct dmabench_device {
 	struct iommu_domain *domain;
 	uint16_t requester;
 	bool translates; /* the IOMMU is on */
+	struct llc *llc; /* NULL: no model of caches */
+	unsigned node;   /* that it is attached to */
 	struct plat_dma dma;
-	struct dmabench **by_fn;
+	bool *taken; /* by function */
 };
 
 struct dmabench {
@@ -157,6 +162,7 @@ struct dmabench {
 		*finished_last;       /* finished: per_op, to be unmapped */
 	struct dmabench_token *ready; /* per_op: mapped, to be begun */
 	uint64_t begun, packets;
+	sim_time written; /* writes that came to the host before this had been held up until then */
 	struct event arrival;
 	sim_time next_at;       /* open: when the next operation arrives, or did */
 	struct pcie_server gap; /* constant */

@@ -67,6 +67,14 @@ const struct key_decl dma_keys[] = {
 	{"invalidate", KEY_CHOICE, .def = "none", .choices = "none|per-op",
 	 .help = "per-op: a host core maps the pages before each operation and unmaps them after "
 		 "it, as [iommu] mode says"},
+	{"warm", KEY_CHOICE, .def = "cold", .choices = "cold|host|device",
+	 .help = "with [host] cache = model: who has touched the window last before the run, a "
+		 "core "
+		 "of the host or the device itself; cold: nobody"},
+	{"node", KEY_COUNT, .def = "0", .max = LLC_NODES - 1,
+	 .help = "NUMA node that it is attached to"},
+	{"memory_node", KEY_COUNT, .def = "0", .max = LLC_NODES - 1,
+	 .help = "NUMA node of its window"},
 	{"with", KEY_REF, .choices = "dma",
 	 .help = "shares this one's link and IOMMU domain, as a function of the same device"},
 	{0},
@@ -96,6 +104,7 @@ bool dmabench_config(struct dmabench_config *out, const struct cfg *c, GError **
 		.drop = cfg_choice(c, "when_full") == 1,
 		.count = cfg_u64(c, "count"),
 		.per_op = cfg_choice(c, "invalidate") == 1,
+		.warm = (enum dmabench_warm)cfg_choice(c, "warm"),
 		.traffic = &pcie_traffics[cfg_choice(c, "traffic")],
 	};
 	parse_pattern(cfg_str(c, "pattern"), &out->pattern, &out->zipf_milli, &why);
