@@ -5,6 +5,7 @@
 
 #include "../sim/keys.h"
 #include "../sim/scenario.h"
+#include "plat/sim/plat_station.h"
 #include "traffic/traffic.h"
 
 extern const struct group_decl option_groups[];
@@ -24,6 +25,9 @@ bool options_ip(const char *text, uint8_t ip[4]);
 
 /* The same of every [dma]. */
 bool dma_check(const struct scenario *sc, GError **error);
+
+/* 500ns, exponential:500ns, uniform:1us..2us. On false *why, freed with g_free(). */
+bool options_work_law(const char *text, struct work_law *law, char **why);
 
 /* Checks that need several keys, for every [traffic] and [guest], before anything runs. */
 bool options_check(const struct scenario *sc, GError **error);
