@@ -315,6 +315,8 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
 	machine_cache_nic(m, hn);
+	if (!bus_build(m, hn, error))
+		return false;
 	switch_join(m, hn);
 	hn->domain = iommu_domain_new(m->iommu);
 	if (!hn->domain)
@@ -447,6 +449,7 @@ static void nic_count(const struct host_nic *hn, struct nic_counts *c)
 				 .tx_bus = hn->nic.tx_bus_busy};
 	for (unsigned i = 0; i < hn->nic.cfg.queues; i++)
 		c->interrupts += hn->nic.queue[i].interrupts;
+	bus_count(hn, c);
 }
 
 static void snapshot(struct machine *m, bool stop)

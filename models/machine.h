@@ -31,6 +31,7 @@
 #include "host/cpu.h"
 #include "nic/dmabench.h"
 #include "nic/nic.h"
+#include "nic/nic_bus.h"
 #include "plat.h"
 #include "plat/sim/plat_dma.h"
 #include "traffic/sender.h"
@@ -147,6 +148,7 @@ struct host_nic {
 	struct nic_counts {
 		sim_time rx_wire, tx_wire, rx_bus, tx_bus;
 		uint64_t interrupts;
+		struct pcie_stats pcie; /* on a bus */
 	} at_start, at_stop;
 	struct event zero_copy_off, zero_copy_on;
 };
@@ -298,6 +300,13 @@ int switch_route(const struct guest *g, const uint8_t *bytes, uint32_t len);
 bool switch_joins(const struct guest *a, const struct guest *b);
 /* Metrics of a NIC's virtual functions. */
 void switch_results(struct result *r, const struct host_nic *hn);
+
+/* ---- a NIC's bus (machine_bus.c) ---- */
+
+/* What [pcie] says, if its model is on a bus. */
+bool bus_build(struct machine *m, struct host_nic *hn, GError **error);
+void bus_count(const struct host_nic *hn, struct nic_counts *c);
+void bus_metrics(struct result *r, const struct host_nic *hn, sim_time window);
 
 /* ---- a guest, whatever its device (machine_guest.c) ---- */
 

@@ -484,6 +484,7 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 	result_u64(r, n->name, "rx", "ring_occupancy.max", max);
 	result_u64(r, n->name, NULL, "interrupts", b->interrupts - a->interrupts);
 	result_u64(r, n->name, NULL, "descriptor_bytes", desc);
+	bus_metrics(r, hn, window);
 	result_u64(r, n->name, NULL, "bad_descriptors", n->bad_descriptors);
 	dma = dma_totals(hn);
 	result_u64(r, n->name, NULL, "pins", dma.pins);
