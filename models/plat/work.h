@@ -40,7 +40,8 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(GUEST_POST, guest_post) /* guest kernel: take or give one process buffer (translate) */  \
 	X(CSUM, csum)             /* a checksum pass over one byte, host's or guest's */           \
 	X(FLOW_LOOKUP, flow_lookup) /* find a frame's header and its flow */                       \
-	X(PAGE_IN, page_in)         /* bring a page of a guest back that was put aside */
+	X(PAGE_IN, page_in)         /* bring a page of a guest back that was put aside */          \
+	X(SWITCH, switch)           /* a shared core goes from one CPU to another */
 
 enum plat_work {
 #define X(id, name) PLAT_W_##id,
