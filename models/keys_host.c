@@ -3,6 +3,8 @@
 #include "host/llc.h"
 #include "options_impl.h"
 
+#include "dpath.h"
+
 const struct key_decl host_keys[] = {
 	{"cores", KEY_COUNT, .def = "1", .min = 1, .max = 256,
 	 .help = "cores for datapaths and device emulators; workers are dealt out in turn"},
@@ -13,6 +15,14 @@ const struct key_decl host_keys[] = {
 	 .help = "of every core and vCPU; [cost] counts in its cycles"},
 	{"datapath", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how host cores learn of work"},
+	{"batch", KEY_COUNT, .def = "64", .min = 1, .max = DPATH_BURST,
+	 .help = "frames that a host worker takes before it publishes, rings doorbells and "
+		 "notifies; vhost-net and DPDK vhost 64 and 32"},
+	{"turn_packets", KEY_COUNT, .def = "0", .max = 1u << 20,
+	 .help = "frames after which a worker lets others on its core have a turn; 0: after each "
+		 "batch; vhost-net 256"},
+	{"turn_bytes", KEY_BYTES, .def = "0", .max = 1ull << 40,
+	 .help = "with turn_packets: the same in bytes; 0: any; vhost-net 512KiB"},
 	{"offload", KEY_CHOICE, .def = "none", .choices = "none|idle",
 	 .help = "idle: a core with nothing to do takes a guest's request to send without a trap"},
 	{"posted_interrupts", KEY_BOOL, .def = "true",

@@ -104,6 +104,7 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 	nicdrv_init(&port->drv, &rx, machine_array(m, rx.size, sizeof(struct nicdrv_slot)), &tx,
 		    machine_array(m, tx.size, sizeof(struct nicdrv_slot)), NULL);
 	port->drv.any_order = c->tx_late_every;
+	port->drv.tx_free_thresh = c->tx_free_thresh;
 	port->dma = &hn->dma;
 	port->dma_ops = &plat_dma_native;
 	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |

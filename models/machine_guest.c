@@ -424,6 +424,7 @@ bool guest_build(struct guest *g, GError **error)
 				 "page_size, or less");
 	if (!build_cpus(g, error))
 		return false;
+	work_build(g);
 	build_lines(g);
 	return g->vf ? vf_build(g, error) : virtio_build(g, error);
 }
@@ -517,6 +518,8 @@ void guest_fini(struct guest *g)
 	gmem_free(g->gm);
 	vf_fini(g);
 	sender_fini(&g->sender);
+	if (g->station)
+		station_fini(g->station);
 	if (g->rx.latency.bucket) {
 		book_fini(&g->rx);
 		book_fini(&g->tx);

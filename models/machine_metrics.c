@@ -48,6 +48,8 @@ static const char *const busy_words[] = {
 	NULL};
 
 static const char *const place_words[] = {"l2", "llc", "dram", "remote", NULL};
+/* Exact but for the percentiles, which are within 0.8%. */
+static const char *const work_words[] = {"min", "mean", "p50", "p90", "p99", "p999", "max", NULL};
 
 static const struct metric_decl metrics[] = {
 	{"packets", "packets", G | OBJ_NIC_DIR | OBJ_VF,
@@ -126,6 +128,15 @@ static const struct metric_decl metrics[] = {
 	{"latency_ns.max", "ns", G, .help = "exact"},
 	{"stage_ns.*.mean", "ns", G, .help = "part of the mean latency",
 	 .words = ledger_stage_names},
+	{"work_ns.mean", "ns", G, .help = "with work: the process's work on a frame"},
+	{"work_wait_ns.*", "ns", G,
+	 .help = "with work: from handed to the guest until the process begins on the frame",
+	 .words = work_words},
+	{"work_sojourn_ns.*", "ns", G, .help = "with work: until the process is done with it",
+	 .words = work_words},
+	{"work_occupancy.mean", "packets", G,
+	 .help = "with work, virtio: frames handed to the guest and not done with, over time; kept "
+		 "apart from the stamps"},
 	{"throughput_bps", "bit/s", G, .help = "delivered, first to last delivery"},
 	{"packets_per_second", "1/s", G, .help = "delivered, first to last delivery"},
 	{"busy_ratio", "", C | OBJ_SHARED, .help = "time not idle, spinning included"},

@@ -600,6 +600,7 @@ void machine_results(struct machine *m, struct result *r)
 			view_metrics(r, "guests", d, &all[d]);
 		book_fini(&all[d].book);
 	}
+	work_results(m, r, window);
 	traffic_metrics(r, m);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_metrics(r, &m->nic[i], window);

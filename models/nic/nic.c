@@ -138,6 +138,9 @@ const struct key_decl nic_keys[] = {
 	 .help = "when zero_copy is switched off in mid-run; default: never"},
 	{"zero_copy_on_at", KEY_TIME, .max = SIM_MAX,
 	 .help = "when it is switched on; default: never"},
+	{"tx_free_thresh", KEY_COUNT, .def = "0", .max = 32768,
+	 .help = "the host's driver takes sent frames back while fewer send descriptors than this "
+		 "are free; 0: when done; needs datapath = poll; DPDK 32"},
 	{"tx_late_every", KEY_COUNT, .def = "0", .max = 1000000000,
 	 .help = "each so many sends are reported done tx_late too late, out of order; 0: none"},
 	{"tx_late", KEY_TIME, .def = "100us", .max = SIM_S,
@@ -185,6 +188,7 @@ void nic_config_read(struct nic_config *c, const struct cfg *cfg)
 		.tx_csum = cfg_bool(cfg, "tx_csum"),
 		.rx_csum = cfg_bool(cfg, "rx_csum"),
 		.max_segs = (uint32_t)cfg_u64(cfg, "max_segments"),
+		.tx_free_thresh = (uint32_t)cfg_u64(cfg, "tx_free_thresh"),
 		.tx_late_every = (uint32_t)cfg_u64(cfg, "tx_late_every"),
 		.tx_late = cfg_time(cfg, "tx_late"),
 		.tx_error_every = (uint32_t)cfg_u64(cfg, "tx_error_every"),

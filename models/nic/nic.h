@@ -187,6 +187,7 @@ struct nic_config {
 	uint32_t rx_buffer, tx_buffer; /* bytes on the NIC */
 	bool tso, lro, gather, zero_copy, tx_csum, rx_csum, place;
 	uint32_t max_segs;
+	uint32_t tx_free_thresh;                /* of the host's driver: nicdrv.h */
 	uint32_t tx_late_every, tx_error_every; /* each Nth sent frame; 0: none */
 	sim_time tx_late;
 	enum nic_switch_kind kind;

@@ -19,6 +19,7 @@
 #include "nicdrv.h"
 #include "plat_clock.h"
 #include "plat_sim.h"
+#include "plat_station.h"
 
 struct plat {
 	struct plat_clock *clk;
@@ -26,6 +27,8 @@ struct plat {
 	struct gproc *proc; /* its process; NULL on the host's side */
 	struct mem *mem;
 	struct world *world;
+	struct station
+		*station; /* the process works on what it receives; NULL: that takes no time */
 };
 
 /*
@@ -216,6 +219,12 @@ static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_s
 	frame_stamp(frame, stage, pl->clk->now);
 }
 
+static inline void plat_process(struct plat *pl, struct frame *frame)
+{
+	if (__builtin_expect(pl->station != NULL, 0))
+		pl->clk->busy[PLAT_W_PROCESS] += station_work(pl->station, frame, &pl->clk->now);
+}
+
 static inline void plat_deliver(struct plat *pl, struct frame *frame)
 {
 	world_deliver(pl->world, frame);
@@ -223,6 +232,8 @@ static inline void plat_deliver(struct plat *pl, struct frame *frame)
 
 static inline void plat_drop(struct plat *pl, struct frame *frame, enum drop_reason reason)
 {
+	if (__builtin_expect(pl->station != NULL, 0))
+		station_lost(pl->station, frame, pl->clk->now);
 	world_drop(pl->world, frame, reason);
 }
 
