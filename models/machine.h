@@ -53,8 +53,8 @@ struct guest_counts {
 
 /* What a CPU did, at both ends of the window. */
 struct cpu_counts {
-	struct {
-		uint64_t busy_ps, work_ps[PLAT_W_N];
+	struct cpu_count {
+		uint64_t busy_ps, steal_ps, work_ps[PLAT_W_N];
 	} at_start, at_stop;
 };
 
@@ -171,7 +171,6 @@ struct machine {
 	bool full; /* its memory is too little for the host */
 	struct iommu *iommu;
 	struct llc *llc; /* NULL: copies cost the same everywhere */
-	uint32_t caches; /* handed out: cores' own */
 	uint8_t *guest_node;
 	uint64_t walkers_at_start, walkers_at_stop; /* busy, of all */
 	struct nic_fabric fabric;                   /* what mediated NICs share */
@@ -179,6 +178,10 @@ struct machine {
 	struct cpu *core;
 	struct cpu_counts *core_counts; /* by core */
 	unsigned cores, next_core;
+	struct pcore *pcore; /* cores that vCPUs share, and host cores if `share_host` */
+	unsigned pcores, next_pcore;
+	bool share_host;
+	struct cpu_delay delay;
 	bool together; /* a guest's workers share a core */
 	bool poll;
 	bool offload; /* idle cores watch the guests' send queues */
@@ -243,12 +246,22 @@ struct cpu *machine_core(struct machine *m);
 void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma, uint32_t n,
 		   uint32_t bytes);
 
+/* ---- cores (machine_cores.c) ---- */
+
+/* The host's cores, and those that vCPUs share. */
+bool machine_cores(struct machine *m, GError **error);
+/* A vCPU of the guest: where does it run? False: no core is on its node. */
+bool machine_vcpu(struct guest *g, struct cpu *c, GError **error);
+/* Of the i-th shared core over the window, by all CPUs. */
+uint64_t cores_busy(const struct machine *m, unsigned i);
+void cores_results(struct result *r, const struct machine *m, sim_time window);
+
 /* Where bytes are: machine_cache.c. After the machine's memory, before its cores. */
 bool machine_cache(struct machine *m, GError **error);
-/* The CPU is on this node and has a cache of its own. */
-void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node);
-/* Node of the i-th host core. */
-unsigned machine_core_node(const struct machine *m, unsigned i);
+/* The CPU is on this node; its own cache is that of the core, counted over all cores. */
+void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node, uint32_t core);
+/* Node of the i-th of so many cores. */
+unsigned machine_core_node(const struct machine *m, unsigned i, unsigned cores);
 void machine_cache_nic(struct machine *m, struct host_nic *hn);
 void cache_results(struct result *r, const struct machine *m);
 

@@ -21,6 +21,7 @@ enum {
 	OBJ_HOST = 1024,
 	OBJ_DMA = 2048,
 	OBJ_DMAS = 4096,
+	OBJ_SHARED = 8192,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -34,6 +35,7 @@ static const struct metric_object objects[] = {
 	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
 	{OBJ_NIC, .kind = "nic"},
 	{OBJ_IOMMU, .name = "iommu"},
+	{OBJ_SHARED, .name = "host", .part = "shared"},
 	{OBJ_HOST, .name = "host"},
 	{OBJ_DMA, .kind = "dma"},
 	{OBJ_DMAS, .name = "dmas"},
@@ -141,7 +143,10 @@ static const struct metric_decl metrics[] = {
 		 "apart from the stamps"},
 	{"throughput_bps", "bit/s", G, .help = "delivered, first to last delivery"},
 	{"packets_per_second", "1/s", G, .help = "delivered, first to last delivery"},
-	{"busy_ratio", "", C, .help = "time not idle, spinning included"},
+	{"busy_ratio", "", C | OBJ_SHARED, .help = "time not idle, spinning included"},
+	{"steal_ratio", "", C, .help = "on a shared core: time ready, and another one had it"},
+	{"switches", "", OBJ_SHARED, .help = "of a shared core, from one CPU to another"},
+	{"busy_cpus", "", OBJ_RUN, .help = "work of all CPUs, in CPUs"},
 	{"work_ratio", "", C, .help = "time at work"},
 	{"busy_ns.*", "ns", C, .help = "by kind of work", .words = busy_words},
 	{"utilization", "", OBJ_NIC_DIR,
