@@ -157,6 +157,9 @@ struct machine {
 	struct mem *mem;
 	bool full; /* its memory is too little for the host */
 	struct iommu *iommu;
+	struct llc *llc; /* NULL: copies cost the same everywhere */
+	uint32_t caches; /* handed out: cores' own */
+	uint8_t *guest_node;
 	uint64_t walkers_at_start, walkers_at_stop; /* busy, of all */
 	struct nic_fabric fabric;                   /* what mediated NICs share */
 	struct cost cost;
@@ -223,6 +226,15 @@ struct cpu *machine_core(struct machine *m);
 /* n hypervisor or VMM buffers of `bytes` each. */
 void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma, uint32_t n,
 		   uint32_t bytes);
+
+/* Where bytes are: machine_cache.c. After the machine's memory, before its cores. */
+bool machine_cache(struct machine *m, GError **error);
+/* The CPU is on this node and has a cache of its own. */
+void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node);
+/* Node of the i-th host core. */
+unsigned machine_core_node(const struct machine *m, unsigned i);
+void machine_cache_nic(struct machine *m, struct host_nic *hn);
+void cache_results(struct result *r, const struct machine *m);
 
 /* Rings in contiguous machine memory, bound to a queue of the NIC. */
 void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struct plat_port *port);

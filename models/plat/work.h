@@ -40,9 +40,12 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(GUEST_TX, guest_tx)     /* guest kernel: one sent frame down to the driver */            \
 	X(GUEST_POST, guest_post) /* guest kernel: take or give one process buffer (translate) */  \
 	X(CSUM, csum)             /* a checksum pass over one byte, host's or guest's */           \
-	X(FLOW_LOOKUP, flow_lookup) /* find a frame's header and its flow */                       \
-	X(PAGE_IN, page_in)         /* bring a page of a guest back that was put aside */          \
-	X(PROCESS, process)         /* plat_process(): a process's own work; by [guest] work */
+	X(FLOW_LOOKUP, flow_lookup)   /* find a frame's header and its flow */                     \
+	X(PAGE_IN, page_in)           /* bring a page of a guest back that was put aside */        \
+	X(PROCESS, process)           /* plat_process(): a process's own work; by [guest] work */  \
+	X(HEADER_EARLY, header_early) /* the virtio-net header, written before the frame is */     \
+	X(ZC_SEND, zc_send) /* zero-copy sending: keep a buffer that is away, see it come back */  \
+	X(ZC_PAGE, zc_page) /* ... find, pin and unpin one page of it */
 
 enum plat_work {
 #define X(id, name) PLAT_W_##id,

@@ -125,10 +125,21 @@ static inline hpa_t plat_sim_hpa(struct plat *pl, const void *p)
 	return (hpa_t){(uint64_t)((const uint8_t *)p - pl->mem->base)};
 }
 
+/* What touching len bytes costs by where they are; NULL: a private copy of the core's. */
+uint64_t plat_sim_cached(struct plat *pl, const void *dst, const void *src, uint32_t len);
+
+static inline uint64_t plat_sim_copy_ps(struct plat *pl, const void *dst, const void *src,
+					uint32_t len)
+{
+	if (__builtin_expect(pl->clk->llc != NULL, 0))
+		return pl->clk->cost->copy_base_ps + plat_sim_cached(pl, dst, src, len);
+	return cost_copy_ps(pl->clk->cost, len);
+}
+
 static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_site site,
 			     enum copy_reason reason, void *dst, const void *src, uint32_t len)
 {
-	uint64_t ps = cost_copy_ps(pl->clk->cost, len);
+	uint64_t ps = plat_sim_copy_ps(pl, dst, src, len);
 
 	if (__builtin_expect(!mem_note_read(pl->mem, plat_sim_hpa(pl, src), len, pl->clk->now), 0))
 		plat_sim_early(pl, src, "copy reads bytes of a later time");
@@ -143,7 +154,7 @@ static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_sit
 static inline void plat_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
 				    void *dst, const void *src, uint32_t len)
 {
-	uint64_t ps = cost_copy_ps(pl->clk->cost, len);
+	uint64_t ps = plat_sim_copy_ps(pl, dst, NULL, len);
 
 	memcpy(dst, src, len);
 	pl->clk->now += ps;
