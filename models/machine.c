@@ -580,6 +580,7 @@ static bool build_host(struct machine *m, GError **error)
 	m->world.release = sender_release;
 	m->iommu = iommu_new(m->mem, &ic);
 	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
+	m->reclaim_every = cfg_time(host, "reclaim_every");
 	m->offload = cfg_choice(host, "offload") == 1;
 	m->together = cfg_choice(host, "workers") == 1;
 	for (unsigned i = 0; i < m->cores; i++)

@@ -208,7 +208,8 @@ struct machine {
 	bool stopped; /* window_stop is known and past */
 	bool deadline_passed, limit_passed, interrupted;
 	unsigned senders_left;
-	unsigned ending;        /* guests that are gone and whose memory is not back yet */
+	unsigned ending;        /* guests that are gone and whose memory is not back yet ... */
+	sim_time reclaim_every; /* ... which the host looks after so often */
 	uint64_t offered_total; /* frames there will be, if known: for progress */
 };
 
