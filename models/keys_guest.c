@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keys_guest.c - keys of [guest]. */
+#include "host/llc.h"
 #include "options_impl.h"
 
 static bool check_mac(const char *value, char **why)
@@ -34,6 +35,8 @@ const struct key_decl guest_keys[] = {
 	 .help = "guest memory"},
 	{"page_size", KEY_CHOICE, .def = "4KiB", .choices = "4KiB|2MiB|1GiB",
 	 .help = "pages that back it"},
+	{"node", KEY_COUNT, .def = "0", .max = LLC_NODES - 1,
+	 .help = "NUMA node of its memory and vCPUs"},
 	{"vcpus", KEY_COUNT, .def = "1", .min = 1, .max = 2,
 	 .help = "virtual CPUs; with 2 the second one sends"},
 	{"policy", KEY_CHOICE, .def = "single-copy", .choices = "null|copy|single-copy|zero-copy",
@@ -84,6 +87,12 @@ const struct key_decl guest_keys[] = {
 	 .help = "with flow_match = exact: flows that can be the process's"},
 	{"receive", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how the guest learns of frames"},
+	{"work", KEY_STRING, .def = "0", .check = options_work, .plain = KEY_TIME,
+	 .help = "what its process does with each frame that it has read: 500ns, "
+		 "exponential:500ns, uniform:1us..2us; 0: nothing"},
+	{"napi_weight", KEY_COUNT, .def = "64", .min = 1, .max = 64,
+	 .help = "frames that its driver takes in a turn, whose buffers go back together; Linux "
+		 "64"},
 	{"destroyed_at", KEY_TIME, .max = SIM_MAX,
 	 .help = "when it is destroyed in mid-run; default: never"},
 	{"queue_size", KEY_STRING, .def = "256", .check = options_power, .plain = KEY_COUNT,

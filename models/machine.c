@@ -314,6 +314,7 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	c.queues = hn->guests + 1; /* each guest has one to send by */
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
+	machine_cache_nic(m, hn);
 	switch_join(m, hn);
 	hn->domain = iommu_domain_new(m->iommu);
 	if (!hn->domain)
@@ -564,6 +565,8 @@ static bool build_host(struct machine *m, GError **error)
 		return cfg_error(host, "memory", error,
 				 "this much address space cannot be reserved here; use less memory "
 				 "or fewer guests");
+	if (!machine_cache(m, error))
+		return false;
 	if (cfg_bool(sce, "checked") && !mem_check_enable(m->mem))
 		return cfg_error(sce, "checked", error, "no address space for it");
 	world_init(&m->world, &m->q, m->mem);
@@ -580,6 +583,7 @@ static bool build_host(struct machine *m, GError **error)
 		char name[24];
 		g_snprintf(name, sizeof(name), "host.core%u", i);
 		cpu_init(&m->core[i], &m->q, &m->cost, m->poll, name);
+		machine_cache_cpu(m, &m->core[i], machine_core_node(m, i));
 	}
 	return true;
 }
@@ -770,6 +774,7 @@ void machine_free(struct machine *m)
 	world_fini(&m->world);
 	switch_free(m);
 	iommu_free(m->iommu);
+	llc_free(m->llc);
 	mem_free(m->mem);
 	book_fini(&m->warm);
 	g_ptr_array_free(m->arrays, TRUE);

@@ -592,6 +592,7 @@ void machine_results(struct machine *m, struct result *r)
 			view_metrics(r, "guests", d, &all[d]);
 		book_fini(&all[d].book);
 	}
+	work_results(m, r, window);
 	traffic_metrics(r, m);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_metrics(r, &m->nic[i], window);
@@ -603,6 +604,7 @@ void machine_results(struct machine *m, struct result *r)
 		for (unsigned v = 0; v < m->guest[i].vcpus; v++)
 			cpu_metrics(r, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], window);
 	iommu_metrics(r, m, window);
+	cache_results(r, m);
 	bottleneck(m, r, window);
 	result_ps(r, "run", NULL, "time_ns", evq_now(&m->q));
 	result_ps(r, "run", NULL, "window_ns", window);

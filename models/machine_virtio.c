@@ -30,7 +30,11 @@ static bool hrx_commit(struct worker *w)
 {
 	struct guest *g = GUEST_OF(w, hrx);
 	uint16_t before = g->dp.rxq.published_used;
-	bool more = g->gm && dpath_rx_commit(&g->dp);
+	bool more;
+
+	if (g->station && !g->dp.vmm_pl)
+		work_arrive(g, &g->dp.rxb);
+	more = g->gm && dpath_rx_commit(&g->dp);
 
 	w->stays = g->dp.rxb.stays;
 	hint_guest(g, before);
@@ -66,7 +70,11 @@ static bool hvmm_commit(struct worker *w)
 {
 	struct guest *g = GUEST_OF(w, hvmm);
 	uint16_t before = g->dp.rxq.published_used;
-	bool more = g->gm && dpath_vmm_commit(&g->dp);
+	bool more;
+
+	if (g->station)
+		work_arrive(g, &g->dp.vmmb);
+	more = g->gm && dpath_vmm_commit(&g->dp);
 
 	w->stays = g->dp.vmmb.stays;
 	hint_guest(g, before);

@@ -44,6 +44,44 @@ bool options_power(const char *value, char **why)
 	return false;
 }
 
+static bool work_time(char *text, sim_time *at, char **why)
+{
+	if (!units_parse(KEY_TIME, g_strstrip(text), "ns", at, why))
+		return false;
+	if (*at <= 1000 * SIM_S)
+		return true;
+	*why = g_strdup("is out of range; at most 1000s");
+	return false;
+}
+
+bool options_work_law(const char *text, struct work_law *law, char **why)
+{
+	const char *colon = strchr(text, ':');
+	g_auto(GStrv) end = g_strsplit(colon ? colon + 1 : text, "..", 2);
+
+	*law = (struct work_law){.kind = !colon                               ? WORK_CONSTANT
+					 : g_str_has_prefix(text, "uniform:") ? WORK_UNIFORM
+									      : WORK_EXPONENTIAL};
+	if ((colon && law->kind == WORK_EXPONENTIAL && !g_str_has_prefix(text, "exponential:")) ||
+	    !end[0] || !end[1] != (law->kind != WORK_UNIFORM)) {
+		*why = g_strdup("is no law of work; write 500ns, exponential:500ns or "
+				"uniform:1us..2us");
+		return false;
+	}
+	if (!work_time(end[0], &law->lo, why) || (end[1] && !work_time(end[1], &law->hi, why)))
+		return false;
+	if (!end[1] || law->lo <= law->hi)
+		return true;
+	*why = g_strdup("has its ends in the wrong order; write uniform:1us..2us");
+	return false;
+}
+
+bool options_work(const char *value, char **why)
+{
+	struct work_law law;
+	return options_work_law(value, &law, why);
+}
+
 /* ---- tables
  * ---------------------------------------------------------------------------------------- */
 

@@ -36,6 +36,14 @@ static const struct verb verbs[] = {
 	 "  %s check scenarios/web.ini --set \"expect.vm1.rx.drops=0\"\n"
 	 "\nPrints a line for each expectation: PASS|FAIL|SKIP file [point] metric want got,\n"
 	 "then how many passed, failed and were skipped. Exits with 1 if one failed.\n"},
+	{"fidelity", "SCENARIO...", "hold results against theory and what others measured", true,
+	 false, false, verb_fidelity,
+	 "Examples:\n"
+	 "  %s fidelity scenarios/studies/fidelity/*.ini\n"
+	 "  %s fidelity scenarios/studies/fidelity/pcie.ini --out /tmp/pcie -j 2\n"
+	 "\nRuns the points that the files' [fidelity ROW] name and judges them: expected,\n"
+	 "simulated, error, tolerance, verdict. --out gets fidelity.json, .md and .csv. Exits\n"
+	 "with 1 if a row of an exact form misses, or one without a note that says why.\n"},
 	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, verb_plot,
 	 "Examples:\n"
 	 "  %s plot out/policy\n"

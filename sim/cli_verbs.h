@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli_verbs.h - what the command line's parser (cli.c) and its verbs (cli_verbs.c) share; for them
- * alone.
+ * cli_verbs.h - what the command line's parser (cli.c) and its verbs (cli_verbs.c, cli_fidelity.c)
+ * share; for them alone.
  *
  * A verb is called once, with all options parsed and `rest` never NULL, and returns the exit code.
  * It may read the session's options but owns none of them.
@@ -13,6 +13,7 @@
 #include <glib.h>
 #include "cli.h"
 #include "progress.h"
+#include "study.h"
 
 enum { THREADS_MAX = 256 };
 
@@ -38,9 +39,31 @@ struct verb {
 	const char *examples; /* %s is the program */
 };
 
+/* ---- what verbs share (session.c) ---- */
+
+/* The highest code wins. */
+void session_raise(struct session *s, int code);
+/* Says what went wrong and takes over its code. */
+void session_complain(struct session *s, const GError *error);
+void session_print(struct session *s, FILE *stream, const char *text);
+/* Where tables go: stdout, unless the JSON does. */
+FILE *session_tables(const struct session *s);
+struct study *session_load(struct session *s, const char *path, bool base_only);
+/* Finds out before a long run that its results could not be written after it. */
+bool session_outputs(struct session *s, const char *folder);
+/* False, and said, if the run failed. */
+bool session_usable(struct session *s, const struct study_run *run);
+unsigned session_threads(const struct session *s);
+volatile sig_atomic_t *session_interrupted(void);
+/* Says that it was, if it was. */
+void session_end(struct session *s);
+
+/* ---- the verbs ---- */
+
 int verb_run(struct session *s);
 int verb_sweep(struct session *s);
 int verb_check(struct session *s);
+int verb_fidelity(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
 

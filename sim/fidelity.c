@@ -86,9 +86,9 @@ static bool read_point(struct fidelity_row *row, const char *key, char ***condit
 }
 
 /* What is judged has the metric's unit, or is a bare ratio, or percent. */
-static bool read_want(struct fidelity_row *row, const struct metric_decl *decl, GError **error)
+static bool read_want(struct fidelity_row *row, GError **error)
 {
-	struct metric_decl judged = {.unit = decl->unit};
+	struct metric_decl judged = {.unit = row->decl->unit};
 	g_autofree char *why = NULL;
 
 	if (row->as == FIDELITY_RATIO)
@@ -105,8 +105,6 @@ static bool read_want(struct fidelity_row *row, const struct metric_decl *decl, 
 static bool read_row(struct fidelity_row *row, const struct scenario *sc,
 		     const struct metric_table *metrics, GError **error)
 {
-	const struct metric_decl *decl, *base;
-
 	row->name = cfg_name(row->cfg);
 	row->title = cfg_str(row->cfg, "title");
 	row->source = cfg_str(row->cfg, "source");
@@ -118,20 +116,20 @@ static bool read_row(struct fidelity_row *row, const struct scenario *sc,
 	row->metric = row->base_metric = cfg_str(row->cfg, "metric");
 	if (!check_present(row, error) || !check_base(row, error))
 		return false;
-	decl = base = find_metric(row, "metric", sc, metrics, error);
-	if (decl && cfg_has(row->cfg, "of")) {
+	row->decl = row->base_decl = find_metric(row, "metric", sc, metrics, error);
+	if (row->decl && cfg_has(row->cfg, "of")) {
 		row->base_metric = cfg_str(row->cfg, "of");
-		base = find_metric(row, "of", sc, metrics, error);
+		row->base_decl = find_metric(row, "of", sc, metrics, error);
 	}
-	if (!decl || !base)
+	if (!row->decl || !row->base_decl)
 		return false;
-	if (row->as > FIDELITY_RATIO && strcmp(decl->unit, base->unit) != 0)
+	if (row->as > FIDELITY_RATIO && strcmp(row->decl->unit, row->base_decl->unit) != 0)
 		return cfg_error(row->cfg, "of", error,
 				 "is in %s, the metric in %s; only a ratio of them says something",
-				 *base->unit ? base->unit : "no unit",
-				 *decl->unit ? decl->unit : "no unit");
+				 *row->base_decl->unit ? row->base_decl->unit : "no unit",
+				 *row->decl->unit ? row->decl->unit : "no unit");
 	return read_point(row, "at", &row->at, sc, error) &&
-	       read_point(row, "base_at", &row->base_at, sc, error) && read_want(row, decl, error);
+	       read_point(row, "base_at", &row->base_at, sc, error) && read_want(row, error);
 }
 
 static void row_free(void *p)

@@ -45,8 +45,10 @@ struct fidelity_row {
 	enum fidelity_as as;
 	bool calibration; /* a constant was chosen so that this row fits: no evidence */
 	const char *metric, *base_metric;
-	char **at, **base_at; /* conditions; NULL: the only or the base point */
-	const char *unit;     /* of what is judged: "ns", "%" or "" */
+	const struct metric_decl *decl, *base_decl;
+	char **at, **base_at;       /* conditions; NULL: the only or the base point */
+	unsigned point, base_point; /* of the runs, see fidelity_plan() */
+	const char *unit;           /* of what is judged: "ns", "%" or "" */
 	struct want want;
 };
 

@@ -90,19 +90,50 @@ struct study *study_load(const struct cli_program *prog, const char *path, const
 	return g_steal_pointer(&st);
 }
 
+static void run_clear(struct study_run *run)
+{
+	g_free(run->label);
+	g_free(run->values);
+	scenario_free(run->sc);
+	result_free(run->result);
+	g_clear_error(&run->error);
+}
+
+static void add_base(struct study *st, unsigned repeat)
+{
+	struct study_run *run = &st->runs[st->n_runs++];
+	size_t keys = sweep_keys(st->sweep);
+
+	*run = (struct study_run){.point = 0, .repeat = repeat + 1};
+	run->label = repeat ? g_strdup_printf("base repeat=%u", repeat + 1) : g_strdup("base");
+	run->values = g_new0(const char *, keys + 1);
+	for (size_t i = 0; i < keys; i++)
+		run->values[i] = "-";
+}
+
+bool study_choose(struct study *st, const bool *wanted, bool base, GError **error)
+{
+	unsigned repeats = base ? sweep_repeats(st->sweep) : 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < st->n_runs; i++)
+		if (wanted[st->runs[i].point - 1])
+			st->runs[kept++] = st->runs[i];
+		else
+			run_clear(&st->runs[i]);
+	st->n_runs = kept;
+	st->runs = g_renew(struct study_run, st->runs, kept + repeats + 1);
+	for (unsigned repeat = 0; repeat < repeats; repeat++)
+		add_base(st, repeat);
+	return !base || check_run(st, st->sc, "base", error);
+}
+
 void study_free(struct study *st)
 {
 	if (!st)
 		return;
-	for (size_t i = 0; i < st->n_runs; i++) {
-		struct study_run *run = &st->runs[i];
-
-		g_free(run->label);
-		g_free(run->values);
-		scenario_free(run->sc);
-		result_free(run->result);
-		g_clear_error(&run->error);
-	}
+	for (size_t i = 0; i < st->n_runs; i++)
+		run_clear(&st->runs[i]);
 	g_free(st->runs);
 	g_free(st->keys);
 	expect_free(st->expect);
@@ -136,7 +167,8 @@ static struct scenario *scenario_of(const struct study *st, const struct study_r
 {
 	if (!st->keys[0] && run->repeat == 1)
 		return scenario_clone_with(st->sc, NULL, error);
-	return sweep_scenario(st->sweep, run->point - 1, run->repeat - 1, error);
+	return sweep_scenario(st->sweep, run->point ? run->point - 1 : SWEEP_BASE, run->repeat - 1,
+			      error);
 }
 
 static void carry_out(const struct study *st, struct study_run *run, struct run_ctl *ctl)

@@ -18,7 +18,7 @@
 #include "sweep.h"
 
 struct study_run {
-	unsigned point, repeat; /* from 1 */
+	unsigned point, repeat; /* from 1; point 0: the base, see study_choose() */
 	char *label;            /* "guest.policy=copy repeat=2"; "" if there is but one */
 	const char **values;    /* of the swept keys */
 	uint64_t seed;
@@ -50,6 +50,12 @@ typedef struct study study_auto;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(study_auto, study_free)
 
 bool study_is_swept(const struct study *st);
+
+/*
+ * Keeps the runs of those points (from 0) that are wanted. With `base`, adds runs of the scenario
+ * without its sweep: their point is 0.
+ */
+bool study_choose(struct study *st, const bool *wanted, bool base, GError **error);
 
 /*
  * Carries out the runs on `threads` threads, and calls `done` after each in order; a false ends the

@@ -390,7 +390,7 @@ struct scenario *sweep_scenario(const struct sweep *sw, size_t point, unsigned r
 	g_autoptr(GArray) sets = g_array_new(FALSE, FALSE, sizeof(struct scenario_set));
 
 	g_array_set_clear_func(sets, clear_set);
-	for (size_t i = 0; i < sw->keys->len; i++) {
+	for (size_t i = 0; point != SWEEP_BASE && i < sw->keys->len; i++) {
 		size_t digit = point;
 		const struct dimension *d = dimension_of(sw, i, &digit);
 		const char *value = sweep_value(sw, point, i);

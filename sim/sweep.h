@@ -25,6 +25,7 @@
 #include "scenario.h"
 
 enum { SWEEP_POINTS_MAX = 9999 };
+#define SWEEP_BASE SIZE_MAX /* in place of a point: the scenario without its sweep */
 
 struct sweep;
 

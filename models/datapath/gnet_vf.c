@@ -136,7 +136,7 @@ static void rx_poll(struct gnet *g)
 	unsigned n;
 
 	plat_dev_rx_irq(g->rx_pl, v->port, false);
-	n = plat_dev_reap_rx(g->rx_pl, v->port, v->rx, DPATH_BURST);
+	n = plat_dev_reap_rx(g->rx_pl, v->port, v->rx, g->weight);
 	for (unsigned i = 0; i < n; i++)
 		rx_take(g, v, &v->rx[i]);
 	g->rxb.work = n;

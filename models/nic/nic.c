@@ -106,6 +106,8 @@ const struct key_decl nic_keys[] = {
 	 .help = "receive descriptors of a queue, a power of two"},
 	{"tx_ring", KEY_COUNT, .def = "512", .min = 8, .max = 32768,
 	 .help = "send descriptors of a queue, a power of two"},
+	{"node", KEY_COUNT, .def = "0", .max = LLC_NODES - 1,
+	 .help = "NUMA node that it is attached to; the host's rings and buffers for it are there"},
 	{"mtu", KEY_BYTES, .def = "1500B", .min = 68, .max = 65535,
 	 .help = "longest frame without its Ethernet header; longer ones are dropped as oversize"},
 	{"tso", KEY_BOOL, .def = "false", .help = "segment longer frames when sending"},

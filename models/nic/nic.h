@@ -46,6 +46,7 @@
 #include "../../sim/keys.h"
 #include "../../sim/scenario.h"
 #include "../host/iommu.h"
+#include "../host/llc.h"
 #include "../traffic/traffic.h"
 #include "frame.h"
 #include "plat.h"
@@ -209,6 +210,8 @@ struct nic {
 	struct world *world;
 	struct iommu *iommu;
 	struct mem *mem;
+	struct llc *llc; /* NULL: nobody asks where bytes are */
+	unsigned node;   /* that it is attached to */
 	struct nic_config cfg;
 	bool look_always;        /* at every page that DMA touches: whose it is */
 	uint64_t bus_byte_as;    /* a byte on the bus, attoseconds */
