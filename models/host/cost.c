@@ -62,7 +62,7 @@ const struct key_decl cost_keys[] = {
 	       "167 late"),
 	CYCLES("zc_send", "0",
 	       "zero-copy sending: keep track of a buffer that is away; 0: free. DPDK's dequeue "
-	       "zero copy 190 (its break-even at 512 B)"),
+	       "zero copy 178 (its break-even at 512 B)"),
 	CYCLES("zc_page", "0",
 	       "zero-copy sending: pin and unpin a page; 0: free. Send-side pinning breaks even "
 	       "with a copy at about 10 KB"),
