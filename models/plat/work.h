@@ -46,7 +46,8 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(PROCESS, process)           /* plat_process(): a process's own work; by [guest] work */  \
 	X(HEADER_EARLY, header_early) /* the virtio-net header, written before the frame is */     \
 	X(ZC_SEND, zc_send) /* zero-copy sending: keep a buffer that is away, see it come back */  \
-	X(ZC_PAGE, zc_page) /* ... find, pin and unpin one page of it */
+	X(ZC_PAGE, zc_page) /* ... find, pin and unpin one page of it */                           \
+	X(SWITCH, switch)   /* a shared core goes from one CPU to another */
 
 enum plat_work {
 #define X(id, name) PLAT_W_##id,
