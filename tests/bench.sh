@@ -33,5 +33,8 @@ heading "Whole receive path, process delivery: peak memory by packets, then M pa
 heading "IOMMU: ns of CPU time a translation, by shape of the IOTLB"
 "$B/tests/bench_iommu"
 
+heading "A constant bus, and PCI Express with page walks: M packets/s of CPU time (aim: 60% of constant)"
+"$B/tests/bench_bus"
+
 heading "PCIe: ns of CPU time and events a transaction, or a packet sent and one received"
 "$B/tests/bench_pcie"
