@@ -100,7 +100,7 @@ static inline void rig_bus(struct nic_config *c)
 
 static inline void rig_bus_new(struct nic *n)
 {
-	static const struct pcie_config link = {.link = {3, 8, 256, 512, 0, false},
+	static const struct pcie_config link = {.link = {3, 8, 256, 512, 0, false, 0},
 						.tags = 32,
 						.read_base = 543400,
 						.read_byte = 291,

@@ -71,11 +71,16 @@ static void packets_have_the_published_overhead(void **state)
 static void a_link_that_does_not_exist_is_refused(void **state)
 {
 	static const struct pcie_link_config bad[] = {
-		{0, 8, 256, 512, 0, false},  {6, 8, 256, 512, 0, false},
-		{3, 3, 256, 512, 0, false},  {3, 32, 256, 512, 0, false},
-		{3, 8, 64, 512, 0, false},   {3, 8, 300, 512, 0, false},
-		{3, 8, 256, 8192, 0, false}, {3, 8, 256, 512, 96, false},
-		{3, 0, 256, 512, 0, false},
+		{0, 8, 256, 512, 0, false, 0},
+		{6, 8, 256, 512, 0, false, 0},
+		{3, 3, 256, 512, 0, false, 0},
+		{3, 32, 256, 512, 0, false, 0},
+		{3, 8, 64, 512, 0, false, 0},
+		{3, 8, 300, 512, 0, false, 0},
+		{3, 8, 256, 8192, 0, false, 0},
+		{3, 8, 256, 512, 96, false, 0},
+		{3, 0, 256, 512, 0, false, 0},
+		{.generation = 3, .lanes = 8, .mps = 256, .mrrs = 512, .lane_rate = 1},
 	};
 	struct pcie_link l;
 
