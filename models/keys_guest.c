@@ -93,6 +93,11 @@ const struct key_decl guest_keys[] = {
 	{"napi_weight", KEY_COUNT, .def = "64", .min = 1, .max = 64,
 	 .help = "frames that its driver takes in a turn, whose buffers go back together; Linux "
 		 "64"},
+	{"napi_budget", KEY_COUNT, .def = "0", .max = 1000000,
+	 .help = "frames that its driver takes before the vCPU's other work has a turn; 0: one "
+		 "turn's; Linux 300, then a woken thread goes on"},
+	{"napi_time", KEY_TIME, .def = "2ms", .min = 1, .max = SIM_S,
+	 .help = "the same in time, with napi_budget; Linux 2 ms"},
 	{"destroyed_at", KEY_TIME, .max = SIM_MAX,
 	 .help = "when it is destroyed in mid-run; default: never"},
 	{"queue_size", KEY_STRING, .def = "256", .check = options_power, .plain = KEY_COUNT,

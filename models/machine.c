@@ -220,14 +220,21 @@ static void wire_sink(void *ctx, struct frame *f, const uint8_t *bytes)
 
 static void demux_run(struct worker *w)
 {
-	demux_burst(
-		&((struct host_nic *)((char *)w - offsetof(struct host_nic, demux_worker)))->demux);
+	struct host_nic *hn =
+		(struct host_nic *)((char *)w - offsetof(struct host_nic, demux_worker));
+
+	softirq_begin(&hn->softirq, evq_now(&hn->m->q));
+	demux_burst(&hn->demux);
 }
 
 static bool demux_done(struct worker *w)
 {
-	return demux_commit(
-		&((struct host_nic *)((char *)w - offsetof(struct host_nic, demux_worker)))->demux);
+	struct host_nic *hn =
+		(struct host_nic *)((char *)w - offsetof(struct host_nic, demux_worker));
+	bool more = demux_commit(&hn->demux);
+
+	w->stays = softirq_goes_on(&hn->softirq, &hn->demux_pl, hn->demux.work, more);
+	return more;
 }
 
 static void demux_news(void *ctx, bool interrupt)
@@ -254,6 +261,8 @@ void machine_shared(struct machine *m, struct host_nic *hn)
 	d->target = machine_array(m, m->guests, sizeof(*d->target));
 	d->touched = machine_array(m, m->guests, sizeof(*d->touched));
 	d->frame = machine_array(m, d->max_frames, sizeof(*d->frame));
+	hn->softirq.budget = (uint32_t)cfg_u64(scenario_find(m->sc, "host"), "napi_budget");
+	hn->softirq.time = cfg_time(scenario_find(m->sc, "host"), "napi_time");
 	worker_init(&hn->demux_worker, core, demux_run, demux_done);
 	plat_line_init(&hn->demux_line, &m->q, PLAT_W_N, machine_wake, &hn->demux_worker);
 	hn->nic.queue[0].rx_notify = demux_news;

@@ -29,6 +29,7 @@
 #include "datapath/policy.h"
 #include "guest/hac.h"
 #include "host/cpu.h"
+#include "host/softirq.h"
 #include "nic/dmabench.h"
 #include "nic/nic.h"
 #include "nic/nic_bus.h"
@@ -116,7 +117,8 @@ struct guest {
 
 	/* attach = vf: machine_vf.c; of what is above, the host's side is not there */
 	bool vf, vf_assigned;
-	bool posted; /* its function's interrupts reach a running vCPU without an exit */
+	struct softirq softirq; /* its kernel's */
+	bool posted;            /* its function's interrupts reach a running vCPU without an exit */
 	enum copy_reason bounce_why;
 	struct hac hac;
 	struct plat_line retry;
@@ -145,6 +147,7 @@ struct host_nic {
 	struct worker demux_worker;
 	struct plat_line demux_line; /* a guest gave buffers back */
 	struct plat demux_pl;
+	struct softirq softirq; /* of its worker */
 	struct nic_counts {
 		sim_time rx_wire, tx_wire, rx_bus, tx_bus;
 		uint64_t interrupts;

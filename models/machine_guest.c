@@ -15,7 +15,10 @@
 
 static void grx_burst(struct worker *w)
 {
-	gnet_rx_burst(&GUEST_OF(w, grx)->net);
+	struct guest *g = GUEST_OF(w, grx);
+
+	softirq_begin(&g->softirq, evq_now(&g->m->q));
+	gnet_rx_burst(&g->net);
 }
 
 static bool grx_commit(struct worker *w)
@@ -24,6 +27,7 @@ static bool grx_commit(struct worker *w)
 	uint16_t before = g->vio.rxq.published_avail;
 	bool more = gnet_rx_commit(&g->net);
 
+	w->stays = softirq_goes_on(&g->softirq, &g->grx_pl, g->net.rxb.work, more);
 	if (g->m->poll && g->vio.rxq.published_avail != before)
 		cpu_wake(&g->hrx, 0);
 	return more;

@@ -15,6 +15,8 @@ void work_build(struct guest *g)
 
 	g->net.weight = (unsigned)cfg_u64(g->cfg, "napi_weight");
 	g->net.read_weight = DPATH_BURST;
+	g->softirq.budget = (uint32_t)cfg_u64(g->cfg, "napi_budget");
+	g->softirq.time = cfg_time(g->cfg, "napi_time");
 	options_work_law(cfg_str(g->cfg, "work"), &law, &why);
 	if (!law.lo && !law.hi)
 		return;

@@ -90,12 +90,73 @@ static void masked_or_not_no_frame_is_left_behind(void **state)
 				}
 }
 
+/* ---- budgets of the kernel's receive worker ---- */
+
+static void a_worker_goes_on_until_its_budget_or_its_time_is_used_up(void **state)
+{
+	struct cost cost = {.work_ps[PLAT_W_WAKE] = 7};
+	struct plat_clock clk = {.cost = &cost};
+	struct plat pl = {.clk = &clk};
+	struct softirq s = {.budget = 300, .time = 2000};
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) { /* by frames */
+		softirq_begin(&s, clk.now);
+		for (unsigned i = 0; i < 4; i++)
+			assert_true(softirq_goes_on(&s, &pl, 64, true));
+		assert_int_equal(clk.busy[PLAT_W_WAKE], round * 7);
+		assert_false(softirq_goes_on(&s, &pl, 64, true)); /* 320 */
+		assert_int_equal(clk.busy[PLAT_W_WAKE], round * 7 + 7);
+		assert_false(softirq_goes_on(&s, &pl, 64, true)); /* the thread's */
+		assert_false(softirq_goes_on(&s, &pl, 10, false));
+		assert_int_equal(clk.busy[PLAT_W_WAKE], round * 7 + 7);
+	}
+	softirq_begin(&s, clk.now); /* by time */
+	clk.now += 1999;
+	assert_true(softirq_goes_on(&s, &pl, 64, true));
+	softirq_begin(&s, clk.now);
+	clk.now += 1;
+	assert_false(softirq_goes_on(&s, &pl, 64, true));
+	s = (struct softirq){0};
+	assert_false(softirq_goes_on(&s, &pl, 64, true)); /* as it was */
+}
+
+/* The driver and the process share a vCPU: frames are read when the driver lets go. */
+static uint64_t mean_read(unsigned budget, const char *time)
+{
+	struct run run = run_text(
+		"[nic eth0]\nlink = 100Gbit/s\nrx_ring = 1024\n[guest vm1]\nqueue_size = 1024\n"
+		"socket_queue = 1024\nnapi_budget = %u\nnapi_time = %s\n"
+		"[traffic in]\nto = vm1\nsize = 60B\npps = 20000000\npackets = 900\n",
+		budget, time);
+	uint64_t ps;
+
+	run_ok(&run);
+	run_is(&run, "vm1.rx.delivered", 900);
+	ps = (uint64_t)run_value(&run, "vm1.rx.latency_ns.mean")->num;
+	run_free(&run);
+	return ps;
+}
+
+static void with_a_budget_the_process_waits_longer(void **state)
+{
+	uint64_t none = mean_read(0, "2ms"), some = mean_read(300, "2ms");
+	uint64_t all = mean_read(100000, "1s"), turn = mean_read(300, "1ns");
+
+	(void)state;
+	assert_true(none < turn); /* by a wake-up: the time is over after each turn */
+	assert_true(turn < some);
+	assert_true(some < all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_timer_is_armed_by_the_first_frame),
 		cmocka_unit_test(a_count_brings_it_forward_and_the_timer_ends_the_rest),
 		cmocka_unit_test(a_least_gap_holds_back_what_is_due),
+		cmocka_unit_test(a_worker_goes_on_until_its_budget_or_its_time_is_used_up),
+		cmocka_unit_test(with_a_budget_the_process_waits_longer),
 		cmocka_unit_test(masked_or_not_no_frame_is_left_behind),
 	};
 
