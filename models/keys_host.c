@@ -105,6 +105,10 @@ const struct key_decl host_keys[] = {
 	{"switch_table", KEY_CHOICE, .def = "static", .choices = "static|learned",
 	 .help = "local switch: knows the guests' addresses from the start, or each once it has "
 		 "sent something"},
+	{"reclaim_every", KEY_TIME, .def = "10us", .min = 1, .max = SIM_S,
+	 .help = "of a guest that is destroyed: how often the host looks whether anything refers "
+		 "to "
+		 "its memory; rule of thumb"},
 	{"vmm_queue", KEY_STRING, .def = "1024", .check = options_power, .plain = KEY_COUNT,
 	 .help = "frames between host kernel and device emulator, a power of two"},
 	{0},

@@ -7,8 +7,8 @@
  * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split,
  * machine_work.c its process's work;
  * machine_local.c and machine_switch.c let guests talk to each other, by the host's switch or the
- * NIC's; machine_end.c ends one in mid-run; machine_result.c says what came of it, in the terms of
- * machine_metrics.c.
+ * NIC's; machine_end.c ends one in mid-run; machine_dma.c has the DMA benches; machine_result.c
+ * says what came of it, in the terms of machine_metrics.c.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
  * two machines in one process do not notice each other.
@@ -29,7 +29,9 @@
 #include "datapath/policy.h"
 #include "guest/hac.h"
 #include "host/cpu.h"
+#include "nic/dmabench.h"
 #include "nic/nic.h"
+#include "nic/nic_bus.h"
 #include "plat.h"
 #include "plat/sim/plat_dma.h"
 #include "traffic/sender.h"
@@ -147,8 +149,19 @@ struct host_nic {
 	struct nic_counts {
 		sim_time rx_wire, tx_wire, rx_bus, tx_bus;
 		uint64_t interrupts;
+		struct pcie_stats pcie; /* on a bus */
 	} at_start, at_stop;
 	struct event zero_copy_off, zero_copy_on;
+};
+
+/* A DMA bench, and the device that it has or shares; [0] at the window's start, [1] at its stop. */
+struct host_dma {
+	const struct cfg *cfg;
+	struct dmabench bench;
+};
+struct host_dma_device {
+	struct dmabench_device dev; /* no pcie: the bench shares another's */
+	uint64_t to_host[2], to_device[2];
 };
 
 struct machine {
@@ -177,6 +190,10 @@ struct machine {
 	unsigned nics;
 	struct guest *guest;
 	unsigned guests;
+	struct host_dma *dma;
+	struct host_dma_device *dma_device; /* by bench */
+	unsigned dmas;
+	uint64_t dma_live; /* operations under way */
 	struct traffic **traffic;
 	unsigned traffics;
 	struct traffic_endpoint *endpoint;
@@ -192,7 +209,8 @@ struct machine {
 	bool stopped; /* window_stop is known and past */
 	bool deadline_passed, limit_passed, interrupted;
 	unsigned senders_left;
-	unsigned ending;        /* guests that are gone and whose memory is not back yet */
+	unsigned ending;        /* guests that are gone and whose memory is not back yet ... */
+	sim_time reclaim_every; /* ... which the host looks after so often */
 	uint64_t offered_total; /* frames there will be, if known: for progress */
 };
 
@@ -256,8 +274,14 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 struct frame *machine_peer(struct machine *m, struct frame *f, const struct guest *to,
 			   struct book *book);
 
-/* A sender has no frame left. */
+/* A source has nothing left; it stopped then. */
+void machine_source_done(struct machine *m, sim_time stopped);
+/* The same of a sender of frames. */
 void machine_sender_done(struct machine *m, const struct sender *s);
+
+/* min, mean, percentiles, max and histogram of times, under `name` ("latency_ns"). */
+void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
+		  const struct hist *h);
 
 /* Queue 0's worker: frames for guests without a queue, for several, and between guests. */
 void machine_shared(struct machine *m, struct host_nic *hn);
@@ -291,6 +315,13 @@ int switch_route(const struct guest *g, const uint8_t *bytes, uint32_t len);
 bool switch_joins(const struct guest *a, const struct guest *b);
 /* Metrics of a NIC's virtual functions. */
 void switch_results(struct result *r, const struct host_nic *hn);
+
+/* ---- a NIC's bus (machine_bus.c) ---- */
+
+/* What [pcie] says, if its model is on a bus. */
+bool bus_build(struct machine *m, struct host_nic *hn, GError **error);
+void bus_count(const struct host_nic *hn, struct nic_counts *c);
+void bus_metrics(struct result *r, const struct host_nic *hn, sim_time window);
 
 /* ---- a guest, whatever its device (machine_guest.c) ---- */
 
@@ -366,6 +397,18 @@ void vf_start(struct guest *g);
 void vf_end(struct guest *g);
 void vf_quiesce(struct guest *g);
 void vf_fini(struct guest *g);
+
+/* ---- DMA benches (machine_dma.c) ---- */
+
+/* Machine memory that they need. */
+uint64_t dma_memory(const struct scenario *sc, uint64_t page_bytes);
+bool dma_build(struct machine *m, GError **error);
+void dma_start(struct machine *m);
+void dma_snapshot(struct machine *m, bool stop);
+uint64_t dma_offered(const struct machine *m);
+void dma_quiesce(struct machine *m);
+void dma_results(struct machine *m, struct result *r, sim_time window);
+void dma_fini(struct machine *m);
 
 /* ---- its end (machine_end.c) ---- */
 

@@ -19,6 +19,7 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(DEV_RX, dev_rx)         /* device driver: reap and repost one receive descriptor */      \
 	X(DEV_TX, dev_tx)         /* device driver: write one send descriptor, reap it later */    \
 	X(DOORBELL, doorbell)     /* posted write to a device register */                          \
+	X(REG_READ, reg_read)     /* waiting for a device register to be read; charged by time */  \
 	X(VQ_POP, vq_pop)         /* device side: take one chain */                                \
 	X(VQ_DESC, vq_desc)       /* each further descriptor of a chain */                         \
 	X(VQ_PUSH, vq_push)       /* device side: write one used element and header */             \
