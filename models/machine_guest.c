@@ -145,8 +145,10 @@ static void interrupt(struct guest *g, struct worker *w, unsigned direction)
 			  : g->posted || cpu_waits(w->cpu)  ? 0
 							    : CPU_COST(VM_EXIT);
 
-	g->exits[direction] += leaves != 0;
-	cpu_wake(w, CPU_COST(GUEST_IRQ) | leaves);
+	if (leaves)
+		leaves |= CPU_COST(IRQ_HANDLE);
+	g->exits[direction] += (leaves != 0) + g->eoi_exits;
+	cpu_wake(w, CPU_COST(GUEST_IRQ) | leaves | (g->eoi_exits ? CPU_COST(EOI) : 0));
 }
 
 static void take_rx_intr(struct guest *g)
@@ -364,6 +366,7 @@ static bool build_cpus(struct guest *g, GError **error)
 	g->net.tx_pl = &g->gtx_pl;
 	g->net.poll = poll;
 	g->halt_exits = cfg_choice(g->cfg, "halt") == 0;
+	g->eoi_exits = cfg_choice(scenario_find(m->sc, "host"), "eoi") == 1;
 	return true;
 }
 
