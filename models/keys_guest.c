@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keys_guest.c - keys of [guest]. */
+#include "host/llc.h"
 #include "options_impl.h"
 
 static bool check_mac(const char *value, char **why)
@@ -34,6 +35,8 @@ const struct key_decl guest_keys[] = {
 	 .help = "guest memory"},
 	{"page_size", KEY_CHOICE, .def = "4KiB", .choices = "4KiB|2MiB|1GiB",
 	 .help = "pages that back it"},
+	{"node", KEY_COUNT, .def = "0", .max = LLC_NODES - 1,
+	 .help = "NUMA node of its memory and vCPUs"},
 	{"vcpus", KEY_COUNT, .def = "1", .min = 1, .max = 2,
 	 .help = "virtual CPUs; with 2 the second one sends"},
 	{"policy", KEY_CHOICE, .def = "single-copy", .choices = "null|copy|single-copy|zero-copy",
@@ -84,6 +87,12 @@ const struct key_decl guest_keys[] = {
 	 .help = "with flow_match = exact: flows that can be the process's"},
 	{"receive", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how the guest learns of frames"},
+	{"work", KEY_STRING, .def = "0", .check = options_work, .plain = KEY_TIME,
+	 .help = "what its process does with each frame that it has read: 500ns, "
+		 "exponential:500ns, uniform:1us..2us; 0: nothing"},
+	{"napi_weight", KEY_COUNT, .def = "64", .min = 1, .max = 64,
+	 .help = "frames that its driver takes in a turn, whose buffers go back together; Linux "
+		 "64"},
 	{"destroyed_at", KEY_TIME, .max = SIM_MAX,
 	 .help = "when it is destroyed in mid-run; default: never"},
 	{"queue_size", KEY_STRING, .def = "256", .check = options_power, .plain = KEY_COUNT,
@@ -94,6 +103,12 @@ const struct key_decl guest_keys[] = {
 	 .help = "virtio: a frame may fill several buffers; never with delivery = process"},
 	{"rx_buffer", KEY_BYTES, .def = "0", .max = 65536 + 4096,
 	 .help = "kernel's receive buffers; 0: what the mtu needs; less needs mrg_rxbuf"},
+	{"rx_copybreak", KEY_BYTES, .def = "0", .max = 65550,
+	 .help = "vf, zero-copy receive: frames up to this are copied (copybreak), and their "
+		 "buffer stays mapped and posted; 0: none; Linux e1000e and igb 256B"},
+	{"mrg_header", KEY_CHOICE, .def = "late", .choices = "late|early",
+	 .help = "with mrg_rxbuf, frames that the host copies: header written after the frame, or "
+		 "before it, which costs [cost] header_early; DPDK vhost: late since 16.11"},
 	{"overwrite", KEY_TIME, .def = "0", .max = SIM_S,
 	 .help = "a hazard: the process writes over a sent frame, so long after sending; 0: never"},
 	{"socket_queue", KEY_STRING, .def = "256", .check = options_power, .plain = KEY_COUNT,

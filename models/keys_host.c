@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keys_host.c - keys of [host] and [iommu]; models with many bring their own. */
+#include "host/llc.h"
 #include "options_impl.h"
+
+#include "dpath.h"
 
 const struct key_decl host_keys[] = {
 	{"cores", KEY_COUNT, .def = "1", .min = 1, .max = 256,
@@ -12,6 +15,14 @@ const struct key_decl host_keys[] = {
 	 .help = "of every core and vCPU; [cost] counts in its cycles"},
 	{"datapath", KEY_CHOICE, .def = "interrupt", .choices = "interrupt|poll",
 	 .help = "how host cores learn of work"},
+	{"batch", KEY_COUNT, .def = "64", .min = 1, .max = DPATH_BURST,
+	 .help = "frames that a host worker takes before it publishes, rings doorbells and "
+		 "notifies; vhost-net and DPDK vhost 64 and 32"},
+	{"turn_packets", KEY_COUNT, .def = "0", .max = 1u << 20,
+	 .help = "frames after which a worker lets others on its core have a turn; 0: after each "
+		 "batch; vhost-net 256"},
+	{"turn_bytes", KEY_BYTES, .def = "0", .max = 1ull << 40,
+	 .help = "with turn_packets: the same in bytes; 0: any; vhost-net 512KiB"},
 	{"offload", KEY_CHOICE, .def = "none", .choices = "none|idle",
 	 .help = "idle: a core with nothing to do takes a guest's request to send without a trap"},
 	{"posted_interrupts", KEY_BOOL, .def = "true",
@@ -23,6 +34,25 @@ const struct key_decl host_keys[] = {
 	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
 	{"memory", KEY_BYTES, .def = "0", .max = 1ull << 44,
 	 .help = "machine memory; 0: enough for the guests"},
+	{"cache", KEY_CHOICE, .def = "off", .choices = "off|model",
+	 .help = "model: copies cost by where their bytes are; off: copy_byte everywhere"},
+	{"l2", KEY_BYTES, .def = "1MiB", .max = 1ull << 30,
+	 .help = "a core's own cache, L1 and L2; 256 KiB until 2016, then 1 to 2 MiB"},
+	{"llc", KEY_BYTES, .def = "25MiB", .max = 1ull << 34,
+	 .help = "last-level cache of a node; 25 MB in the machines of SIGCOMM 2018"},
+	{"llc_ways", KEY_COUNT, .def = "20", .min = 1, .max = 64, .help = "of it; the same"},
+	{"ddio_ways", KEY_COUNT, .def = "2", .max = 64,
+	 .help = "of them for what devices write; 0: they write to memory; Intel's default is 2"},
+	{"working_set", KEY_BYTES, .def = "0", .max = 1ull << 34,
+	 .help = "what others keep in the remaining ways, not to be had for the datapath"},
+	{"llc_miss", KEY_TIME, .def = "74ns", .max = SIM_MS,
+	 .help = "a device reads memory, or must evict to write; Broadwell (SIGCOMM 2018)"},
+	{"nodes", KEY_COUNT, .def = "1", .min = 1, .max = LLC_NODES,
+	 .help = "NUMA nodes, each with a last-level cache and memory"},
+	{"core_node", KEY_COUNT, .def = "blocks", .choices = "blocks", .max = LLC_NODES - 1,
+	 .help = "node of the host's cores; blocks: the first ones on node 0, and so on"},
+	{"remote_dma", KEY_TIME, .def = "53ns", .max = SIM_MS,
+	 .help = "a device's access to memory of another node; Broadwell (SIGCOMM 2018)"},
 	{"switch_table", KEY_CHOICE, .def = "static", .choices = "static|learned",
 	 .help = "local switch: knows the guests' addresses from the start, or each once it has "
 		 "sent something"},

@@ -104,6 +104,7 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 	nicdrv_init(&port->drv, &rx, machine_array(m, rx.size, sizeof(struct nicdrv_slot)), &tx,
 		    machine_array(m, tx.size, sizeof(struct nicdrv_slot)), NULL);
 	port->drv.any_order = c->tx_late_every;
+	port->drv.tx_free_thresh = c->tx_free_thresh;
 	port->dma = &hn->dma;
 	port->dma_ops = &plat_dma_native;
 	port->info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
@@ -313,6 +314,7 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	c.queues = hn->guests + 1; /* each guest has one to send by */
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
+	machine_cache_nic(m, hn);
 	switch_join(m, hn);
 	hn->domain = iommu_domain_new(m->iommu);
 	if (!hn->domain)
@@ -563,6 +565,8 @@ static bool build_host(struct machine *m, GError **error)
 		return cfg_error(host, "memory", error,
 				 "this much address space cannot be reserved here; use less memory "
 				 "or fewer guests");
+	if (!machine_cache(m, error))
+		return false;
 	if (cfg_bool(sce, "checked") && !mem_check_enable(m->mem))
 		return cfg_error(sce, "checked", error, "no address space for it");
 	world_init(&m->world, &m->q, m->mem);
@@ -579,6 +583,7 @@ static bool build_host(struct machine *m, GError **error)
 		char name[24];
 		g_snprintf(name, sizeof(name), "host.core%u", i);
 		cpu_init(&m->core[i], &m->q, &m->cost, m->poll, name);
+		machine_cache_cpu(m, &m->core[i], machine_core_node(m, i));
 	}
 	return true;
 }
@@ -771,6 +776,7 @@ void machine_free(struct machine *m)
 	world_fini(&m->world);
 	switch_free(m);
 	iommu_free(m->iommu);
+	llc_free(m->llc);
 	mem_free(m->mem);
 	book_fini(&m->warm);
 	for (unsigned d = 0; d < DIRECTIONS; d++)

@@ -4,7 +4,8 @@
  *
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
  * machine_guest.c builds and drives one guest, on a device by machine_virtio.c or machine_vf.c,
- * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split;
+ * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split,
+ * machine_work.c its process's work;
  * machine_local.c and machine_switch.c let guests talk to each other, by the host's switch or the
  * NIC's; machine_end.c ends one in mid-run; machine_result.c says what came of it, in the terms of
  * machine_metrics.c.
@@ -70,6 +71,7 @@ struct guest {
 	struct cpu_counts vcpu_counts[GUEST_VCPUS];
 	struct nic_queue *nq; /* by which it sends */
 	struct plat grx_pl, gtx_pl, hrx_pl, htx_pl, hvmm_pl;
+	struct station *station; /* its process's work; NULL: none */
 	struct plat_port port;
 	struct gnet net;
 	struct gnet_virtio vio; /* the driver under it, or */
@@ -158,6 +160,9 @@ struct machine {
 	struct mem *mem;
 	bool full; /* its memory is too little for the host */
 	struct iommu *iommu;
+	struct llc *llc; /* NULL: copies cost the same everywhere */
+	uint32_t caches; /* handed out: cores' own */
+	uint8_t *guest_node;
 	uint64_t walkers_at_start, walkers_at_stop; /* busy, of all */
 	struct nic_fabric fabric;                   /* what mediated NICs share */
 	struct cost cost;
@@ -228,6 +233,15 @@ struct cpu *machine_core(struct machine *m);
 /* n hypervisor or VMM buffers of `bytes` each. */
 void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma, uint32_t n,
 		   uint32_t bytes);
+
+/* Where bytes are: machine_cache.c. After the machine's memory, before its cores. */
+bool machine_cache(struct machine *m, GError **error);
+/* The CPU is on this node and has a cache of its own. */
+void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node);
+/* Node of the i-th host core. */
+unsigned machine_core_node(const struct machine *m, unsigned i);
+void machine_cache_nic(struct machine *m, struct host_nic *hn);
+void cache_results(struct result *r, const struct machine *m);
 
 /* Rings in contiguous machine memory, bound to a queue of the NIC. */
 void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struct plat_port *port);
@@ -324,6 +338,15 @@ bool guest_split_buffers(struct guest *g, uint32_t size);
 bool guest_split_queue(struct guest *g, GError **error);
 /* ... and when they are put aside. */
 void guest_split_start(struct guest *g);
+
+/* ---- its process's work (machine_work.c) ---- */
+
+/* After its CPUs: the station, if the process works. */
+void work_build(struct guest *g);
+/* Frames that are handed to the guest now. */
+void work_arrive(struct guest *g, const struct dpath_burst *b);
+/* Metrics of every guest that works, and of all of them; `window` is that of time metrics. */
+void work_results(struct machine *m, struct result *r, sim_time window);
 
 /* ---- its virtual function (machine_vf.c), step by step ---- */
 

@@ -133,6 +133,8 @@ static void end_event(struct event *ev)
 	g->gone = true;
 	g->m->ending++;
 	stop_vcpus(g);
+	if (g->station)
+		station_close(g->station, evq_now(&g->m->q));
 	drop_socket(g);
 	if (g->nic->has_shared)
 		g->nic->demux.target[g->index].gone = true;

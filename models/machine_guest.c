@@ -351,6 +351,7 @@ static void build_cpus(struct guest *g)
 	for (unsigned v = 0; v < g->vcpus; v++) {
 		g_autofree char *name = g_strdup_printf("%s.vcpu%u", cfg_name(g->cfg), v);
 		cpu_init(&g->vcpu[v], &m->q, &m->cost, poll && v == 0, name);
+		machine_cache_cpu(m, &g->vcpu[v], (unsigned)cfg_u64(g->cfg, "node"));
 	}
 	worker_init(&g->grx, &g->vcpu[0], grx_burst, grx_commit);
 	worker_init(&g->gread, &g->vcpu[0], gread_burst, gread_commit);
@@ -404,6 +405,7 @@ bool guest_build(struct guest *g, GError **error)
 {
 	const struct nic_config *nc = &g->nic->nic.cfg;
 
+	mem_place(g->m->mem, (uint8_t)g->nic->nic.node, g->m->guest_node);
 	book_init(&g->rx);
 	book_init(&g->tx);
 	book_init(&g->local);
@@ -423,6 +425,7 @@ bool guest_build(struct guest *g, GError **error)
 				 "cannot be had; use whole pages of "
 				 "page_size, or less");
 	build_cpus(g);
+	work_build(g);
 	build_lines(g);
 	return g->vf ? vf_build(g, error) : virtio_build(g, error);
 }
@@ -516,6 +519,8 @@ void guest_fini(struct guest *g)
 	gmem_free(g->gm);
 	vf_fini(g);
 	sender_fini(&g->sender);
+	if (g->station)
+		station_fini(g->station);
 	if (g->rx.latency.bucket) {
 		book_fini(&g->rx);
 		book_fini(&g->tx);

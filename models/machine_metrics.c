@@ -18,6 +18,7 @@ enum {
 	OBJ_TRAFFIC = 128,
 	OBJ_RUN = 256,
 	OBJ_VF = 512,
+	OBJ_HOST = 1024,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -31,6 +32,7 @@ static const struct metric_object objects[] = {
 	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
 	{OBJ_NIC, .kind = "nic"},
 	{OBJ_IOMMU, .name = "iommu"},
+	{OBJ_HOST, .name = "host"},
 	{OBJ_TRAFFIC, .kind = "traffic"},
 	{OBJ_RUN, .name = "run"},
 	{0},
@@ -42,6 +44,10 @@ static const char *const busy_words[] = {
 #undef X
 		"spin",
 	NULL};
+
+static const char *const place_words[] = {"l2", "llc", "dram", "remote", NULL};
+/* Exact but for the percentiles, which are within 0.8%. */
+static const char *const work_words[] = {"min", "mean", "p50", "p90", "p99", "p999", "max", NULL};
 
 static const struct metric_decl metrics[] = {
 	{"packets", "packets", G | OBJ_NIC_DIR | OBJ_VF,
@@ -123,6 +129,15 @@ static const struct metric_decl metrics[] = {
 	{"stage_ns.*.p50", "ns", OBJ_GUESTS,
 	 .help = "of all frames, also those that do not pass it", .words = ledger_stage_names},
 	{"stage_ns.*.p99", "ns", OBJ_GUESTS, .help = "within 0.8%", .words = ledger_stage_names},
+	{"work_ns.mean", "ns", G, .help = "with work: the process's work on a frame"},
+	{"work_wait_ns.*", "ns", G,
+	 .help = "with work: from handed to the guest until the process begins on the frame",
+	 .words = work_words},
+	{"work_sojourn_ns.*", "ns", G, .help = "with work: until the process is done with it",
+	 .words = work_words},
+	{"work_occupancy.mean", "packets", G,
+	 .help = "with work, virtio: frames handed to the guest and not done with, over time; kept "
+		 "apart from the stamps"},
 	{"throughput_bps", "bit/s", G, .help = "delivered, first to last delivery"},
 	{"packets_per_second", "1/s", G, .help = "delivered, first to last delivery"},
 	{"busy_ratio", "", C, .help = "time not idle, spinning included"},
@@ -162,6 +177,17 @@ static const struct metric_decl metrics[] = {
 	 .help = "deferred: through mappings already gone"},
 	{"stale_window_ns.mean", "ns", OBJ_IOMMU, .help = "deferred: unmap until its invalidation"},
 	{"stale_window_ns.max", "ns", OBJ_IOMMU, .help = "the longest"},
+	{"read_bytes.*", "bytes", OBJ_HOST,
+	 .help = "cache = model: that CPUs' copies read, by where they were", .words = place_words},
+	{"write_bytes.*", "bytes", OBJ_HOST, .help = "that they wrote, by where those were before",
+	 .words = place_words},
+	{"dma_read_lines", "lines", OBJ_HOST,
+	 .help = "cache = model: of 64 bytes, read by devices"},
+	{"dma_read_misses", "lines", OBJ_HOST, .help = "of them, in no cache"},
+	{"dma_write_lines", "lines", OBJ_HOST, .help = "written by devices"},
+	{"ddio_updates", "lines", OBJ_HOST, .help = "of them, in the last-level cache already"},
+	{"ddio_allocations", "lines", OBJ_HOST, .help = "of them, new in the devices' ways"},
+	{"ddio_evictions", "lines", OBJ_HOST, .help = "written back to make room for these"},
 	{"frames", "packets", OBJ_TRAFFIC, .help = "in the capture"},
 	{"unmatched", "packets", OBJ_TRAFFIC, .help = "with no guest at either end"},
 	{"filtered", "packets", OBJ_TRAFFIC, .help = "left out by the filter"},

@@ -577,6 +577,7 @@ void machine_results(struct machine *m, struct result *r)
 			view_metrics(r, "guests", d, &all[d]);
 		book[d] = seen ? &all[d].book : NULL;
 	}
+	work_results(m, r, window);
 	traffic_metrics(r, m);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_metrics(r, &m->nic[i], window);
@@ -588,6 +589,7 @@ void machine_results(struct machine *m, struct result *r)
 		for (unsigned v = 0; v < m->guest[i].vcpus; v++)
 			cpu_metrics(r, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], window);
 	iommu_metrics(r, m, window);
+	cache_results(r, m);
 	machine_explain(m, r, book, window);
 	for (unsigned d = 0; d < DIRECTIONS; d++)
 		book_fini(&all[d].book);

@@ -205,6 +205,7 @@ bool vf_build(struct guest *g, GError **error)
 	v->rx_bytes = n->max_frame;
 	if (!g->process)
 		v->rx_bytes = (n->rx_per - 1) * n->rx_seg[0].len + n->rx_seg[n->rx_per - 1].len;
+	v->copybreak = (uint32_t)cfg_u64(g->cfg, "rx_copybreak");
 	v->alarm = &g->retry;
 	v->retry = cfg_time(g->cfg, "dma_retry");
 	v->rx_seg = machine_array(m, (size_t)n->rx_n * v->segs, sizeof(*v->rx_seg));

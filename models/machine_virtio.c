@@ -30,8 +30,13 @@ static bool hrx_commit(struct worker *w)
 {
 	struct guest *g = GUEST_OF(w, hrx);
 	uint16_t before = g->dp.rxq.published_used;
-	bool more = g->gm && dpath_rx_commit(&g->dp);
+	bool more;
 
+	if (g->station && !g->dp.vmm_pl)
+		work_arrive(g, &g->dp.rxb);
+	more = g->gm && dpath_rx_commit(&g->dp);
+
+	w->stays = g->dp.rxb.stays;
 	hint_guest(g, before);
 	return more;
 }
@@ -47,7 +52,10 @@ static void htx_burst(struct worker *w)
 static bool htx_commit(struct worker *w)
 {
 	struct guest *g = GUEST_OF(w, htx);
-	return g->gm && dpath_tx_commit(&g->dp);
+	bool more = g->gm && dpath_tx_commit(&g->dp);
+
+	w->stays = g->dp.txb.stays;
+	return more;
 }
 
 static void hvmm_burst(struct worker *w)
@@ -62,8 +70,13 @@ static bool hvmm_commit(struct worker *w)
 {
 	struct guest *g = GUEST_OF(w, hvmm);
 	uint16_t before = g->dp.rxq.published_used;
-	bool more = g->gm && dpath_vmm_commit(&g->dp);
+	bool more;
 
+	if (g->station)
+		work_arrive(g, &g->dp.vmmb);
+	more = g->gm && dpath_vmm_commit(&g->dp);
+
+	w->stays = g->dp.vmmb.stays;
 	hint_guest(g, before);
 	return more;
 }
@@ -177,7 +190,8 @@ static void build_dpath(struct guest *g, uint32_t size)
 	struct dpath *dp = &g->dp;
 	struct machine *m = g->m;
 	const struct nic_config *nc = &g->nic->nic.cfg;
-	uint32_t vmmq = (uint32_t)cfg_u64(scenario_find(m->sc, "host"), "vmm_queue");
+	const struct cfg *host = scenario_find(m->sc, "host");
+	uint32_t vmmq = (uint32_t)cfg_u64(host, "vmm_queue");
 	uint32_t frame = g->net.max_frame, tx_pool = (uint32_t)cfg_u64(g->cfg, "tx_pool");
 
 	dp->rx_policy = guest_policy(g->cfg, "rx_policy");
@@ -188,7 +202,11 @@ static void build_dpath(struct guest *g, uint32_t size)
 	dp->tx_intr = &g->tx_intr;
 	dp->vmm_line = &g->vmm_line;
 	dp->poll = m->poll;
+	dp->batch = (unsigned)cfg_u64(host, "batch");
+	dp->turn_packets = (uint32_t)cfg_u64(host, "turn_packets");
+	dp->turn_bytes = cfg_u64(host, "turn_bytes");
 	dp->mrg_rxbuf = g->vio.mrg_rxbuf;
+	dp->header_early = dp->mrg_rxbuf && cfg_choice(g->cfg, "mrg_header") == 1;
 	dp->csum = g->vio.csum;
 	dp->max_frame = frame;
 	dp->max_segs = (g->net.split ? 4 : 2) * (frame / PAGE_BYTES) + 8;
@@ -212,6 +230,12 @@ static void build_dpath(struct guest *g, uint32_t size)
 		dp->rx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->rx_seg));
 		dp->tx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->tx_seg));
 		dp->tx_nseg = machine_array(m, size, sizeof(*dp->tx_nseg));
+		dp->copybreak = dp->rx_policy == &policy_zero_copy && !g->net.split
+					? (uint32_t)cfg_u64(g->cfg, "rx_copybreak")
+					: 0;
+		if (dp->copybreak)
+			dp->rx_head =
+				machine_array(m, (size_t)size * DPATH_HEAD, sizeof(*dp->rx_head));
 	}
 }
 

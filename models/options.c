@@ -44,6 +44,44 @@ bool options_power(const char *value, char **why)
 	return false;
 }
 
+static bool work_time(char *text, sim_time *at, char **why)
+{
+	if (!units_parse(KEY_TIME, g_strstrip(text), "ns", at, why))
+		return false;
+	if (*at <= 1000 * SIM_S)
+		return true;
+	*why = g_strdup("is out of range; at most 1000s");
+	return false;
+}
+
+bool options_work_law(const char *text, struct work_law *law, char **why)
+{
+	const char *colon = strchr(text, ':');
+	g_auto(GStrv) end = g_strsplit(colon ? colon + 1 : text, "..", 2);
+
+	*law = (struct work_law){.kind = !colon                               ? WORK_CONSTANT
+					 : g_str_has_prefix(text, "uniform:") ? WORK_UNIFORM
+									      : WORK_EXPONENTIAL};
+	if ((colon && law->kind == WORK_EXPONENTIAL && !g_str_has_prefix(text, "exponential:")) ||
+	    !end[0] || !end[1] != (law->kind != WORK_UNIFORM)) {
+		*why = g_strdup("is no law of work; write 500ns, exponential:500ns or "
+				"uniform:1us..2us");
+		return false;
+	}
+	if (!work_time(end[0], &law->lo, why) || (end[1] && !work_time(end[1], &law->hi, why)))
+		return false;
+	if (!end[1] || law->lo <= law->hi)
+		return true;
+	*why = g_strdup("has its ends in the wrong order; write uniform:1us..2us");
+	return false;
+}
+
+bool options_work(const char *value, char **why)
+{
+	struct work_law law;
+	return options_work_law(value, &law, why);
+}
+
 /* ---- tables
  * ---------------------------------------------------------------------------------------- */
 
@@ -110,6 +148,9 @@ static bool check_split(const struct scenario *sc, const struct cfg *g, GError *
 	if (cfg_choice(g, "attach") == 1)
 		return cfg_error(g, "split", error,
 				 "is what the host does with a virtio device; use attach = virtio");
+	if (cfg_u64(g, "rx_copybreak"))
+		return cfg_error(g, "rx_copybreak", error,
+				 "is for whole frames, which split does not have; leave it out");
 	if (cfg_choice(g, "delivery") != 1)
 		return cfg_error(g, "split", error,
 				 "places payload in the process's buffers; use delivery = process");
@@ -135,6 +176,10 @@ static bool check_vf(const struct cfg *g, const struct cfg *iommu, GError **erro
 			return cfg_error(g, hosts[i], error,
 					 "no host handles the frames of a guest with attach = vf; "
 					 "leave it out, or use attach = virtio");
+	if (cfg_u64(g, "rx_copybreak") && cfg_choice(g, "delivery") == 1)
+		return cfg_error(g, "rx_copybreak", error,
+				 "copies into a buffer of the guest's kernel, which delivery = "
+				 "process does not have; leave it out, or use delivery = kernel");
 	if (cfg_choice(iommu, "mode") == 0)
 		return cfg_error(iommu, "mode", error,
 				 "%s has attach = vf, and without an IOMMU its device could reach "
@@ -155,6 +200,19 @@ static bool check_guest(const struct cfg *g, GError **error)
 				 "tx_ack_age");
 	if (cfg_u64(g, "rx_buffer") && cfg_u64(g, "rx_buffer") < 256)
 		return cfg_error(g, "rx_buffer", error, "is too small; use 256B or more, or 0");
+	return true;
+}
+
+/* Asleep, a driver that leaves done sends alone would be woken for nothing. */
+static bool check_free_thresh(const struct scenario *sc, const struct cfg *n, GError **error)
+{
+	uint64_t thresh = cfg_u64(n, "tx_free_thresh");
+
+	if (thresh && cfg_choice(scenario_find(sc, "host"), "datapath") == 0)
+		return cfg_error(n, "tx_free_thresh", error,
+				 "is what poll-mode drivers do; use [host] datapath = poll");
+	if (thresh > cfg_u64(n, "tx_ring"))
+		return cfg_error(n, "tx_free_thresh", error, "is more than tx_ring; use less");
 	return true;
 }
 
@@ -181,6 +239,10 @@ bool options_check(const struct scenario *sc, GError **error)
 			    guests);
 		return false;
 	}
+	if (cfg_u64(scenario_find(sc, "host"), "turn_bytes") &&
+	    !cfg_u64(scenario_find(sc, "host"), "turn_packets"))
+		return cfg_error(scenario_find(sc, "host"), "turn_bytes", error,
+				 "bounds a turn of turn_packets; set that, too (vhost-net 256)");
 	if (entries % ways || (entries / ways & (entries / ways - 1)))
 		return cfg_error(iommu, "iotlb_ways", error,
 				 "iotlb_entries / iotlb_ways must be a power of two");
@@ -195,6 +257,8 @@ bool options_check(const struct scenario *sc, GError **error)
 		if (rx & (rx - 1) || tx & (tx - 1))
 			return cfg_error(n, rx & (rx - 1) ? "rx_ring" : "tx_ring", error,
 					 "must be a power of two");
+		if (!check_free_thresh(sc, n, error))
+			return false;
 	}
 	for (size_t i = 0; i < scenario_count(sc, "traffic"); i++) {
 		g_autofree int *ends = NULL;

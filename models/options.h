@@ -5,6 +5,7 @@
 
 #include "../sim/keys.h"
 #include "../sim/scenario.h"
+#include "plat/sim/plat_station.h"
 #include "traffic/traffic.h"
 
 extern const struct group_decl option_groups[];
@@ -21,6 +22,9 @@ bool options_traffic(const struct scenario *sc, const struct cfg *c,
 bool options_mac(const char *text, uint8_t mac[6]);
 /* "192.0.2.1" */
 bool options_ip(const char *text, uint8_t ip[4]);
+
+/* 500ns, exponential:500ns, uniform:1us..2us. On false *why, freed with g_free(). */
+bool options_work_law(const char *text, struct work_law *law, char **why);
 
 /* Checks that need several keys, for every [traffic] and [guest], before anything runs. */
 bool options_check(const struct scenario *sc, GError **error);

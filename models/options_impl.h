@@ -10,6 +10,9 @@ extern const struct key_decl iommu_keys[];
 extern const struct key_decl guest_keys[];
 extern const struct key_decl traffic_keys[];
 
+/* The law of [guest] work, for .check. */
+bool options_work(const char *value, char **why);
+
 /* A power of two from 1 to 32768, for .check. */
 bool options_power(const char *value, char **why);
 

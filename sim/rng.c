@@ -79,10 +79,18 @@ sim_time rng_exp(struct rng *r, sim_time mean_ps)
 {
 	uint64_t u = rng_u64(r) | 1; /* the middle of one of 2^63 equal cells: never 0 */
 	unsigned __int128 t = (unsigned __int128)rng_neg_ln(u) * mean_ps + r->frac;
+	unsigned int grid = rng_grid(mean_ps, mean_ps);
 
-	r->frac = (uint64_t)t & ((1ull << RNG_LN_BITS) - 1);
-	t >>= RNG_LN_BITS;
+	r->frac = t & (((unsigned __int128)1 << (RNG_LN_BITS + grid)) - 1);
+	t = t >> (RNG_LN_BITS + grid) << grid;
 	return t < SIM_MAX ? (sim_time)t : SIM_MAX;
+}
+
+sim_time rng_uniform(struct rng *r, sim_time lo, sim_time hi)
+{
+	unsigned int grid = rng_grid(lo | hi, hi - lo);
+
+	return lo + (rng_below(r, ((hi - lo) >> grid) + 1) << grid);
 }
 
 static void swap_bytes(unsigned char *a, unsigned char *b, size_t size)

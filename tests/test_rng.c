@@ -76,7 +76,7 @@ static void draws_from_a_stream_never_change(void **state)
 {
 	static const uint64_t below[] = {85, 892, 711, 627, 559, 580};
 	static const uint64_t range[] = {184, 1358, 1095, 973, 874, 904};
-	static const uint64_t gap[] = {1651046, 76717, 228530, 313092, 389846, 365515};
+	static const uint64_t gap[] = {1650944, 76800, 228480, 313088, 389888, 365440};
 	static const uint8_t order[] = {7, 6, 9, 1, 2, 3, 4, 5, 8, 0};
 	uint8_t v[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 	struct rng r;
@@ -350,6 +350,46 @@ static void a_mean_of_three_picoseconds_has_no_bias(void **state)
 	assert_int_equal(rng_exp(&r, 0), 0);
 }
 
+/* In other units of time the draws are the same: for any mean or range of 4096 ps or more. */
+static void draws_of_time_scale_by_powers_of_two(void **state)
+{
+	static const sim_time mean[] = {4096, 4097, 672000, 1000000, 1562500, 999999937, SIM_MS};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(mean) / sizeof(*mean); i++)
+		for (unsigned n = 1; n <= 10; n += 3) {
+			struct rng a, b;
+
+			rng_init(&a, i, "test_rng");
+			rng_init(&b, i, "test_rng");
+			for (int k = 0; k < 1000; k++) {
+				assert_int_equal(rng_exp(&a, mean[i]) << n,
+						 rng_exp(&b, mean[i] << n));
+				assert_int_equal(rng_uniform(&a, mean[i], 3 * mean[i]) << n,
+						 rng_uniform(&b, mean[i] << n, 3 * mean[i] << n));
+			}
+		}
+}
+
+/* Both ends are reached, nothing beyond; of 0..0 there is one. */
+static void uniform_times_include_both_ends(void **state)
+{
+	bool lo = false, hi = false;
+	struct rng r;
+
+	(void)state;
+	rng_init(&r, 9, "test_rng");
+	for (int i = 0; i < 2000; i++) {
+		sim_time t = rng_uniform(&r, 64, 128);
+
+		assert_in_range(t, 64, 128);
+		lo |= t == 64;
+		hi |= t == 128;
+		assert_int_equal(rng_uniform(&r, 0, 0), 0);
+	}
+	assert_true(lo && hi);
+}
+
 static void exponential_times_stop_at_the_longest_run(void **state)
 {
 	bool reached = false;
@@ -383,6 +423,8 @@ int main(void)
 		cmocka_unit_test(exponential_gaps_have_the_right_mean_and_variance),
 		cmocka_unit_test(exponential_gaps_fall_evenly_between_the_quantiles),
 		cmocka_unit_test(a_mean_of_three_picoseconds_has_no_bias),
+		cmocka_unit_test(draws_of_time_scale_by_powers_of_two),
+		cmocka_unit_test(uniform_times_include_both_ends),
 		cmocka_unit_test(exponential_times_stop_at_the_longest_run),
 	};
 

@@ -8,11 +8,44 @@
 #include "place.h"
 #include "policy.h"
 
+/* Frames that a burst takes. */
+static unsigned batch(const struct dpath *dp)
+{
+	return dp->batch ? dp->batch : DPATH_BURST;
+}
+
+/* Is what the burst took all that it may take? Then there may be more. */
+static bool burst_full(const struct dpath *dp, const struct dpath_burst *b)
+{
+	return b->work >= batch(dp) || b->cut;
+}
+
+/* What is received is known when it is there: its bytes are judged after the burst. */
+static void turn_received(const struct dpath *dp, struct dpath_burst *b)
+{
+	for (unsigned i = 0; dp->turn_bytes && i < b->frames; i++)
+		b->turn_bytes += b->frame[i]->len;
+}
+
+/* The commit's end: with `more` to do, does the worker go on, or do others have a turn? */
+static bool turn_ends(const struct dpath *dp, struct dpath_burst *b, bool more)
+{
+	b->turn_packets += b->work;
+	b->stays = more && b->turn_packets < dp->turn_packets &&
+		   (!dp->turn_bytes || b->turn_bytes < dp->turn_bytes);
+	if (!b->stays) {
+		b->turn_packets = 0;
+		b->turn_bytes = 0;
+	}
+	return more;
+}
+
 static void burst_begin(struct dpath_burst *b)
 {
 	b->frames = 0;
 	b->work = 0;
 	b->blocked = false;
+	b->cut = false;
 }
 
 static void burst_stamp(struct dpath_burst *b, struct plat *pl, enum frame_stage stage)
@@ -72,7 +105,7 @@ static void rx_shared(struct dpath *dp)
 	struct pktq_entry *e;
 	bool falls = dp->rx_policy->rx_copies == 0; /* else it is the copy that is made anyway */
 
-	while (b->work < DPATH_BURST && (e = pktq_take(dp->shared))) {
+	while (b->work < batch(dp) && (e = pktq_take(dp->shared))) {
 		plat_stamp(dp->rx_pl, e->frame, STAGE_HOST_WAIT);
 		b->work++;
 		if (dp->mac && dpath_other_host(dp, dp->rx_pl, e))
@@ -104,7 +137,7 @@ void dpath_rx_burst(struct dpath *dp)
 	if (dp->rx_policy->vmm_rx)
 		pktq_reclaim(&dp->to_vmm);
 	dp->rx_csum = dpath_rx_csum(dp->rx_pl, dp->port);
-	unsigned n = plat_dev_reap_rx(dp->rx_pl, dp->port, rx, DPATH_BURST - b->work);
+	unsigned n = plat_dev_reap_rx(dp->rx_pl, dp->port, rx, batch(dp) - b->work);
 	b->work += n;
 	if (n)
 		dp->rx_policy->rx(dp, rx, n);
@@ -133,6 +166,7 @@ bool dpath_rx_commit(struct dpath *dp)
 	struct plat *pl = dp->rx_pl;
 	bool wake_vmm = false;
 
+	turn_received(dp, b);
 	burst_stamp(b, pl, STAGE_HOST);
 	if (dp->rx_policy->vmm_rx) {
 		wake_vmm = pktq_publish(&dp->to_vmm, pl);
@@ -147,9 +181,7 @@ bool dpath_rx_commit(struct dpath *dp)
 		plat_kick(pl, dp->vmm_line, 0);
 	if (!dp->rx_policy->vmm_rx)
 		notify_rx(dp, b, pl);
-	if (b->work && (dp->poll || b->work == DPATH_BURST))
-		return true;
-	return rx_sleep(dp);
+	return turn_ends(dp, b, (b->work && (dp->poll || burst_full(dp, b))) || rx_sleep(dp));
 }
 
 void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason)
@@ -256,40 +288,53 @@ static unsigned take_chains(struct dpath *dp, struct plat *pl, uint32_t need, ui
 	return 0;
 }
 
-void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
-		    enum copy_site site, enum copy_reason reason, struct csum csum,
-		    const struct piece *src)
+bool dpath_fits_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
+		      enum copy_site site, enum copy_reason reason, struct csum csum,
+		      const struct piece *src, enum drop_reason *why)
 {
 	struct virtq_seg seg[DPATH_SEGS];
 	struct piece piece[DPATH_PIECES], header[VIRTQ_NET_HDR_BYTES];
 	uint16_t head[MAX_MERGE];
 	uint32_t bytes[MAX_MERGE], need = f->len + VIRTQ_NET_HDR_BYTES;
-	enum drop_reason why = DROP_GUEST_RING_EMPTY;
 	unsigned nseg, n;
 
-	if (dp->place) {
-		place_to_guest(dp, pl, b, f, site, reason, csum, src);
-		return;
-	}
-	n = take_chains(dp, pl, need, head, bytes, seg, &nseg, &why);
-	if (!n) {
-		plat_drop(pl, f, why);
-		return;
-	}
+	*why = DROP_GUEST_RING_EMPTY;
+	n = take_chains(dp, pl, need, head, bytes, seg, &nseg, why);
+	if (!n)
+		return false;
 	if (!dpath_pieces(&dp->rxq, pl, seg, nseg, 0, VIRTQ_NET_HDR_BYTES, PLAT_WRITE, header) ||
 	    !dpath_pieces(&dp->rxq, pl, seg, nseg, VIRTQ_NET_HDR_BYTES, f->len, PLAT_WRITE,
 			  piece)) {
-		plat_drop(pl, f, DROP_GUEST_QUEUE_STOPPED);
-		return;
+		*why = DROP_GUEST_QUEUE_STOPPED;
+		return false;
 	}
-	dpath_write_header(header, (uint16_t)n, csum);
+	/* Early, it misses the cache alone; late, it joins the stores of the frame. */
+	if (__builtin_expect(dp->header_early, 0)) {
+		dpath_write_header(header, (uint16_t)n, csum);
+		plat_charge(pl, PLAT_W_HEADER_EARLY, 1);
+	}
 	pieces_copy(pl, f, site, reason, piece, src, f->len);
+	if (__builtin_expect(!dp->header_early, 1))
+		dpath_write_header(header, (uint16_t)n, csum);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t part = need < bytes[i] ? need : bytes[i];
 		virtq_dev_push(&dp->rxq, pl, head[i], part, i ? NULL : f);
 		need -= part;
 	}
 	dpath_handed_on(b, f);
+	return true;
+}
+
+void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
+		    enum copy_site site, enum copy_reason reason, struct csum csum,
+		    const struct piece *src)
+{
+	enum drop_reason why;
+
+	if (dp->place)
+		place_to_guest(dp, pl, b, f, site, reason, csum, src);
+	else if (!dpath_fits_guest(dp, pl, b, f, site, reason, csum, src, &why))
+		plat_drop(pl, f, why);
 }
 
 /* ---- the device emulator's part of receive
@@ -308,7 +353,7 @@ void dpath_vmm_burst(struct dpath *dp)
 		dpath_gone_vmm(dp);
 		return;
 	}
-	b->work = dp->rx_policy->vmm_rx(dp, DPATH_BURST);
+	b->work = dp->rx_policy->vmm_rx(dp, batch(dp));
 	if (b->work) {
 		dp->vmm_entries[0]++;
 		plat_charge(dp->vmm_pl, PLAT_W_VMM_ENTRY, 1);
@@ -320,15 +365,17 @@ bool dpath_vmm_commit(struct dpath *dp)
 	struct dpath_burst *b = &dp->vmmb;
 	struct plat *pl = dp->vmm_pl;
 
+	turn_received(dp, b);
 	burst_stamp(b, pl, STAGE_VMM);
 	publish_rx(dp);
 	pktq_consumed(&dp->to_vmm, pl);
 	if (dp->shared)
 		pktq_consumed(dp->shared, pl);
 	notify_rx(dp, b, pl);
-	if (b->work && (dp->poll || b->work == DPATH_BURST))
-		return true;
-	return pktq_sleep(&dp->to_vmm, pl) || (dp->shared && pktq_sleep(dp->shared, pl));
+	return turn_ends(dp, b,
+			 (b->work && (dp->poll || burst_full(dp, b))) ||
+				 pktq_sleep(&dp->to_vmm, pl) ||
+				 (dp->shared && pktq_sleep(dp->shared, pl)));
 }
 
 /* ---- transmit
@@ -400,17 +447,20 @@ void dpath_tx_burst(struct dpath *dp)
 		done += outbox_reclaim(dp);
 	plat_charge(pl, PLAT_W_POLL, 1);
 	virtq_dev_avail(&dp->txq);
-	while (taken < DPATH_BURST && virtq_dev_pop(&dp->txq, pl, &c, seg, DPATH_SEGS)) {
+	while (taken < batch(dp) && !b->cut && virtq_dev_pop(&dp->txq, pl, &c, seg, DPATH_SEGS)) {
 		if (taken == 0 && dp->tx_policy->tx_in_vmm) {
 			dp->vmm_entries[1]++;
 			plat_charge(pl, PLAT_W_VMM_ENTRY, 1);
 		}
+		uint32_t bytes = c.out_bytes;
 		if (!tx_one(dp, &c)) {
 			virtq_dev_unpop(&dp->txq, 1);
 			b->blocked = true;
 			break;
 		}
 		taken++;
+		if (__builtin_expect(dp->turn_bytes != 0, 0))
+			b->cut = (b->turn_bytes += bytes) >= dp->turn_bytes;
 	}
 	b->work = taken > done ? taken : done;
 }
@@ -443,12 +493,12 @@ bool dpath_tx_commit(struct dpath *dp)
 	plat_dev_flush_tx(pl, dp->port);
 	notify(dp, &dp->txq, pl, dp->tx_intr);
 	if (dp->poll)
-		return b->work > 0 || (dp->out && outbox_sleep(dp->out, pl));
-	if (b->work >= DPATH_BURST || tx_sleep(dp)) {
+		return turn_ends(dp, b, b->work > 0 || (dp->out && outbox_sleep(dp->out, pl)));
+	if (burst_full(dp, b) || tx_sleep(dp)) {
 		virtq_dev_notify_off(&dp->txq);
-		return true;
+		return turn_ends(dp, b, true);
 	}
-	return false;
+	return turn_ends(dp, b, false);
 }
 
 void dpath_tx_hbuf(struct dpath *dp, struct virtq_chain *c, uint32_t buf)

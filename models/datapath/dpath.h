@@ -29,6 +29,7 @@
 #define DPATH_BURST  64u
 #define DPATH_SEGS   80u /* segments of a chain: a 64 KiB frame in 2 KiB buffers, and a header */
 #define DPATH_PIECES (DPATH_SEGS + 20u)
+#define DPATH_HEAD   4u /* pieces of a posted buffer that are remembered, for copybreak */
 
 struct policy;
 struct outbox;
@@ -49,6 +50,11 @@ struct dpath_burst {
 	unsigned frames;
 	unsigned work; /* units taken from its source */
 	bool blocked;  /* tx: no room in the device */
+	/* since others last had a turn */
+	uint32_t turn_packets;
+	uint64_t turn_bytes;
+	bool cut;   /* it ended early, for turn_bytes */
+	bool stays; /* after a commit: goes on before others have a turn */
 };
 
 struct dpath {
@@ -61,9 +67,17 @@ struct dpath {
 	struct plat_line *vmm_line;          /* wakes the vmm worker */
 	struct cluster *cluster;             /* of receive interrupts; NULL: none is put off */
 	struct place *place;                 /* header/data split; NULL: frames go whole */
+	/*
+	 * Frames of a burst, at most DPATH_BURST; 0: that many. And when others have a turn of the
+	 * core: after each burst, or after so many frames or bytes, 0: any.
+	 */
+	unsigned batch;
+	uint32_t turn_packets;
+	uint64_t turn_bytes;
 	bool poll; /* workers poll the device and the guest: neither is asked to notify */
 	bool gone; /* the guest is no more: what comes for it is dropped */
 	bool mrg_rxbuf;
+	bool header_early;  /* a copied frame's header is written before the frame, not after it */
 	bool csum;          /* the guest may leave checksums to us: its headers are read */
 	uint32_t max_frame; /* longest that the device may deliver */
 
@@ -77,11 +91,14 @@ struct dpath {
 	struct dpath_rx_slot *rx_slot; /* posted guest buffers, by chain head */
 	uint32_t max_segs;             /* of one frame in guest memory, at most DPATH_SEGS */
 	struct plat_seg *rx_seg;       /* max_segs for each */
-	struct plat_seg *tx_seg;       /* by chain head, max_segs each */
-	uint16_t *tx_nseg;             /* 0: not with the device */
-	uint32_t rx_posted;            /* guest buffers with the device */
-	bool rx_hungry;  /* they run low and the guest has no more: hear of new ones */
-	uint32_t tx_out; /* guest chains with the device */
+	uint32_t copybreak;            /* shorter frames are copied out of them; 0: none is */
+	struct piece
+		*rx_head; /* copybreak: where each one's first bytes are, DPATH_HEAD for each */
+	struct plat_seg *tx_seg; /* by chain head, max_segs each */
+	uint16_t *tx_nseg;       /* 0: not with the device */
+	uint32_t rx_posted;      /* guest buffers with the device */
+	bool rx_hungry;          /* they run low and the guest has no more: hear of new ones */
+	uint32_t tx_out;         /* guest chains with the device */
 	struct ztx ztx;
 
 	struct dpath_burst rxb, txb, vmmb;
@@ -121,6 +138,11 @@ void dpath_post_hbufs(struct dpath *dp, enum copy_reason reason);
 void dpath_to_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
 		    enum copy_site site, enum copy_reason reason, struct csum csum,
 		    const struct piece *src);
+
+/* The same, but a frame that does not fit stays the caller's: false, and *why. */
+bool dpath_fits_guest(struct dpath *dp, struct plat *pl, struct dpath_burst *b, struct frame *f,
+		      enum copy_site site, enum copy_reason reason, struct csum csum,
+		      const struct piece *src, enum drop_reason *why);
 
 /* Is a lent frame not for this guest? Then it has been dropped. */
 bool dpath_other_host(struct dpath *dp, struct plat *pl, const struct pktq_entry *e);

@@ -178,7 +178,7 @@ bool gnet_rx_commit(struct gnet *g)
 	}
 	if (g->poll)
 		return b->work > 0;
-	return b->work == DPATH_BURST || g->driver->rx_sleep(g);
+	return b->work == g->weight || g->driver->rx_sleep(g);
 }
 
 void gnet_read_burst(struct gnet *g)
@@ -187,7 +187,7 @@ void gnet_read_burst(struct gnet *g)
 	struct piece from[DPATH_PIECES], to[DPATH_PIECES];
 	struct plat *pl = g->rx_pl;
 
-	for (b->work = 0; b->work < DPATH_BURST && g->sock_head != g->sock_tail; b->work++) {
+	for (b->work = 0; b->work < g->read_weight && g->sock_head != g->sock_tail; b->work++) {
 		struct gnet_sock s = g->sock[g->sock_head++ & g->sock_mask];
 		plat_stamp(pl, s.frame, STAGE_PROCESS_WAIT);
 		plat_charge(pl, PLAT_W_SYSCALL, 1);
@@ -200,6 +200,7 @@ void gnet_read_burst(struct gnet *g)
 		gnet_look(g, s.frame, g->read_gva, s.len);
 		g->sock_buffers -= s.buffers;
 		give_all(g, s.first, s.buffers);
+		plat_process(pl, s.frame);
 		plat_deliver(pl, s.frame);
 	}
 }

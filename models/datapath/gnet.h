@@ -15,7 +15,7 @@
  * and once a frame to send. It polls its device and hands frames up by gnet_rx_seen() and
  * gnet_rx_frame(), as Linux drivers do from their poll functions. gnet_virtio.h is one.
  *
- * Three workers: rx polls the receive queue (as NAPI does, DPATH_BURST a turn) and refills it; read
+ * Three workers: rx polls the receive queue (as NAPI does, `weight` a turn) and refills it; read
  * is the process reading its socket (`kernel` only); tx is the process sending. Burst and commit as
  * in dpath.h. rx and read share the receive buffers and run on one vCPU; tx shares nothing with
  * them.
@@ -57,7 +57,7 @@ enum gnet_sent {
 /* What a driver does. Nothing that it writes is seen by its device before a publish. */
 struct gnet_driver {
 	/*
-	 * Take at most DPATH_BURST frames from the device, each handed up; post free buffers again
+	 * Take at most `weight` frames from the device, each handed up; post free buffers again
 	 * as long as there is room. Interrupts may be off until rx_sleep.
 	 */
 	void (*rx_poll)(struct gnet *g);
@@ -85,6 +85,8 @@ struct gnet {
 	struct gnet_split *split;    /* header/data split, with `process`; NULL: none */
 	struct plat_line *read_line; /* wakes the process */
 	bool process, poll;
+	unsigned weight;      /* frames that a turn takes from the device, 1..DPATH_BURST */
+	unsigned read_weight; /* frames that a turn of the process reads, likewise */
 	bool tx_hears;   /* of what has been sent, when that is all; else only when it is full */
 	uint32_t header; /* bytes that the device has in front of a frame */
 	uint32_t max_frame;
@@ -209,6 +211,7 @@ static inline void gnet_rx_process(struct gnet *g, struct frame *f, uint32_t buf
 	plat_stamp(g->rx_pl, f, STAGE_GUEST_KERNEL);
 	gnet_look(g, f, g->rx_gva[buf], len);
 	gnet_rx_give(g, buf);
+	plat_process(g->rx_pl, f);
 	plat_deliver(g->rx_pl, f);
 }
 /* As gnet_rx_frame(), for any delivery and checksums. */

@@ -138,6 +138,7 @@ static void frame_in(struct gnet *g, struct frame *f, const struct received *r)
 		plat_stamp(pl, f, STAGE_PROCESS);
 	}
 	look(g, f, kernel, r->header, payload, n);
+	plat_process(pl, f);
 	plat_deliver(pl, f);
 }
 
@@ -169,7 +170,7 @@ static void split_rx_poll(struct gnet *g)
 	plat_charge(g->rx_pl, PLAT_W_POLL, 1);
 	virtq_drv_used(&v->rxq);
 	virtq_drv_used(&g->split->bufs); /* after it: a frame's buffer is there before the frame */
-	while (b->work < DPATH_BURST && virtq_drv_get(&v->rxq, g->rx_pl, &kernel, &len, &f)) {
+	while (b->work < g->weight && virtq_drv_get(&v->rxq, g->rx_pl, &kernel, &len, &f)) {
 		b->work++;
 		if (understand(g, (uint32_t)kernel, len, &r) && f)
 			frame_in(g, f, &r);

@@ -47,11 +47,41 @@ static void refill(struct gnet *g, struct gnet_vf *v)
 	}
 }
 
+/*
+ * Copybreak: a short frame is copied into a free buffer, and its own stays mapped and goes back to
+ * the device as it is. There is always a free one; if not, the frame keeps its buffer.
+ */
+static bool rx_copied(struct gnet *g, struct gnet_vf *v, struct frame *f)
+{
+	struct piece from[DPATH_PIECES], to[DPATH_PIECES];
+	uint32_t buf = v->first, fresh;
+	struct plat_seg *seg = &v->rx_seg[buf * v->segs];
+	unsigned n = v->rx_nseg[buf];
+
+	if (v->len > v->copybreak || v->buffers > 1 || !g->rx_top ||
+	    plat_dev_rx_room(g->rx_pl, v->port) < n)
+		return false;
+	fresh = gnet_rx_next(g);
+	gnet_rx_posted(g); /* off the stack, as if */
+	gnet_rx_seen(g, f);
+	plat_dma_sync_for_cpu(g->rx_pl, v->port, seg, n, v->len, f);
+	gnet_kernel_pieces(g->rx_pl, &g->rx_seg[buf * g->rx_per], g->rx_per, g->header, v->len,
+			   PLAT_READ, from);
+	gnet_kernel_pieces(g->rx_pl, &g->rx_seg[fresh * g->rx_per], g->rx_per, g->header, v->len,
+			   PLAT_WRITE, to);
+	pieces_copy(g->rx_pl, f, SITE_POSTED_TO_GUEST_KERNEL, REASON_COPYBREAK, to, from, v->len);
+	plat_dev_post_rx(g->rx_pl, v->port, buf, seg, n);
+	gnet_rx_frame(g, f, fresh, 1, v->len);
+	return true;
+}
+
 /* A frame is all there, in v->buffers buffers. */
 static void rx_frame(struct gnet *g, struct gnet_vf *v, struct frame *f)
 {
 	uint32_t buf = v->first;
 
+	if (__builtin_expect(v->copybreak, 0) && rx_copied(g, v, f))
+		return;
 	gnet_rx_seen(g, f);
 	for (uint32_t i = 0; i < v->buffers; i++, buf = g->rx_link[buf]) {
 		plat_dma_sync_for_cpu(g->rx_pl, v->port, &v->rx_seg[buf * v->segs], v->rx_nseg[buf],
@@ -106,7 +136,7 @@ static void rx_poll(struct gnet *g)
 	unsigned n;
 
 	plat_dev_rx_irq(g->rx_pl, v->port, false);
-	n = plat_dev_reap_rx(g->rx_pl, v->port, v->rx, DPATH_BURST);
+	n = plat_dev_reap_rx(g->rx_pl, v->port, v->rx, g->weight);
 	for (unsigned i = 0; i < n; i++)
 		rx_take(g, v, &v->rx[i]);
 	g->rxb.work = n;

@@ -30,8 +30,9 @@ struct gnet_vf {
 	struct plat_port *port;
 	struct plat_line *alarm; /* wakes the receiving worker */
 	plat_time retry;
-	uint32_t rx_bytes; /* of a receive buffer: what a descriptor says it holds is checked */
-	uint32_t segs;     /* most segments of a buffer, at most DPATH_SEGS */
+	uint32_t rx_bytes;  /* of a receive buffer: what a descriptor says it holds is checked */
+	uint32_t copybreak; /* shorter frames are copied, and their buffer stays mapped; 0: none */
+	uint32_t segs;      /* most segments of a buffer, at most DPATH_SEGS */
 	struct plat_seg *rx_seg;  /* by receive buffer, segs each */
 	struct plat_seg *tx_seg;  /* by send slot, segs each */
 	uint16_t *rx_nseg;        /* by receive buffer: 0: not posted */

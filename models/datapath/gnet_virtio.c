@@ -68,7 +68,7 @@ static void rx_poll(struct gnet *g)
 	virtq_drv_intr_off(&v->rxq);
 	plat_charge(g->rx_pl, PLAT_W_POLL, 1);
 	virtq_drv_used(&v->rxq);
-	while (b->work < DPATH_BURST && virtq_drv_get(&v->rxq, g->rx_pl, &buf, &len, &f)) {
+	while (b->work < g->weight && virtq_drv_get(&v->rxq, g->rx_pl, &buf, &len, &f)) {
 		b->work++;
 		if (f && len > VIRTQ_NET_HDR_BYTES) {
 			rx_frame(g, v, f, (uint32_t)buf, len);

@@ -27,7 +27,9 @@
 	X(GUEST_KERNEL_TO_PROCESS, guest_kernel_to_process)                                        \
 	X(PROCESS_TO_GUEST_KERNEL, process_to_guest_kernel)                                        \
 	X(GUEST_TO_BOUNCE, guest_to_bounce) /* the guest's DMA window, which is its own memory */  \
-	X(BOUNCE_TO_GUEST, bounce_to_guest)
+	X(BOUNCE_TO_GUEST, bounce_to_guest)                                                        \
+	X(POSTED_TO_GUEST, posted_to_guest) /* out of a buffer that stays posted to the device */  \
+	X(POSTED_TO_GUEST_KERNEL, posted_to_guest_kernel) /* the same, by the guest's kernel */
 
 enum copy_site {
 #define X(id, name) SITE_##id,
@@ -39,7 +41,8 @@ enum copy_site {
 /* The sites in the guest; all others are the host's. */
 #define SITES_GUEST                                                                                \
 	(1u << SITE_GUEST_KERNEL_TO_PROCESS | 1u << SITE_PROCESS_TO_GUEST_KERNEL |                 \
-	 1u << SITE_GUEST_TO_BOUNCE | 1u << SITE_BOUNCE_TO_GUEST)
+	 1u << SITE_GUEST_TO_BOUNCE | 1u << SITE_BOUNCE_TO_GUEST |                                 \
+	 1u << SITE_POSTED_TO_GUEST_KERNEL)
 
 /* Why: the policy asked for it, or what forced a fallback. */
 #define COPY_REASONS(X)                                                                            \
@@ -62,7 +65,8 @@ enum copy_site {
 	X(FLOW_TABLE_FULL, flow_table_full)     /* and cannot become known */                      \
 	X(NO_PROCESS_BUFFER, no_process_buffer) /* the process has posted none */                  \
 	X(NOT_RESIDENT, not_resident)           /* a page of it is not in memory */                \
-	X(BAD_ADDRESS, bad_address)             /* it is where the guest has no memory */
+	X(BAD_ADDRESS, bad_address)             /* it is where the guest has no memory */          \
+	X(COPYBREAK, copybreak)                 /* so short that its buffer is better kept posted */
 
 enum copy_reason {
 #define X(id, name) REASON_##id,

@@ -157,6 +157,8 @@ unsigned nicdrv_reap_tx(struct nicdrv *d, struct plat *pl, uint64_t *cookie, uns
 	unsigned n;
 
 	plat_charge(pl, PLAT_W_POLL, 1);
+	if (__builtin_expect(d->tx_free_thresh, 0) && nicdrv_room(h) >= d->tx_free_thresh)
+		return 0;
 	if (__builtin_expect(d->any_order, 0))
 		return reap_any_order(h, cookie, max);
 	for (n = 0; n < max && h->reaped != h->tail; n++) {

@@ -41,6 +41,11 @@ struct nicdrv {
 	struct nic_regs *regs;
 	uint32_t csum; /* of the frame that is sent next, as its descriptor has it */
 	bool has_csum;
+	/*
+	 * Sends are taken back only while fewer send descriptors than this are free; 0: as soon as
+	 * they are done. As poll-mode drivers do (tx_free_thresh of DPDK).
+	 */
+	uint32_t tx_free_thresh;
 	bool any_order; /* sends may be done out of order: look behind one that is not */
 };
 

@@ -9,15 +9,20 @@
  * frame stays with the guest. Where frames also come by a shared queue (broadcast), one chain in
  * nine stays with the guest for them; where they come from other guests of the host, every second.
  *
+ * Copybreak. A frame of at most dp->copybreak bytes is copied from the chain that the device wrote
+ * to into the guest's next one, and the first goes back to the device as it is: no unmapping, no
+ * invalidation, no mapping. As Linux drivers do for their own buffers. Without a next chain, or
+ * with its first bytes in too many pieces, the guest gets the chain itself.
+ *
  * Transmit. For each request, once there is room for it and before anything is copied, the device
  * that it is for is asked what it can, once; no answer is kept for another request. Then the chain
  * is mapped and sent as a gather list, and goes back to the guest when the device has read it
  * (ztx.h: or when all before it have been read).
  *
  * Fallbacks, each counted under its reason, cost one copy through a hypervisor buffer:
- * no_capability, shared_queue, short_buffer, map_failed (receive); no_capability, no_gather,
- * too_many_segments, map_failed, no_checksum, and too_small, in_flight_cap, backing_off if set
- * (transmit).
+ * no_capability, shared_queue, short_buffer, map_failed, and copybreak if set (receive);
+ * no_capability, no_gather, too_many_segments, map_failed, no_checksum, and too_small,
+ * in_flight_cap, backing_off if set (transmit).
  *
  * Always holds: a chain with the device is mapped, and only then; every mapping ends when the
  * device is done with it.
@@ -44,14 +49,17 @@ unsigned zero_copy_segs_bound(const struct virtq_seg *seg, unsigned n, uint32_t 
 /*
  * Are the guest's remaining chains needed for frames that come by hypervisor buffers? One for each
  * such buffer that the device still has from a fallback; one in nine if a shared queue may bring
- * frames for several guests; every second if other guests of the host may send some.
+ * frames for several guests; every second if other guests of the host may send some, or if short
+ * frames are copied.
  */
 bool zero_copy_reserved(const struct dpath *dp)
 {
 	unsigned chains = virtq_dev_left(&dp->rxq), out = dp->rx_pool.n - dp->rx_pool.top;
-	unsigned shared = dp->out ? dp->rx_posted : dp->rx_posted / 8;
+	unsigned every_second = dp->out || dp->copybreak;
+	unsigned kept = every_second ? dp->rx_posted : dp->rx_posted / 8;
 
-	return (out && chains <= out) || (dp->shared && chains && chains <= shared);
+	return (out && chains <= out) ||
+	       ((dp->shared || dp->copybreak) && chains && chains <= kept);
 }
 
 inline bool zero_copy_map_rx(struct dpath *dp, const struct virtq_seg *in, unsigned nin,
@@ -83,6 +91,25 @@ bool zero_copy_in_memory(struct plat *pl, const struct virtq_seg *seg, unsigned 
 				return false;
 		}
 	return true;
+}
+
+/*
+ * Where the first bytes of a chain are, remembered while the device has it: the chain is not read
+ * again. An end of length 0 in the first piece says that it does not fit.
+ */
+static void remember_head(struct dpath *dp, uint16_t head, const struct virtq_seg *in, unsigned nin)
+{
+	struct piece all[DPATH_PIECES], *to = &dp->rx_head[head * DPATH_HEAD];
+	uint32_t left = dp->copybreak < dp->max_frame ? dp->copybreak : dp->max_frame;
+	unsigned n = 0;
+
+	to[0].len = 0;
+	if (!dpath_pieces(&dp->rxq, dp->rx_pl, in, nin, VIRTQ_NET_HDR_BYTES, left, PLAT_WRITE, all))
+		return;
+	for (; left && n < DPATH_HEAD; n++)
+		left -= all[n].len;
+	if (!left)
+		__builtin_memcpy(to, all, n * sizeof(*to));
 }
 
 /* Give the guest's next receive chain to the device. */
@@ -122,6 +149,8 @@ static enum zero_copy_post zero_copy_post_one(struct dpath *dp)
 		virtq_dev_fail(&dp->rxq, VIRTQ_ERR_ADDR_RANGE);
 		goto refused;
 	}
+	if (__builtin_expect(dp->copybreak, 0))
+		remember_head(dp, c.head, in, c.nin);
 	slot->head = c.head;
 	slot->nseg = (uint16_t)n;
 	plat_dev_post_rx(pl, dp->port, c.head, dma, n);
@@ -160,6 +189,23 @@ static void zero_copy_rx_post(struct dpath *dp)
 	dp->rx_hungry = got == NO_CHAIN && dp->rx_posted < dp->rxq.size / 2;
 }
 
+/* The guest has the frame in another chain, and the device its buffer back. False: it has not. */
+static bool copybreak(struct dpath *dp, const struct dpath_rx_slot *slot, struct frame *f)
+{
+	struct plat *pl = dp->rx_pl;
+	const struct piece *head = &dp->rx_head[slot->head * DPATH_HEAD];
+	enum drop_reason why;
+
+	if (f->len > dp->copybreak || !head->len || plat_dev_rx_room(pl, dp->port) < slot->nseg ||
+	    (!virtq_dev_left(&dp->rxq) && !virtq_dev_avail(&dp->rxq)) ||
+	    !dpath_fits_guest(dp, pl, &dp->rxb, f, SITE_POSTED_TO_GUEST, REASON_COPYBREAK,
+			      dp->rx_csum, head, &why))
+		return false;
+	plat_dev_post_rx(pl, dp->port, slot->head, &dp->rx_seg[slot->head * dp->max_segs],
+			 slot->nseg);
+	return true;
+}
+
 static void zero_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 {
 	struct plat *pl = dp->rx_pl;
@@ -182,6 +228,8 @@ static void zero_copy_rx(struct dpath *dp, const struct plat_rx *rx, unsigned n)
 			place_reaped(dp, slot, &rx[i]);
 			continue;
 		}
+		if (__builtin_expect(dp->copybreak, 0) && f && copybreak(dp, slot, f))
+			continue;
 		plat_dma_unmap(pl, dp->port, &dp->rx_seg[slot->head * dp->max_segs], slot->nseg);
 		slot->nseg = 0;
 		dp->rx_posted--;
@@ -219,8 +267,10 @@ static enum copy_reason zero_copy_map(struct dpath *dp, const struct virtq_chain
 		uint32_t part = skip < c->seg[i].len ? skip : c->seg[i].len;
 		struct virtq_seg s = {{c->seg[i].addr.a + part}, c->seg[i].len - part};
 		skip -= part;
-		if (s.len &&
-		    !plat_dma_map(pl, dp->port, s.addr, s.len, PLAT_TO_DEVICE, seg, max, n)) {
+		if (!s.len)
+			continue;
+		plat_charge(pl, PLAT_W_ZC_PAGE, zero_copy_segs_bound(&s, 1, s.len));
+		if (!plat_dma_map(pl, dp->port, s.addr, s.len, PLAT_TO_DEVICE, seg, max, n)) {
 			uint32_t one = 1;
 			bool fits = zero_copy_segs_bound(&s, 1, s.len) <= max - *n;
 			why = fits || !plat_map(pl, s.addr, &one, PLAT_READ) ? REASON_MAP_FAILED
@@ -261,6 +311,7 @@ static bool zero_copy_tx(struct dpath *dp, struct virtq_chain *c)
 	why = zero_copy_map(dp, c, seg, &n);
 	if (why != REASON_POLICY)
 		return zero_copy_fall_back(dp, c, why);
+	plat_charge(dp->tx_pl, PLAT_W_ZC_SEND, 1);
 	dp->tx_nseg[c->head] = (uint16_t)n;
 	dp->tx_out++;
 	ztx_sent(&dp->ztx, c->head);

@@ -12,12 +12,14 @@
 #include "../../sim/keys.h"
 #include "../../sim/scenario.h"
 #include "../plat/work.h"
+#include "llc.h"
 
 struct cost {
-	uint64_t work_ps[PLAT_W_N]; /* a unit of work */
-	uint64_t copy_base_ps;      /* a call of plat_copy() ... */
-	uint64_t copy_byte_fs;      /* ... and each byte of it, in femtoseconds */
-	sim_time poll_ps;           /* one turn of a polling loop */
+	uint64_t work_ps[PLAT_W_N];   /* a unit of work */
+	uint64_t copy_base_ps;        /* a call of plat_copy() ... */
+	uint64_t copy_byte_fs;        /* ... and each byte of it, in femtoseconds */
+	uint64_t byte_ps[LLC_PLACES]; /* a byte read or written, by where it is (llc.h) */
+	sim_time poll_ps;             /* one turn of a polling loop */
 };
 
 extern const struct key_decl cost_keys[];

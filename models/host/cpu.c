@@ -30,6 +30,16 @@ static void cpu_enqueue(struct cpu *c, struct worker *w)
 	c->last = w;
 }
 
+/* Before all others: its turn goes on. */
+static void cpu_keep(struct cpu *c, struct worker *w)
+{
+	w->queued = true;
+	w->next = c->first;
+	c->first = w;
+	if (!c->last)
+		c->last = w;
+}
+
 static void cpu_charge(struct cpu *c, enum plat_work what, uint64_t ps)
 {
 	c->clk.now += ps;
@@ -105,7 +115,11 @@ static void cpu_commit(struct cpu *c)
 
 	more = w->commit(w);
 	c->current = NULL;
-	if ((more || w->again) && !w->queued)
+	if ((!more && !w->again) || w->queued)
+		return;
+	if (more && w->stays)
+		cpu_keep(c, w);
+	else
 		cpu_enqueue(c, w);
 }
 

@@ -6,8 +6,8 @@
  * shared state as it stands then and works ahead on private state; what it does is charged to the
  * CPU's local clock. The *commit* runs when that clock has become the time: it publishes, kicks,
  * enables notifications, looks again. If the commit finds work the worker goes to the end of the
- * run queue; otherwise it sleeps until somebody wakes it. What the commit charges delays the next
- * burst.
+ * run queue, or stays if its turn is not over; otherwise it sleeps until somebody wakes it. What
+ * the commit charges delays the next burst.
  *
  * Interrupts taken by a busy CPU are charged before its next burst.
  *
@@ -49,6 +49,7 @@ struct worker {
 	void (*burst)(struct worker *w);
 	bool (*commit)(struct worker *w); /* true: there is more to do */
 	bool queued, again;
+	bool stays; /* set by commit(), with more to do: it goes on before others have a turn */
 };
 
 void cpu_init(struct cpu *c, struct evq *q, const struct cost *cost, bool poll, const char *name);

@@ -185,7 +185,10 @@ struct mem *mem_new(uint64_t bytes, bool scatter, uint64_t seed)
 
 static void frame_own(struct mem *m, uint32_t f, enum mem_owner owner, uint32_t id)
 {
-	m->frame[f] = (struct mem_frame){.owner = (uint8_t)owner, .id = id};
+	bool guests = owner == MEM_GUEST && m->guest_node;
+
+	m->frame[f] = (struct mem_frame){
+		.owner = (uint8_t)owner, .id = id, .node = guests ? m->guest_node[id] : m->node};
 	m->owned[owner]++;
 	if (!mem_frames_was_used(&m->frames, f))
 		return;

@@ -89,7 +89,8 @@ struct mem_frame {
 	uint32_t maps;  /* page tables that reach it */
 	uint8_t owner;  /* enum mem_owner */
 	uint8_t zombie; /* given back while busy: becomes free with its last pin and mapping */
-	uint16_t unused;
+	uint8_t node;   /* whose memory it is: mem_place() */
+	uint8_t unused;
 };
 
 struct mem_violation {
@@ -111,6 +112,8 @@ struct mem {
 	uint64_t pins; /* totals of the run */
 	uint64_t unpins;
 	struct mem_violation violation;
+	uint8_t node; /* of what is handed out: mem_place() */
+	const uint8_t *guest_node;
 };
 
 /*
@@ -118,6 +121,16 @@ struct mem {
  * NULL: bad size, or the process may not reserve so much address space.
  */
 struct mem *mem_new(uint64_t bytes, bool scatter, uint64_t seed);
+
+/*
+ * Frames handed out from now on are of this node, those of guest i of guest_node[i] (NULL: of this
+ * node, too). A label: nodes do not run out of memory.
+ */
+static inline void mem_place(struct mem *m, uint8_t node, const uint8_t *guest_node)
+{
+	m->node = node;
+	m->guest_node = guest_node;
+}
 
 /* One zeroed frame. MEM_NONE: memory is full. */
 enum mem_status mem_alloc(struct mem *m, enum mem_owner owner, uint32_t id, hpa_t *hpa);

@@ -46,6 +46,7 @@
 #include "../../sim/keys.h"
 #include "../../sim/scenario.h"
 #include "../host/iommu.h"
+#include "../host/llc.h"
 #include "../traffic/traffic.h"
 #include "frame.h"
 #include "plat.h"
@@ -186,6 +187,7 @@ struct nic_config {
 	uint32_t rx_buffer, tx_buffer; /* bytes on the NIC */
 	bool tso, lro, gather, zero_copy, tx_csum, rx_csum, place;
 	uint32_t max_segs;
+	uint32_t tx_free_thresh;                /* of the host's driver: nicdrv.h */
 	uint32_t tx_late_every, tx_error_every; /* each Nth sent frame; 0: none */
 	sim_time tx_late;
 	enum nic_switch_kind kind;
@@ -208,6 +210,8 @@ struct nic {
 	struct world *world;
 	struct iommu *iommu;
 	struct mem *mem;
+	struct llc *llc; /* NULL: nobody asks where bytes are */
+	unsigned node;   /* that it is attached to */
 	struct nic_config cfg;
 	bool look_always;        /* at every page that DMA touches: whose it is */
 	uint64_t bus_byte_as;    /* a byte on the bus, attoseconds */

@@ -173,6 +173,12 @@ static inline plat_time plat_now(struct plat *pl);
 /* The stage of this frame ends now: the time since its last stamp belongs to `stage`. */
 static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_stage stage);
 
+/*
+ * The process has read this frame and works on it from now on, before the frame's fate is told. In
+ * simulation that takes the actor as long as the process's law says; elsewhere its work is its own.
+ */
+static inline void plat_process(struct plat *pl, struct frame *frame);
+
 /* ---- a frame's fate: exactly one of the two, after which the frame is the world's again
  * ------------ */
 

@@ -10,7 +10,8 @@ typedef uint64_t plat_time; /* picoseconds */
 
 /*
  * Work that is not a copy, in units of one. The name is the metric's: busy_ns.NAME, and (in cycles)
- * the key's in [cost], except csum, whose unit is less than a cycle.
+ * the key's in [cost], except csum, whose unit is less than a cycle, and process, which has no
+ * cost.
  */
 #define PLAT_WORKS(X)                                                                              \
 	X(COPY, copy)             /* plat_copy(); charged by length, not by unit */                \
@@ -39,8 +40,12 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(GUEST_TX, guest_tx)     /* guest kernel: one sent frame down to the driver */            \
 	X(GUEST_POST, guest_post) /* guest kernel: take or give one process buffer (translate) */  \
 	X(CSUM, csum)             /* a checksum pass over one byte, host's or guest's */           \
-	X(FLOW_LOOKUP, flow_lookup) /* find a frame's header and its flow */                       \
-	X(PAGE_IN, page_in)         /* bring a page of a guest back that was put aside */
+	X(FLOW_LOOKUP, flow_lookup)   /* find a frame's header and its flow */                     \
+	X(PAGE_IN, page_in)           /* bring a page of a guest back that was put aside */        \
+	X(PROCESS, process)           /* plat_process(): a process's own work; by [guest] work */  \
+	X(HEADER_EARLY, header_early) /* the virtio-net header, written before the frame is */     \
+	X(ZC_SEND, zc_send) /* zero-copy sending: keep a buffer that is away, see it come back */  \
+	X(ZC_PAGE, zc_page) /* ... find, pin and unpin one page of it */
 
 enum plat_work {
 #define X(id, name) PLAT_W_##id,

@@ -229,6 +229,12 @@ static inline void plat_real_return(struct frame *frame, int fate)
 		;
 }
 
+static inline void plat_process(struct plat *pl, struct frame *frame)
+{
+	(void)pl;
+	(void)frame;
+}
+
 static inline void plat_deliver(struct plat *pl, struct frame *frame)
 {
 	(void)pl;

@@ -9,6 +9,9 @@ struct plat_clock {
 	plat_time now;           /* ps; at or ahead of the event being handled */
 	uint64_t busy[PLAT_W_N]; /* ps charged, by work */
 	const struct cost *cost;
+	struct llc *llc; /* where the bytes are; NULL: a copy costs the same everywhere */
+	uint32_t core;   /* whose own cache is this CPU's */
+	uint32_t node;
 };
 
 #endif

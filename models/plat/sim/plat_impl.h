@@ -19,6 +19,7 @@
 #include "nicdrv.h"
 #include "plat_clock.h"
 #include "plat_sim.h"
+#include "plat_station.h"
 
 struct plat {
 	struct plat_clock *clk;
@@ -26,6 +27,8 @@ struct plat {
 	struct gproc *proc; /* its process; NULL on the host's side */
 	struct mem *mem;
 	struct world *world;
+	struct station
+		*station; /* the process works on what it receives; NULL: that takes no time */
 };
 
 /*
@@ -122,10 +125,21 @@ static inline hpa_t plat_sim_hpa(struct plat *pl, const void *p)
 	return (hpa_t){(uint64_t)((const uint8_t *)p - pl->mem->base)};
 }
 
+/* What touching len bytes costs by where they are; NULL: a private copy of the core's. */
+uint64_t plat_sim_cached(struct plat *pl, const void *dst, const void *src, uint32_t len);
+
+static inline uint64_t plat_sim_copy_ps(struct plat *pl, const void *dst, const void *src,
+					uint32_t len)
+{
+	if (__builtin_expect(pl->clk->llc != NULL, 0))
+		return pl->clk->cost->copy_base_ps + plat_sim_cached(pl, dst, src, len);
+	return cost_copy_ps(pl->clk->cost, len);
+}
+
 static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_site site,
 			     enum copy_reason reason, void *dst, const void *src, uint32_t len)
 {
-	uint64_t ps = cost_copy_ps(pl->clk->cost, len);
+	uint64_t ps = plat_sim_copy_ps(pl, dst, src, len);
 
 	if (__builtin_expect(!mem_note_read(pl->mem, plat_sim_hpa(pl, src), len, pl->clk->now), 0))
 		plat_sim_early(pl, src, "copy reads bytes of a later time");
@@ -140,7 +154,7 @@ static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_sit
 static inline void plat_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
 				    void *dst, const void *src, uint32_t len)
 {
-	uint64_t ps = cost_copy_ps(pl->clk->cost, len);
+	uint64_t ps = plat_sim_copy_ps(pl, dst, NULL, len);
 
 	memcpy(dst, src, len);
 	pl->clk->now += ps;
@@ -205,6 +219,12 @@ static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_s
 	frame_stamp(frame, stage, pl->clk->now);
 }
 
+static inline void plat_process(struct plat *pl, struct frame *frame)
+{
+	if (__builtin_expect(pl->station != NULL, 0))
+		pl->clk->busy[PLAT_W_PROCESS] += station_work(pl->station, frame, &pl->clk->now);
+}
+
 static inline void plat_deliver(struct plat *pl, struct frame *frame)
 {
 	world_deliver(pl->world, frame);
@@ -212,6 +232,8 @@ static inline void plat_deliver(struct plat *pl, struct frame *frame)
 
 static inline void plat_drop(struct plat *pl, struct frame *frame, enum drop_reason reason)
 {
+	if (__builtin_expect(pl->station != NULL, 0))
+		station_lost(pl->station, frame, pl->clk->now);
 	world_drop(pl->world, frame, reason);
 }
 

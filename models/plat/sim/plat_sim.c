@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* plat_sim.c - frames and books of a simulated world. */
 #include "plat_sim.h"
+#include "plat.h"
 
 #include <glib.h>
 
@@ -125,4 +126,20 @@ void world_each_live(struct world *w, void (*fn)(void *arg, struct frame *f), vo
 		for (unsigned i = 0; i < SLAB_FRAMES; i++)
 			if (s->frame[i].led)
 				fn(arg, &s->frame[i]);
+}
+
+uint64_t plat_sim_cached(struct plat *pl, const void *dst, const void *src, uint32_t len)
+{
+	const struct plat_clock *k = pl->clk;
+	uint32_t n[LLC_PLACES] = {0};
+	uint64_t ps = 0;
+
+	if (src)
+		llc_cpu(k->llc, k->core, k->node, plat_sim_hpa(pl, src), len, false, n);
+	else
+		n[LLC_PRIVATE] = len;
+	llc_cpu(k->llc, k->core, k->node, plat_sim_hpa(pl, dst), len, true, n);
+	for (unsigned p = 0; p < LLC_PLACES; p++)
+		ps += n[p] * k->cost->byte_ps[p];
+	return ps;
 }

@@ -279,6 +279,12 @@ static inline void plat_stamp(struct plat *pl, struct frame *frame, enum frame_s
 	frame_stamp(frame, stage, pl->now);
 }
 
+static inline void plat_process(struct plat *pl, struct frame *frame)
+{
+	(void)pl;
+	plat_test_require(frame->led, "work on a frame whose fate is known");
+}
+
 static inline void plat_deliver(struct plat *pl, struct frame *frame)
 {
 	pl->ops[PLAT_TEST_DELIVER]++;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine_work.c - guests whose process works on what it receives (work): building the station, who
+ * tells it of frames, and its metrics. The station itself is plat_station.h.
+ */
+#include "machine.h"
+
+#include "options.h"
+
+void work_build(struct guest *g)
+{
+	struct machine *m = g->m;
+	g_autofree char *name = g_strdup_printf("%s.work", cfg_name(g->cfg)), *why = NULL;
+	struct work_law law;
+
+	g->net.weight = (unsigned)cfg_u64(g->cfg, "napi_weight");
+	g->net.read_weight = DPATH_BURST;
+	options_work_law(cfg_str(g->cfg, "work"), &law, &why);
+	if (!law.lo && !law.hi)
+		return;
+	g->net.read_weight = 1; /* it works between two reads, and the kernel gets its turn */
+	g->station = machine_array(m, 1, sizeof(*g->station));
+	station_init(g->station, &law, cfg_u64(scenario_find(m->sc, "scenario"), "seed"), name,
+		     &m->warm.led);
+	g->grx_pl.station = g->station;
+}
+
+void work_arrive(struct guest *g, const struct dpath_burst *b)
+{
+	if (!g->gone)
+		station_arrive(g->station, b->frame, b->frames, evq_now(&g->m->q));
+}
+
+static void times(struct result *r, const char *obj, const char *what, const struct hist *h)
+{
+	static const struct {
+		const char *name;
+		uint64_t num, den;
+	} q[] = {{"p50", 50, 100}, {"p90", 90, 100}, {"p99", 99, 100}, {"p999", 999, 1000}};
+	char name[48];
+
+	g_snprintf(name, sizeof(name), "%s.min", what);
+	h->count ? result_ps(r, obj, "rx", name, h->min) : result_null(r, obj, "rx", name);
+	g_snprintf(name, sizeof(name), "%s.mean", what);
+	result_mean_ps(r, obj, "rx", name, h->sum, h->count);
+	for (unsigned i = 0; i < G_N_ELEMENTS(q); i++) {
+		g_snprintf(name, sizeof(name), "%s.%s", what, q[i].name);
+		h->count ? result_ps(r, obj, "rx", name, hist_quantile(h, q[i].num, q[i].den))
+			 : result_null(r, obj, "rx", name);
+	}
+	g_snprintf(name, sizeof(name), "%s.max", what);
+	h->count ? result_ps(r, obj, "rx", name, h->max) : result_null(r, obj, "rx", name);
+}
+
+/* Of a virtual function nobody sees frames being handed over but their stamps: no occupancy. */
+static void books(struct result *r, const char *obj, const struct station_books *b,
+		  unsigned __int128 area, bool counted, sim_time window)
+{
+	result_mean_ps(r, obj, "rx", "work_ns.mean", b->work, b->wait.count);
+	times(r, obj, "work_wait_ns", &b->wait);
+	times(r, obj, "work_sojourn_ns", &b->sojourn);
+	while (area >> 64) { /* a result's numerator has 64 bits; the ratio is what counts */
+		area >>= 1;
+		window >>= 1;
+	}
+	if (counted)
+		result_ratio(r, obj, "rx", "work_occupancy.mean", (uint64_t)area, window);
+	else
+		result_null(r, obj, "rx", "work_occupancy.mean");
+}
+
+void work_results(struct machine *m, struct result *r, sim_time window)
+{
+	struct station_books all;
+	unsigned __int128 area = 0;
+	unsigned working = 0;
+	bool counted = true;
+
+	station_books_init(&all);
+	for (unsigned i = 0; i < m->guests; i++) {
+		const struct guest *g = &m->guest[i];
+		const struct station_books *b;
+		unsigned __int128 its;
+
+		if (!g->station)
+			continue;
+		b = &g->station->books;
+		its = g->vf ? 0 : station_area(b, evq_now(&m->q));
+		books(r, cfg_name(g->cfg), b, its, !g->vf, window);
+		station_books_add(&all, b);
+		area += its;
+		counted &= !g->vf;
+		working++;
+	}
+	if (working)
+		books(r, "guests", &all, area, counted, window);
+	station_books_fini(&all);
+}
