@@ -304,9 +304,9 @@ static void strict_waits_once_a_buffer_or_once_a_page(void **state)
 static void a_ring_that_never_runs_low_starves_the_guest(void **state)
 {
 	(void)state;
-	for (unsigned ring = 32; ring <= 512; ring *= 2)
+	for (unsigned ring = 64; ring <= 512; ring *= 2)
 		for (unsigned queue = 64; queue <= 256; queue *= 2)
-			for (unsigned thresh = 8; thresh <= 32; thresh *= 2) {
+			for (unsigned thresh = 8; thresh <= 64; thresh *= 2) {
 				struct run run = run_text(
 					"[host]\ndatapath = poll\n[nic eth0]\ntx_ring = %u\n"
 					"tx_free_thresh = %u\n[guest vm1]\npolicy = zero-copy\n"
