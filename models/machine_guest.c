@@ -312,6 +312,7 @@ static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 	}
 	n->rx_per = (rx_bytes + KBUF - 1) / KBUF;
 	n->tx_per = (frame + KBUF - 1) / KBUF;
+	n->tx_apart = (uint32_t)cfg_u64(g->cfg, "tx_header");
 	n->sock_mask = sockets - 1;
 	n->sock_max = sockets < DPATH_BURST ? DPATH_BURST : sockets;
 	n->sock = machine_array(m, sockets, sizeof(*n->sock));
