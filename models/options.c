@@ -203,6 +203,9 @@ static bool check_guest(const struct cfg *g, GError **error)
 		return cfg_error(g, "tx_batch", error,
 				 "would hold the last frames back for ever; set tx_timer or "
 				 "tx_ack_age");
+	if (cfg_u64(g, "tx_header") && cfg_choice(g, "delivery") == 1)
+		return cfg_error(g, "tx_header", error,
+				 "is of the kernel's send buffers; use delivery = kernel");
 	if (cfg_u64(g, "rx_buffer") && cfg_u64(g, "rx_buffer") < 256)
 		return cfg_error(g, "rx_buffer", error, "is too small; use 256B or more, or 0");
 	return true;

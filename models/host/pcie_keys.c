@@ -30,11 +30,6 @@ const struct key_decl pcie_keys[] = {
 	 .help = "defaults of a published set-up; generic: what stands here"},
 	{"generation", KEY_COUNT, .def = "3", .min = 1, .max = 5,
 	 .help = "2.5, 5, 8, 16 or 32 GT/s a lane"},
-	{"lane_rate", KEY_RATE, .def = "generation", .choices = "generation", .min = PCIE_LANE_STEP,
-	 .max = PCIE_LANE_MAX,
-	 .help = "of a lane before encoding, in steps of 25 Mbit/s, for a link faster or slower "
-		 "than "
-		 "its generation's"},
 	{"lanes", KEY_COUNT, .def = "8", .min = 1, .max = 16, .help = "1, 2, 4, 8 or 16"},
 	{"mps", KEY_BYTES, .def = "256B", .min = 128, .max = 4096,
 	 .help = "most payload of a packet, a power of two; 256 B on most servers"},
@@ -43,6 +38,10 @@ const struct key_decl pcie_keys[] = {
 	{"rcb", KEY_BYTES, .def = "mps", .min = 64, .max = 4096, .choices = "mps",
 	 .help = "most payload of a completion, a power of two; root complexes that cut: 64 or "
 		 "128"},
+	{"rate", KEY_RATE, .def = "link", .min = 1000000, .max = 16000000000000ull,
+	 .choices = "link",
+	 .help = "what packets can use of each direction; link: as generation, lanes and mps give "
+		 "it, less acknowledgements and flow control"},
 	{"address", KEY_CHOICE, .def = "64", .choices = "64|32",
 	 .help = "bits of addresses in requests; 32 saves 4 bytes each"},
 	{"tags", KEY_COUNT, .def = "256", .min = 1, .max = 1024,
@@ -82,18 +81,14 @@ bool pcie_config(struct pcie_config *out, const struct cfg *c, GError **error)
 	if (cfg_is_quantity(c, "rcb") && !power_of_two(cfg_u64(c, "rcb")))
 		return cfg_error(c, "rcb", error, "%s: write mps or a power of two, as 64B",
 				 cfg_str(c, "rcb"));
-	if (cfg_is_quantity(c, "lane_rate") && cfg_rate(c, "lane_rate") % PCIE_LANE_STEP)
-		return cfg_error(c, "lane_rate", error, "%s: write a multiple of 25Mbit/s",
-				 cfg_str(c, "lane_rate"));
 	*out = (struct pcie_config){
 		.link = {.generation = (unsigned)cfg_u64(c, "generation"),
 			 .lanes = (unsigned)cfg_u64(c, "lanes"),
-			 .lane_rate =
-				 cfg_is_quantity(c, "lane_rate") ? cfg_rate(c, "lane_rate") : 0,
 			 .mps = (uint32_t)cfg_u64(c, "mps"),
 			 .mrrs = (uint32_t)cfg_u64(c, "mrrs"),
 			 .rcb = cfg_is_quantity(c, "rcb") ? (uint32_t)cfg_u64(c, "rcb") : 0,
-			 .address32 = cfg_choice(c, "address") == 1},
+			 .address32 = cfg_choice(c, "address") == 1,
+			 .rate_bps = cfg_is_quantity(c, "rate") ? cfg_rate(c, "rate") : 0},
 		.tags = (uint32_t)cfg_u64(c, "tags"),
 		.write_credits = (uint32_t)cfg_u64(c, "write_credits"),
 		.read_limit = cfg_u64(c, "read_limit"),

@@ -13,13 +13,12 @@ static const uint16_t ack_limit[LANES][MPS_LOG2] = {
 	{48, 72, 86, 150, 278, 534},
 };
 
-/* Rate of a lane in units of 25 MT/s, its encoding, and what it adds to ack_limit (tables 3-8,
- * 3-9). */
+/* Rate of a lane in 100 MT/s, its encoding, and what it adds to ack_limit (tables 3-8, 3-9). */
 static const struct {
 	uint16_t rate, coded, raw, ack;
 } generation[] = {
-	{100, 8, 10, 0},     {200, 8, 10, 51},     {320, 128, 130, 96},
-	{640, 128, 130, 96}, {1280, 128, 130, 96},
+	{25, 8, 10, 0},      {50, 8, 10, 51},     {80, 128, 130, 96},
+	{160, 128, 130, 96}, {320, 128, 130, 96},
 };
 
 static bool payload_ok(uint32_t bytes)
@@ -31,8 +30,8 @@ static bool config_ok(const struct pcie_link_config *c)
 {
 	return c->generation >= 1 && c->generation <= sizeof(generation) / sizeof(*generation) &&
 	       c->lanes >= 1 && c->lanes <= 1u << (LANES - 1) && !(c->lanes & (c->lanes - 1)) &&
-	       payload_ok(c->mps) && payload_ok(c->mrrs) && c->lane_rate % PCIE_LANE_STEP == 0 &&
-	       c->lane_rate <= PCIE_LANE_MAX && (!c->rcb || c->rcb == 64 || payload_ok(c->rcb));
+	       payload_ok(c->mps) && payload_ok(c->mrrs) &&
+	       (!c->rcb || c->rcb == 64 || payload_ok(c->rcb));
 }
 
 static uint64_t gcd(uint64_t a, uint64_t b)
@@ -47,23 +46,29 @@ static uint64_t gcd(uint64_t a, uint64_t b)
 }
 
 /*
- * 8 bits * 10^12 ps / (lanes * rate * 25 * 10^6 * coded / raw * (1 - 16 / ack - 4 / 1538)). The
- * numerator stays below 2^48, and below 2^46 for any rate of a generation, so 128 KiB of those can
- * be asked for at once.
+ * 8 bits * 10^12 ps / (lanes * rate * 10^8 * coded / raw * (1 - 16 / ack - 4 / 1538)). The
+ * numerator stays below 2^46 before it is reduced, so 128 KiB can be asked for at once.
  */
 static void set_rate(struct pcie_link *l, const struct pcie_link_config *c)
 {
 	unsigned g = c->generation - 1;
 	uint64_t ack = ack_limit[__builtin_ctz(c->lanes)][__builtin_ctz(c->mps / MPS_MIN)] +
 		       generation[g].ack;
-	uint64_t rate = c->lane_rate ? c->lane_rate / PCIE_LANE_STEP : generation[g].rate;
-	uint64_t num = 320000ull * generation[g].raw * ack * 1538;
-	uint64_t den = (uint64_t)c->lanes * rate * generation[g].coded *
+	uint64_t num = 80000ull * generation[g].raw * ack * 1538;
+	uint64_t den = (uint64_t)c->lanes * generation[g].rate * generation[g].coded *
 		       (ack * 1538 - 16 * 1538 - 4 * ack);
 	uint64_t d = gcd(num, den);
 
 	l->num = num / d;
 	l->den = den / d;
+}
+
+static void set_given_rate(struct pcie_link *l, uint64_t bps)
+{
+	uint64_t d = gcd(8 * SIM_S, bps);
+
+	l->num = 8 * SIM_S / d;
+	l->den = bps / d;
 }
 
 bool pcie_link_init(struct pcie_link *l, const struct pcie_link_config *c)
@@ -73,7 +78,10 @@ bool pcie_link_init(struct pcie_link *l, const struct pcie_link_config *c)
 	*l = (struct pcie_link){.mps = c->mps, .mrrs = c->mrrs};
 	l->completion = c->rcb && c->rcb < c->mps ? c->rcb : c->mps;
 	l->request = c->address32 ? PCIE_REQUEST - 4 : PCIE_REQUEST;
-	set_rate(l, c);
+	if (c->rate_bps)
+		set_given_rate(l, c->rate_bps);
+	else
+		set_rate(l, c);
 	return true;
 }
 

@@ -29,9 +29,6 @@
 #define PCIE_REGISTER   4u  /* bytes of a register */
 #define PCIE_MSI_BYTES  4u  /* payload of an interrupt, which is a write */
 
-#define PCIE_LANE_STEP 25000000ull /* lane_rate is a multiple, up to the most */
-#define PCIE_LANE_MAX  (1000000 * 1000000ull)
-
 struct pcie_link_config {
 	unsigned generation; /* 1..5 */
 	unsigned lanes;      /* 1, 2, 4, 8, 16 */
@@ -39,7 +36,7 @@ struct pcie_link_config {
 	uint32_t mrrs;       /* most that a read request asks for, the same */
 	uint32_t rcb;        /* most payload of a completion; 0: mps */
 	bool address32;      /* requests carry 32-bit addresses, 4 bytes less */
-	uint64_t lane_rate;  /* transfers a second, in steps; 0: the generation's */
+	uint64_t rate_bps;   /* what TLPs can use of each direction; 0: as the above give it */
 };
 
 struct pcie_link {
