@@ -154,6 +154,21 @@ static void many_wakers_leave_the_hog_its_share(void **state)
 	}
 }
 
+/* Who slept for long has no more of the core than the others from then on. */
+static void sleeping_saves_up_no_time(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	set_up(&r, 2, 1000 * US, true, 0);
+	begin(&job[0], 50 * US, UINT64_MAX / 2);
+	run_until(&r, 100000 * US);
+	begin(&job[1], 50 * US, UINT64_MAX / 2);
+	run_until(&r, 120000 * US);
+	assert_true(cpu_busy_ps(&job[1].cpu, r.q.now) <= 11100 * US);
+	assert_true(cpu_busy_ps(&job[1].cpu, r.q.now) >= 8900 * US);
+}
+
 static void wake_event(struct event *ev)
 {
 	struct job *j = (struct job *)((char *)ev - offsetof(struct job, wake));
@@ -347,6 +362,7 @@ int main(void)
 		cmocka_unit_test(always_busy_share_equally),
 		cmocka_unit_test(sleeper_is_served_and_the_hog_is_not_starved),
 		cmocka_unit_test(many_wakers_leave_the_hog_its_share),
+		cmocka_unit_test(sleeping_saves_up_no_time),
 		cmocka_unit_test(no_idle_time_while_work_waits),
 		cmocka_unit_test(steal_is_the_wait),
 		cmocka_unit_test(stopped_ones_leave),
