@@ -147,6 +147,10 @@ const struct key_decl iommu_keys[] = {
 	{"walk_read", KEY_TIME, .def = "72ns", .max = SIM_MS,
 	 .help = "each table entry that a walk reads from memory; four are a miss's 290 ns on "
 		 "Broadwell (SIGCOMM 2018)"},
+	{"invalidate", KEY_CHOICE, .def = "buffer", .choices = "buffer|page",
+	 .help = "strict: one wait for a buffer, or one for each page of it, as Linux drivers have "
+		 "it "
+		 "who unmap pieces one by one"},
 	{"max_table_pages", KEY_COUNT, .def = "0", .max = 1u << 30,
 	 .help = "pages that its tables may take (strict, deferred); full, a buffer is not mapped "
 		 "and its frame copied (map_failed); 0: any"},

@@ -83,6 +83,7 @@ static void gtx_burst(struct worker *w)
 {
 	struct guest *g = GUEST_OF(w, gtx);
 	struct world *world = &g->m->world;
+	bool was_full = g->tx_full;
 	sim_time at;
 
 	g->tx_full = false;
@@ -93,6 +94,7 @@ static void gtx_burst(struct worker *w)
 			return;
 		if (!gnet_tx_room(&g->net) && !sender_next(&g->sender)->drop) {
 			g->tx_full = true;
+			g->tx_waits += n > 0 || !was_full; /* not again for the same frame */
 			return;
 		}
 		f = sender_take(&g->sender);
@@ -310,6 +312,7 @@ static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 	}
 	n->rx_per = (rx_bytes + KBUF - 1) / KBUF;
 	n->tx_per = (frame + KBUF - 1) / KBUF;
+	n->tx_apart = (uint32_t)cfg_u64(g->cfg, "tx_header");
 	n->sock_mask = sockets - 1;
 	n->sock_max = sockets < DPATH_BURST ? DPATH_BURST : sockets;
 	n->sock = machine_array(m, sockets, sizeof(*n->sock));
@@ -413,6 +416,9 @@ bool guest_build(struct guest *g, GError **error)
 	book_init(&g->rx);
 	book_init(&g->tx);
 	book_init(&g->local);
+	g->rx.stages = &g->m->stages[DIR_RX];
+	g->tx.stages = &g->m->stages[DIR_TX];
+	g->local.stages = &g->m->stages[DIR_LOCAL];
 	g->process = cfg_choice(g->cfg, "delivery") == 1;
 	g->net.process = g->process;
 	g->net.max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "explain.h"
 #include "nearest.h"
 #include "outfile.h"
 #include "sim_error.h"
@@ -66,6 +67,8 @@ static void print_report(struct session *s, struct study *st, const struct study
 		g_string_append_printf(out, "base point; `%s sweep` does all of %zu points\n",
 				       s->prog->name, sweep_points(st->sweep));
 	report_print(s->prog->report, run->sc, run->result, out);
+	if (result_explained(run->result))
+		explain_print(result_explained(run->result), out);
 	describe_expectations(st, run, out);
 	session_print(s, session_tables(s), out->str);
 }
