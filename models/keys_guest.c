@@ -63,6 +63,9 @@ const struct key_decl guest_keys[] = {
 	 .help = "vf: when the VMM takes the permission for DMA away; default: never"},
 	{"dma_permit_at", KEY_TIME, .max = SIM_MAX,
 	 .help = "vf: when it gives it; without an earlier dma_revoke_at: not before"},
+	{"kick", KEY_CHOICE, .def = "exit", .choices = "exit|doorbell",
+	 .help = "virtio: a request to the host leaves the guest (ioeventfd), or is a write to a "
+		 "mapped page (vDPA)"},
 	{"halt", KEY_CHOICE, .def = "exit", .choices = "exit|native",
 	 .help = "a vCPU with nothing to do leaves the guest, or halts in it (a dedicated core)"},
 	{"delivery", KEY_CHOICE, .def = "kernel", .choices = "kernel|process",

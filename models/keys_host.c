@@ -9,26 +9,40 @@
  * Machine generations: what is known of each, from where docs/presets.md says. What is not here
  * stays at its default, whatever the generation.
  */
-static const char *const nehalem_2009[] = {"host.clock=2.93GHz",   "host.l2=256KiB",
-					   "host.llc=8MiB",        "host.llc_ways=16",
-					   "host.ddio_ways=0",     "host.posted_interrupts=false",
-					   "host.eoi=exit",        "cost.vm_exit=2000",
-					   "cost.irq_handle=6900", NULL};
-static const char *const broadwell_2016[] = {"host.clock=2.2GHz",    "host.l2=256KiB",
-					     "host.llc=25MiB",       "host.llc_ways=20",
-					     "host.ddio_ways=2",     "host.llc_miss=74ns",
-					     "host.remote_dma=53ns", "iommu.walkers=6",
-					     "iommu.walk_read=72ns", NULL};
-static const char *const rome_2020[] = {"host.clock=2.25GHz",
-					"host.l2=512KiB",
-					"host.llc=16MiB",
-					"host.llc_ways=16",
-					"host.ddio_ways=0",
-					"cost.vm_exit=1360",
-					NULL};
-static const char *const icelake_2021[] = {"host.clock=3.1GHz", "host.l2=1280KiB",
-					   "host.llc=36MiB",    "host.llc_ways=12",
-					   "host.ddio_ways=2",  NULL};
+static const char *const nehalem_2009[] = {"host.clock=2.93GHz",
+					   "host.l2=256KiB",
+					   "host.llc=8MiB",
+					   "host.llc_ways=16",
+					   "host.ddio_ways=0",
+					   "host.posted_interrupts=false",
+					   "host.eoi=exit",
+					   "cost.vm_exit=2000",
+					   "cost.irq_handle=6900",
+					   "pcie.generation=2",
+					   NULL};
+static const char *const broadwell_2016[] = {"host.clock=2.2GHz",
+					     "host.l2=256KiB",
+					     "host.llc=25MiB",
+					     "host.llc_ways=20",
+					     "host.ddio_ways=2",
+					     "host.llc_miss=74ns",
+					     "host.remote_dma=53ns",
+					     "iommu.walkers=6",
+					     "iommu.walk_read=72ns",
+					     "pcie.generation=3",
+					     "pcie.read_base=543400ps",
+					     "pcie.read_byte=291ps",
+					     NULL};
+static const char *const rome_2020[] = {
+	"host.clock=2.25GHz", "host.l2=512KiB",    "host.llc=16MiB",    "host.llc_ways=16",
+	"host.ddio_ways=0",   "cost.vm_exit=1360", "pcie.generation=4", NULL};
+static const char *const icelake_2021[] = {"host.clock=3.1GHz",
+					   "host.l2=1280KiB",
+					   "host.llc=36MiB",
+					   "host.llc_ways=12",
+					   "host.ddio_ways=2",
+					   "pcie.generation=4",
+					   NULL};
 static const struct key_preset host_presets[] = {{"nehalem-2009", nehalem_2009},
 						 {"broadwell-2016", broadwell_2016},
 						 {"rome-2020", rome_2020},

@@ -66,6 +66,7 @@ struct guest {
 	unsigned index, vcpus;
 	uint8_t mac[6], ip[4];
 	bool process;
+	bool kick_exits; /* a request to the host leaves it */
 	bool eoi_exits;  /* the end of each interrupt leaves it */
 	bool halt_exits; /* a vCPU that halts leaves the guest */
 

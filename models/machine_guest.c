@@ -373,6 +373,7 @@ static bool build_cpus(struct guest *g, GError **error)
 	g->net.tx_pl = &g->gtx_pl;
 	g->net.poll = poll;
 	g->halt_exits = cfg_choice(g->cfg, "halt") == 0;
+	g->kick_exits = cfg_choice(g->cfg, "kick") == 0;
 	g->eoi_exits = cfg_choice(scenario_find(m->sc, "host"), "eoi") == 1;
 	return true;
 }
@@ -481,7 +482,8 @@ void guest_start(struct guest *g)
 void guest_counts(const struct guest *g, struct guest_counts *c)
 {
 	*c = (struct guest_counts){
-		.exits = {g->exits[0] + g->rx_kick.kicks, g->exits[1] + g->tx_kick.kicks},
+		.exits = {g->exits[0] + (g->kick_exits ? g->rx_kick.kicks : 0),
+			  g->exits[1] + (g->kick_exits ? g->tx_kick.kicks : 0)},
 		.vmm_entries = {g->dp.vmm_entries[0], g->dp.vmm_entries[1]},
 		.interrupts = {g->rx_intr.kicks, g->tx_intr.kicks},
 		.interrupts_suppressed = {g->dp.rxq.suppressed, g->dp.txq.suppressed},

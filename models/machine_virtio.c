@@ -269,9 +269,10 @@ static void build_workers(struct guest *g)
 static void build_lines(struct guest *g)
 {
 	struct evq *q = &g->m->q;
+	enum plat_work kick = g->kick_exits ? PLAT_W_VM_EXIT : PLAT_W_DOORBELL;
 
-	plat_line_init(&g->rx_kick, q, PLAT_W_VM_EXIT, machine_wake, &g->hrx);
-	plat_line_init(&g->tx_kick, q, PLAT_W_VM_EXIT, fire_tx_kick, &g->htx);
+	plat_line_init(&g->rx_kick, q, kick, machine_wake, &g->hrx);
+	plat_line_init(&g->tx_kick, q, kick, fire_tx_kick, &g->htx);
 	if (g->m->offload)
 		g->tx_kick.taken = picked_up;
 	plat_line_init(&g->tx_alarm, q, PLAT_W_N, fire_tx_alarm, &g->gtx);

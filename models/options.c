@@ -195,6 +195,9 @@ static bool check_vf(const struct cfg *g, const struct cfg *iommu, GError **erro
 
 static bool check_guest(const struct cfg *g, GError **error)
 {
+	if (cfg_choice(g, "kick") == 1 && cfg_choice(g, "tx_trap") == 1)
+		return cfg_error(g, "kick", error,
+				 "= doorbell traps nowhere; leave out tx_trap = vmm");
 	if (!cfg_bool(g, "mrg_rxbuf") && cfg_u64(g, "rx_buffer"))
 		return cfg_error(
 			g, "rx_buffer", error,

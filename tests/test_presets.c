@@ -145,6 +145,28 @@ static void an_interrupt_may_leave_twice(void **state)
 	run_free(&twice);
 }
 
+/* A kick that is a write to a page costs that, and no exit. */
+static void a_kick_may_be_a_doorbell(void **state)
+{
+	const char *text = "[nic eth0]\n[guest vm1]\nkick = %s\n%s[traffic t]\nfrom = vm1\n"
+			   "size = 60B\npps = 1e4\npackets = 100\n";
+	struct run a = run_text(text, "exit", ""), b = run_text(text, "doorbell", "");
+	struct run no = run_text(text, "doorbell", "tx_trap = vmm\n");
+
+	(void)state;
+	run_ok(&a);
+	run_ok(&b);
+	run_refused(&no, SIM_EXIT_USAGE, "traps nowhere");
+	run_is(&a, "vm1.tx.kicks", 100);
+	run_is(&b, "vm1.tx.kicks", 100);
+	assert_int_equal(run_int(&a, "vm1.tx.vm_exits") - run_int(&b, "vm1.tx.vm_exits"), 100);
+	run_ratio_is(&b, "vm1.vcpu0.busy_ns.doorbell", 100 * 40, 1); /* 100 cycles of 400 ps */
+	assert_int_equal(run_value(&b, "vm1.vcpu0.busy_ns.vm_exit")->num, 0);
+	run_free(&a);
+	run_free(&b);
+	run_free(&no);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +175,7 @@ int main(void)
 		cmocka_unit_test(presets_reach_the_run),
 		cmocka_unit_test(the_scenario_overrides),
 		cmocka_unit_test(an_interrupt_may_leave_twice),
+		cmocka_unit_test(a_kick_may_be_a_doorbell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

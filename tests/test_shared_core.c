@@ -154,6 +154,44 @@ static void many_wakers_leave_the_hog_its_share(void **state)
 	}
 }
 
+/* Who slept for long has no more of the core than the others from then on. */
+static void sleeping_saves_up_no_time(void **state)
+{
+	(void)state;
+	for (unsigned others = 1; others <= 3; others++) {
+		sim_time share = 30000 * US / (others + 1), had;
+		struct rig r;
+
+		set_up(&r, others + 1, 1000 * US, true, 0);
+		for (unsigned i = 1; i <= others; i++)
+			begin(&job[i], 50 * US, UINT64_MAX / 2);
+		run_until(&r, 100000 * US);
+		begin(&job[0], 50 * US, UINT64_MAX / 2);
+		run_until(&r, 130000 * US);
+		had = cpu_busy_ps(&job[0].cpu, r.q.now);
+		if (had < share - 1100 * US || had > share + 1100 * US)
+			fail_msg("with %u others: %" PRIu64 " us", others, had / US);
+	}
+}
+
+/* Nor is one that was alone for long made to wait until the others have had as much. */
+static void newcomers_do_not_starve_the_old(void **state)
+{
+	struct rig r;
+	sim_time had;
+
+	(void)state;
+	set_up(&r, 3, 1000 * US, true, 0);
+	begin(&job[0], 50 * US, UINT64_MAX / 2);
+	run_until(&r, 100000 * US);
+	begin(&job[1], 50 * US, UINT64_MAX / 2);
+	begin(&job[2], 50 * US, UINT64_MAX / 2);
+	run_until(&r, 130000 * US);
+	had = cpu_busy_ps(&job[0].cpu, r.q.now) - 100000 * US;
+	if (had < 8900 * US || had > 11100 * US)
+		fail_msg("%" PRIu64 " us", had / US);
+}
+
 static void wake_event(struct event *ev)
 {
 	struct job *j = (struct job *)((char *)ev - offsetof(struct job, wake));
@@ -347,6 +385,8 @@ int main(void)
 		cmocka_unit_test(always_busy_share_equally),
 		cmocka_unit_test(sleeper_is_served_and_the_hog_is_not_starved),
 		cmocka_unit_test(many_wakers_leave_the_hog_its_share),
+		cmocka_unit_test(sleeping_saves_up_no_time),
+		cmocka_unit_test(newcomers_do_not_starve_the_old),
 		cmocka_unit_test(no_idle_time_while_work_waits),
 		cmocka_unit_test(steal_is_the_wait),
 		cmocka_unit_test(stopped_ones_leave),

@@ -152,6 +152,30 @@ static void what_is_put_off_scales(void **state)
 			    what[i]);
 }
 
+/* Where bytes are, who has the core, how long waking up takes, what exits cost. */
+static void caches_and_shared_cores_scale(void **state)
+{
+	static const char *const host[] = {
+		"cache = model\n",
+		"cache = model\nllc = 400KiB\nworking_set = 100KiB\nl2 = 32KiB\n",
+		"cache = model\nnodes = 2\ncores = 2\nddio_ways = 0\n",
+		"guest_cores = 1\nquantum = 50us\n",
+		"guest_cores = host\nquantum = 20us\nwakeup = queue\ncores = 2\n",
+		"wake_delay = 3us\nidle_exit = 20us\nidle_after = 40us\n",
+		"eoi = exit\nposted_interrupts = false\n",
+		"cache = model\nguest_cores = 2\nnodes = 2\nwake_delay = 1us\n",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * G_N_ELEMENTS(host); i++)
+		scales_text(host[i / 2],
+			    "[scenario]\nwarmup = 500us\n[cost]\nirq_handle = 3000\n"
+			    "[nic eth0]\nmoderation = 30us\n[guest vm1..vm3]\n%s" BOTH
+			    "[traffic more]\nto = vm2, vm3\nsize = 60B\npps = 640000\n"
+			    "packets = 2000\n",
+			    i & 1 ? "attach = vf\n" : "policy = copy\n");
+}
+
 /* The scaling sees keys of every kind that has a duration. */
 static void the_scaling_reaches_every_kind_of_key(void **state)
 {
@@ -193,6 +217,7 @@ int main(void)
 		cmocka_unit_test(work_and_what_is_lost_for_it_scale),
 		cmocka_unit_test(guests_that_talk_to_each_other_scale),
 		cmocka_unit_test(what_is_put_off_scales),
+		cmocka_unit_test(caches_and_shared_cores_scale),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct frame;
 struct piece;
+struct plat;
 
 #define CSUM_NEEDED 1u /* as VIRTQ_NET_F_NEEDS_CSUM */
 #define CSUM_VALID  2u /* as VIRTQ_NET_F_DATA_VALID */
@@ -74,6 +76,13 @@ void csum_fill_pieces(const struct piece *piece, uint32_t len, struct csum c);
 
 /* Two bytes at a frame's offset `at`, in whatever pieces they are. */
 void csum_store(const struct piece *piece, uint32_t at, uint16_t value);
+
+/*
+ * What a pass over len bytes costs, from `skip` on of these pieces (NULL: of memory that the world
+ * does not know), and its book.
+ */
+void csum_pass(struct plat *pl, struct frame *f, const struct piece *piece, uint32_t skip,
+	       uint32_t len);
 
 enum csum_verdict { CSUM_NONE, CSUM_GOOD, CSUM_BAD };
 

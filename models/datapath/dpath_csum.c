@@ -40,7 +40,6 @@ void dpath_tx_fill(struct dpath *dp, struct frame *f, const struct piece *piece,
 	if (plat_dev_info(dp->tx_pl, dp->port).caps & PLAT_CAP_TX_CSUM)
 		return;
 	csum_fill_pieces(piece, len, *c);
-	plat_charge(dp->tx_pl, PLAT_W_CSUM, sum);
-	f->led->csum_bytes += sum;
+	csum_pass(dp->tx_pl, f, piece, c->start, sum);
 	*c = (struct csum){.flags = CSUM_VALID};
 }

@@ -5,13 +5,6 @@
 #include "frame.h"
 #include "gnet.h"
 
-/* A pass over len bytes. */
-static void pass(struct plat *pl, struct frame *f, uint32_t len)
-{
-	plat_charge(pl, PLAT_W_CSUM, len);
-	f->led->csum_bytes += len;
-}
-
 /* The device sums to the end of the frame: what is behind the IP packet must not count. */
 static bool padded_by_zeros(const struct frame *f, const struct csum_place *l)
 {
@@ -49,7 +42,7 @@ bool gnet_csum_send(struct gnet *g, struct frame *f, uint16_t *value)
 	__builtin_memcpy(&field, f->bytes + f->csum_at, 2);
 	sum = csum_add(csum_bytes(f->bytes + l.start, l.len), (uint16_t)~field);
 	*value = csum_value(csum_add(sum, l.pseudo));
-	pass(g->tx_pl, f, l.len);
+	csum_pass(g->tx_pl, f, NULL, 0, l.len);
 	return true;
 }
 
@@ -58,6 +51,6 @@ bool gnet_csum_ok(struct gnet *g, struct frame *f, const struct piece *piece, ui
 	uint32_t looked;
 	enum csum_verdict v = csum_check(piece, len, &looked);
 
-	pass(g->rx_pl, f, looked);
+	csum_pass(g->rx_pl, f, piece, len - looked, looked);
 	return v != CSUM_BAD;
 }

@@ -6,8 +6,9 @@
 #include <sys/mman.h>
 
 /*
- * A line's record. 0: nowhere. Else the number that it got when it entered, from 1 on, above the
- * number of what it entered: a partition, or a core's own cache.
+ * A line's record: the number that it got when it entered, above the number of what it entered, a
+ * partition or a core's own cache. Numbers begin behind the capacity, so that 0, nowhere, is out of
+ * any of them.
  */
 #define PART_BITS 4 /* node * 2 + ddio */
 #define CORE_BITS 16
@@ -18,7 +19,8 @@ struct line {
 };
 
 struct part {
-	uint64_t entered, capacity; /* lines */
+	uint64_t last; /* number given */
+	uint64_t capacity;
 };
 
 struct llc {
@@ -28,7 +30,7 @@ struct llc {
 	uint64_t own_capacity;
 	sim_time miss, remote;
 	struct llc_stats stats;
-	uint64_t own[]; /* lines that entered each core's cache */
+	uint64_t own[]; /* number given last, by core */
 };
 
 static size_t line_bytes(const struct mem *m)
@@ -58,7 +60,11 @@ struct llc *llc_new(struct mem *mem, const struct llc_config *config)
 		c->part[2 * n].capacity = cpus > others ? cpus - others : 0;
 		c->part[2 * n + 1].capacity = ddio;
 	}
+	for (unsigned n = 0; n < 2 * config->nodes; n++)
+		c->part[n].last = c->part[n].capacity;
 	c->own_capacity = config->private_bytes >> LLC_LINE_SHIFT;
+	for (uint32_t k = 0; k < config->cores; k++)
+		c->own[k] = c->own_capacity;
 	c->miss = config->miss;
 	c->remote = config->remote;
 	return c;
@@ -78,18 +84,17 @@ void llc_free(struct llc *c)
 static inline bool shared_in(const struct llc *c, const struct line *l, unsigned *part)
 {
 	*part = (unsigned)(l->shared & ((1u << PART_BITS) - 1));
-	return l->shared &&
-	       c->part[*part].entered - (l->shared >> PART_BITS) < c->part[*part].capacity;
+	return c->part[*part].last - (l->shared >> PART_BITS) < c->part[*part].capacity;
 }
 
 static inline bool own_in(const struct llc *c, const struct line *l)
 {
-	return l->own && c->own[l->own & LLC_CORES] - (l->own >> CORE_BITS) < c->own_capacity;
+	return c->own[l->own & LLC_CORES] - (l->own >> CORE_BITS) < c->own_capacity;
 }
 
 static inline void enter(struct llc *c, struct line *l, unsigned part)
 {
-	l->shared = ++c->part[part].entered << PART_BITS | part;
+	l->shared = ++c->part[part].last << PART_BITS | part;
 }
 
 static inline void enter_own(struct llc *c, struct line *l, uint32_t core)
@@ -131,7 +136,7 @@ static inline bool dma_write_line(struct llc *c, struct line *l, unsigned node, 
 	}
 	enter(c, l, ddio);
 	c->stats.dma_allocs++;
-	if (c->part[ddio].entered <= c->part[ddio].capacity)
+	if (c->part[ddio].last <= 2 * c->part[ddio].capacity) /* not full yet */
 		return false;
 	c->stats.evictions++;
 	return true;
@@ -154,6 +159,7 @@ static inline unsigned home_of(const struct llc *c, uint64_t line)
 }
 
 #define PAGE_LINES (PAGE_BYTES >> LLC_LINE_SHIFT)
+#define LINE       (1u << LLC_LINE_SHIFT)
 
 sim_time llc_dma(struct llc *c, unsigned node, hpa_t at, uint32_t len, bool write)
 {
@@ -182,20 +188,26 @@ void llc_cpu(struct llc *c, uint32_t core, unsigned node, hpa_t at, uint32_t len
 	     uint32_t n[LLC_PLACES])
 {
 	uint64_t *sum = write ? c->stats.write_bytes : c->stats.read_bytes;
-	uint64_t i = at.a >> LLC_LINE_SHIFT, from = at.a, end = at.a + len;
-	unsigned home = home_of(c, i);
+	uint64_t i = at.a / LINE, last = (at.a + len - 1) / LINE;
+	uint32_t bytes[LLC_PLACES] = {0};
+	unsigned home;
+	enum llc_place place;
 
-	for (; from < end; i++) {
-		uint64_t to = (i + 1) << LLC_LINE_SHIFT;
-		uint32_t part = (uint32_t)((to < end ? to : end) - from);
-		enum llc_place place;
-
+	if (!len)
+		return;
+	home = home_of(c, i);
+	place = cpu_line(c, &c->line[i], core, node, home);
+	bytes[place] += LINE - at.a % LINE;
+	while (i++ < last) {
 		if (!(i % PAGE_LINES))
 			home = home_of(c, i);
 		place = cpu_line(c, &c->line[i], core, node, home);
-		n[place] += part;
-		sum[place] += part;
-		from = to;
+		bytes[place] += LINE;
+	}
+	bytes[place] -= (uint32_t)((last + 1) * LINE - (at.a + len));
+	for (unsigned p = 0; p < LLC_PLACES; p++) {
+		n[p] += bytes[p];
+		sum[p] += bytes[p];
 	}
 }
 

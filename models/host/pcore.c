@@ -71,15 +71,17 @@ static struct cpu *take_off(struct pcore *p)
 void pcore_ask(struct pcore *p, struct cpu *c, sim_time now)
 {
 	const struct cpu *h = p->holder;
+	sim_time had = h ? h->had + (now > p->since ? now - p->since : 0) : 0;
+	sim_time most = had > p->high ? had : p->high;
 
 	c->ready_at = now;
-	if (p->high > p->quantum && c->had < p->high - p->quantum)
-		c->had = p->high - p->quantum;
+	if (most > p->quantum && c->had < most - p->quantum)
+		c->had = most - p->quantum;
 	if (!h) {
 		grant(p, c, now);
 		return;
 	}
-	if (p->preempt && c->had < h->had + (now > p->since ? now - p->since : 0))
+	if (p->preempt && c->had < had)
 		p->yield = true;
 	wait_for(p, c);
 }

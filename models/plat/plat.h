@@ -173,6 +173,12 @@ static inline void plat_arm(struct plat *pl, struct plat_line *line, plat_time a
 /* Charge n units of work to the actor. Empty in the real build: there it costs what it costs. */
 static inline void plat_charge(struct plat *pl, enum plat_work what, uint32_t n);
 
+/*
+ * A pass reads len bytes at p and leaves nothing there: what that costs by where they are, beside
+ * the work that plat_charge() is told of. Empty in the real build.
+ */
+static inline void plat_read(struct plat *pl, enum plat_work what, const void *p, uint32_t len);
+
 /* Now: the actor's local clock, or the machine's monotonic clock. */
 static inline plat_time plat_now(struct plat *pl);
 

@@ -212,6 +212,14 @@ static inline void plat_charge(struct plat *pl, enum plat_work what, uint32_t n)
 	(void)n;
 }
 
+static inline void plat_read(struct plat *pl, enum plat_work what, const void *p, uint32_t len)
+{
+	(void)pl;
+	(void)what;
+	(void)p;
+	(void)len;
+}
+
 static inline plat_time plat_now(struct plat *pl)
 {
 	(void)pl;

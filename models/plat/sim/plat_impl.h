@@ -127,8 +127,22 @@ static inline hpa_t plat_sim_hpa(struct plat *pl, const void *p)
 	return (hpa_t){(uint64_t)((const uint8_t *)p - pl->mem->base)};
 }
 
-/* What touching len bytes costs by where they are; NULL: a private copy of the core's. */
+/*
+ * What touching len bytes costs by where they are. src NULL: they are a private copy of the core's;
+ * dst NULL: they are read, no more.
+ */
 uint64_t plat_sim_cached(struct plat *pl, const void *dst, const void *src, uint32_t len);
+
+static inline void plat_read(struct plat *pl, enum plat_work what, const void *p, uint32_t len)
+{
+	uint64_t ps;
+
+	if (__builtin_expect(!pl->clk->llc, 1))
+		return;
+	ps = plat_sim_cached(pl, NULL, p, len);
+	pl->clk->now += ps;
+	pl->clk->busy[what] += ps;
+}
 
 static inline uint64_t plat_sim_copy_ps(struct plat *pl, const void *dst, const void *src,
 					uint32_t len)

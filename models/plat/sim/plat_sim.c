@@ -138,7 +138,8 @@ uint64_t plat_sim_cached(struct plat *pl, const void *dst, const void *src, uint
 		llc_cpu(k->llc, k->core, k->node, plat_sim_hpa(pl, src), len, false, n);
 	else
 		n[LLC_PRIVATE] = len;
-	llc_cpu(k->llc, k->core, k->node, plat_sim_hpa(pl, dst), len, true, n);
+	if (dst)
+		llc_cpu(k->llc, k->core, k->node, plat_sim_hpa(pl, dst), len, true, n);
 	for (unsigned p = 0; p < LLC_PLACES; p++)
 		ps += n[p] * k->cost->byte_ps[p];
 	return ps;

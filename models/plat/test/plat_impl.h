@@ -200,6 +200,14 @@ static inline void plat_charge(struct plat *pl, enum plat_work what, uint32_t n)
 	pl->now += n * pl->cost;
 }
 
+static inline void plat_read(struct plat *pl, enum plat_work what, const void *p, uint32_t len)
+{
+	(void)pl;
+	(void)what;
+	(void)p;
+	(void)len;
+}
+
 static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_site site,
 			     enum copy_reason reason, void *dst, const void *src, uint32_t len)
 {
