@@ -110,7 +110,7 @@ $(B)/test/%.o: %.c
 $(TESTS_sim:%=$(B)/tests/%) $(BENCH_BIN): $(B)/tests/%: $(B)/sim/tests/%.o $(B)/libvnicsim.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread -lm
 $(TESTS_test:%=$(B)/tests/%): $(B)/tests/%: $(B)/test/tests/%.o $(B)/libtest.a
 	@mkdir -p $(@D)
 	$(call say,LINK)

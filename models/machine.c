@@ -315,6 +315,8 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
 	machine_cache_nic(m, hn);
+	if (!bus_build(m, hn, error))
+		return false;
 	switch_join(m, hn);
 	hn->domain = iommu_domain_new(m->iommu);
 	if (!hn->domain)
@@ -428,15 +430,11 @@ static bool build_traffic(struct machine *m, unsigned i, GError **error)
 
 static void cpu_count(struct cpu_counts *c, const struct cpu *cpu, sim_time now, bool stop)
 {
-	uint64_t busy = cpu_busy_ps(cpu, now);
+	struct cpu_count *n = stop ? &c->at_stop : &c->at_start;
 
-	if (stop) {
-		c->at_stop.busy_ps = busy;
-		memcpy(c->at_stop.work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
-	} else {
-		c->at_start.busy_ps = busy;
-		memcpy(c->at_start.work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
-	}
+	n->busy_ps = cpu_busy_ps(cpu, now);
+	n->steal_ps = cpu_steal_ps(cpu, now);
+	memcpy(n->work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
 }
 
 static void nic_count(const struct host_nic *hn, struct nic_counts *c)
@@ -447,6 +445,7 @@ static void nic_count(const struct host_nic *hn, struct nic_counts *c)
 				 .tx_bus = hn->nic.tx_bus_busy};
 	for (unsigned i = 0; i < hn->nic.cfg.queues; i++)
 		c->interrupts += hn->nic.queue[i].interrupts;
+	bus_count(hn, c);
 }
 
 static void snapshot(struct machine *m, bool stop)
@@ -465,6 +464,7 @@ static void snapshot(struct machine *m, bool stop)
 		walkers_busy(iommu_walkers(m->iommu), now);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_count(&m->nic[i], stop ? &m->nic[i].at_stop : &m->nic[i].at_start);
+	dma_snapshot(m, stop);
 }
 
 static void warm_event(struct event *ev)
@@ -496,15 +496,20 @@ static void limit_event(struct event *ev)
 	((struct machine *)((char *)ev - offsetof(struct machine, limit)))->limit_passed = true;
 }
 
-void machine_sender_done(struct machine *m, const struct sender *s)
+void machine_source_done(struct machine *m, sim_time stopped)
 {
 	sim_time now = evq_now(&m->q);
 
-	if (s->stop > m->window_stop)
-		m->window_stop = s->stop;
+	if (stopped > m->window_stop)
+		m->window_stop = stopped;
 	if (--m->senders_left)
 		return;
 	evq_schedule(&m->q, &m->stop_event, m->window_stop > now ? m->window_stop : now);
+}
+
+void machine_sender_done(struct machine *m, const struct sender *s)
+{
+	machine_source_done(m, s->stop);
 }
 
 /* ---- life
@@ -525,8 +530,10 @@ static uint64_t buffers_needed(const struct machine *m, const struct cfg *nic)
 /* Address space: what is not touched costs nothing. */
 static uint64_t memory_needed(const struct machine *m)
 {
+	static const uint64_t page[] = {PT_4K, PT_2M, PT_1G};
 	uint64_t bytes = 256ull << 20, buffers = 0;
 
+	bytes += dma_memory(m->sc, page[cfg_choice(scenario_find(m->sc, "iommu"), "page_size")]);
 	for (unsigned i = 0; i < m->nics; i++)
 		buffers = MAX(buffers, buffers_needed(m, scenario_at(m->sc, "nic", i)));
 	for (size_t i = 0; i < m->guests; i++)
@@ -565,7 +572,7 @@ static bool build_host(struct machine *m, GError **error)
 		return cfg_error(host, "memory", error,
 				 "this much address space cannot be reserved here; use less memory "
 				 "or fewer guests");
-	if (!machine_cache(m, error))
+	if (!machine_cores(m, error) || !machine_cache(m, error))
 		return false;
 	if (cfg_bool(sce, "checked") && !mem_check_enable(m->mem))
 		return cfg_error(sce, "checked", error, "no address space for it");
@@ -573,18 +580,11 @@ static bool build_host(struct machine *m, GError **error)
 	m->world.release = sender_release;
 	m->iommu = iommu_new(m->mem, &ic);
 	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
-	m->poll = cfg_choice(host, "datapath") == 1;
+	m->reclaim_every = cfg_time(host, "reclaim_every");
 	m->offload = cfg_choice(host, "offload") == 1;
 	m->together = cfg_choice(host, "workers") == 1;
-	m->cores = (unsigned)cfg_u64(host, "cores");
-	m->core = machine_array(m, m->cores, sizeof(*m->core));
-	m->core_counts = machine_array(m, m->cores, sizeof(*m->core_counts));
-	for (unsigned i = 0; i < m->cores; i++) {
-		char name[24];
-		g_snprintf(name, sizeof(name), "host.core%u", i);
-		cpu_init(&m->core[i], &m->q, &m->cost, m->poll, name);
-		machine_cache_cpu(m, &m->core[i], machine_core_node(m, i));
-	}
+	for (unsigned i = 0; i < m->cores; i++)
+		machine_cache_cpu(m, &m->core[i], machine_core_node(m, i, m->cores), i);
 	return true;
 }
 
@@ -651,6 +651,8 @@ static bool build(struct machine *m, GError **error)
 	for (unsigned i = 0; i < m->guests; i++)
 		if (!guest_build(&m->guest[i], error))
 			return host_full(m, error);
+	if (!dma_build(m, error))
+		return false;
 	if (m->full)
 		return host_full(m, error);
 	return !iommu_stats(m->iommu)->maps_failed || tables_full(m, error);
@@ -681,7 +683,7 @@ struct machine *machine_new(const struct scenario *sc, GError **error)
 
 static void start(struct machine *m)
 {
-	m->senders_left = m->nics + m->guests;
+	m->senders_left = m->nics + m->guests + m->dmas;
 	if (m->warmup)
 		evq_schedule(&m->q, &m->warm_event, m->warmup);
 	if (m->max_time != SIM_NEVER)
@@ -697,6 +699,7 @@ static void start(struct machine *m)
 		machine_capability(&m->nic[i]);
 		nic_start(&m->nic[i].nic);
 	}
+	dma_start(m);
 }
 
 static bool misdirected(const struct sender *s, const struct machine *m, GError **error)
@@ -738,7 +741,7 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 
 	start(m);
 	while (!m->deadline_passed && !m->limit_passed) {
-		if (m->stopped && !m->world.live && !m->ending)
+		if (m->stopped && !m->world.live && !m->ending && !m->dma_live)
 			break;
 		if (!evq_step(&m->q))
 			break;
@@ -748,7 +751,8 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 			m->interrupted = true;
 			break;
 		}
-		run_progress(ctl, evq_now(&m->q), 0, m->world.done, m->offered_total);
+		run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m),
+			     m->offered_total);
 	}
 	if (!m->stopped) { /* cut short: the window ends here */
 		evq_cancel(&m->q, &m->stop_event);
@@ -771,6 +775,7 @@ void machine_free(struct machine *m)
 		plat_dma_fini(&m->nic[i].dma);
 		sender_fini(&m->nic[i].wire);
 	}
+	dma_fini(m);
 	for (unsigned i = 0; m->traffic && i < m->traffics; i++)
 		traffic_free(m->traffic[i]);
 	world_fini(&m->world);

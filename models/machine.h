@@ -7,8 +7,8 @@
  * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split,
  * machine_work.c its process's work;
  * machine_local.c and machine_switch.c let guests talk to each other, by the host's switch or the
- * NIC's; machine_end.c ends one in mid-run; machine_result.c says what came of it, in the terms of
- * machine_metrics.c.
+ * NIC's; machine_end.c ends one in mid-run; machine_dma.c has the DMA benches; machine_result.c
+ * says what came of it, in the terms of machine_metrics.c.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
  * two machines in one process do not notice each other.
@@ -29,7 +29,9 @@
 #include "datapath/policy.h"
 #include "guest/hac.h"
 #include "host/cpu.h"
+#include "nic/dmabench.h"
 #include "nic/nic.h"
+#include "nic/nic_bus.h"
 #include "plat.h"
 #include "plat/sim/plat_dma.h"
 #include "traffic/sender.h"
@@ -51,8 +53,8 @@ struct guest_counts {
 
 /* What a CPU did, at both ends of the window. */
 struct cpu_counts {
-	struct {
-		uint64_t busy_ps, work_ps[PLAT_W_N];
+	struct cpu_count {
+		uint64_t busy_ps, steal_ps, work_ps[PLAT_W_N];
 	} at_start, at_stop;
 };
 
@@ -147,11 +149,21 @@ struct host_nic {
 	struct nic_counts {
 		sim_time rx_wire, tx_wire, rx_bus, tx_bus;
 		uint64_t interrupts;
+		struct pcie_stats pcie; /* on a bus */
 	} at_start, at_stop;
 	struct event zero_copy_off, zero_copy_on;
 };
 
 enum direction { DIR_RX, DIR_TX, DIR_LOCAL, DIRECTIONS };
+/* A DMA bench, and the device that it has or shares; [0] at the window's start, [1] at its stop. */
+struct host_dma {
+	const struct cfg *cfg;
+	struct dmabench bench;
+};
+struct host_dma_device {
+	struct dmabench_device dev; /* no pcie: the bench shares another's */
+	uint64_t to_host[2], to_device[2];
+};
 
 struct machine {
 	const struct scenario *sc;
@@ -161,7 +173,6 @@ struct machine {
 	bool full; /* its memory is too little for the host */
 	struct iommu *iommu;
 	struct llc *llc; /* NULL: copies cost the same everywhere */
-	uint32_t caches; /* handed out: cores' own */
 	uint8_t *guest_node;
 	uint64_t walkers_at_start, walkers_at_stop; /* busy, of all */
 	struct nic_fabric fabric;                   /* what mediated NICs share */
@@ -169,6 +180,10 @@ struct machine {
 	struct cpu *core;
 	struct cpu_counts *core_counts; /* by core */
 	unsigned cores, next_core;
+	struct pcore *pcore; /* cores that vCPUs share, and host cores if `share_host` */
+	unsigned pcores, next_pcore;
+	bool share_host;
+	struct cpu_delay delay;
 	bool together; /* a guest's workers share a core */
 	bool poll;
 	bool offload; /* idle cores watch the guests' send queues */
@@ -176,6 +191,10 @@ struct machine {
 	unsigned nics;
 	struct guest *guest;
 	unsigned guests;
+	struct host_dma *dma;
+	struct host_dma_device *dma_device; /* by bench */
+	unsigned dmas;
+	uint64_t dma_live; /* operations under way */
 	struct traffic **traffic;
 	unsigned traffics;
 	struct traffic_endpoint *endpoint;
@@ -192,7 +211,8 @@ struct machine {
 	bool stopped; /* window_stop is known and past */
 	bool deadline_passed, limit_passed, interrupted;
 	unsigned senders_left;
-	unsigned ending;        /* guests that are gone and whose memory is not back yet */
+	unsigned ending;        /* guests that are gone and whose memory is not back yet ... */
+	sim_time reclaim_every; /* ... which the host looks after so often */
 	uint64_t offered_total; /* frames there will be, if known: for progress */
 };
 
@@ -234,12 +254,22 @@ struct cpu *machine_core(struct machine *m);
 void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma, uint32_t n,
 		   uint32_t bytes);
 
+/* ---- cores (machine_cores.c) ---- */
+
+/* The host's cores, and those that vCPUs share. */
+bool machine_cores(struct machine *m, GError **error);
+/* A vCPU of the guest: where does it run? False: no core is on its node. */
+bool machine_vcpu(struct guest *g, struct cpu *c, GError **error);
+/* Of the i-th shared core over the window, by all CPUs. */
+uint64_t cores_busy(const struct machine *m, unsigned i);
+void cores_results(struct result *r, const struct machine *m, sim_time window);
+
 /* Where bytes are: machine_cache.c. After the machine's memory, before its cores. */
 bool machine_cache(struct machine *m, GError **error);
-/* The CPU is on this node and has a cache of its own. */
-void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node);
-/* Node of the i-th host core. */
-unsigned machine_core_node(const struct machine *m, unsigned i);
+/* The CPU is on this node; its own cache is that of the core, counted over all cores. */
+void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node, uint32_t core);
+/* Node of the i-th of so many cores. */
+unsigned machine_core_node(const struct machine *m, unsigned i, unsigned cores);
 void machine_cache_nic(struct machine *m, struct host_nic *hn);
 void cache_results(struct result *r, const struct machine *m);
 
@@ -250,8 +280,14 @@ void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struc
 struct frame *machine_peer(struct machine *m, struct frame *f, const struct guest *to,
 			   struct book *book);
 
-/* A sender has no frame left. */
+/* A source has nothing left; it stopped then. */
+void machine_source_done(struct machine *m, sim_time stopped);
+/* The same of a sender of frames. */
 void machine_sender_done(struct machine *m, const struct sender *s);
+
+/* min, mean, percentiles, max and histogram of times, under `name` ("latency_ns"). */
+void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
+		  const struct hist *h);
 
 /* Queue 0's worker: frames for guests without a queue, for several, and between guests. */
 void machine_shared(struct machine *m, struct host_nic *hn);
@@ -285,6 +321,13 @@ int switch_route(const struct guest *g, const uint8_t *bytes, uint32_t len);
 bool switch_joins(const struct guest *a, const struct guest *b);
 /* Metrics of a NIC's virtual functions. */
 void switch_results(struct result *r, const struct host_nic *hn);
+
+/* ---- a NIC's bus (machine_bus.c) ---- */
+
+/* What [pcie] says, if its model is on a bus. */
+bool bus_build(struct machine *m, struct host_nic *hn, GError **error);
+void bus_count(const struct host_nic *hn, struct nic_counts *c);
+void bus_metrics(struct result *r, const struct host_nic *hn, sim_time window);
 
 /* ---- a guest, whatever its device (machine_guest.c) ---- */
 
@@ -360,6 +403,18 @@ void vf_start(struct guest *g);
 void vf_end(struct guest *g);
 void vf_quiesce(struct guest *g);
 void vf_fini(struct guest *g);
+
+/* ---- DMA benches (machine_dma.c) ---- */
+
+/* Machine memory that they need. */
+uint64_t dma_memory(const struct scenario *sc, uint64_t page_bytes);
+bool dma_build(struct machine *m, GError **error);
+void dma_start(struct machine *m);
+void dma_snapshot(struct machine *m, bool stop);
+uint64_t dma_offered(const struct machine *m);
+void dma_quiesce(struct machine *m);
+void dma_results(struct machine *m, struct result *r, sim_time window);
+void dma_fini(struct machine *m);
 
 /* ---- its end (machine_end.c) ---- */
 

@@ -121,6 +121,19 @@ static void cpus(struct gather *g)
 			cpu_of(g, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], true);
 }
 
+/* Cores that several of those share. */
+static void shared_cores(struct gather *g)
+{
+	for (unsigned i = 0; i < g->m->pcores; i++) {
+		g_autofree char *name = g_strdup_printf("host.shared%u", i);
+
+		explain_resource(g->e, name, cores_busy(g->m, i), g->window);
+		try(&g->busiest, name,
+		    "CPUs wait for their turn on it; more guest_cores would relieve it",
+		    cores_busy(g->m, i), g->window);
+	}
+}
+
 static void direction(struct gather *g, const struct host_nic *hn, const char *part, sim_time busy,
 		      const char *advice)
 {
@@ -130,11 +143,12 @@ static void direction(struct gather *g, const struct host_nic *hn, const char *p
 	try(&g->busiest, name, advice, busy, g->window);
 }
 
+static const char bus[] = "transfers wait for the bus; a wider or faster one, or fewer and larger "
+			  "transfers, would relieve it";
+
 static void nics(struct gather *g)
 {
 	static const char link[] = "frames wait for the wire; only a faster link carries more";
-	static const char bus[] = "frames wait for the bus; a wider or faster one, or fewer and "
-				  "larger transfers, would relieve it";
 
 	for (unsigned i = 0; i < g->m->nics; i++) {
 		const struct host_nic *hn = &g->m->nic[i];
@@ -144,6 +158,28 @@ static void nics(struct gather *g)
 		direction(g, hn, "tx link", b->tx_wire - a->tx_wire, link);
 		direction(g, hn, "rx bus", b->rx_bus - a->rx_bus, bus);
 		direction(g, hn, "tx bus", b->tx_bus - a->tx_bus, bus);
+	}
+}
+
+/* Links of the DMA benches that have one of their own. */
+static void benches(struct gather *g)
+{
+	enum { MILLION = 1000000 };
+
+	for (unsigned i = 0; i < g->m->dmas; i++) {
+		const struct host_dma_device *h = &g->m->dma_device[i];
+		const uint64_t bytes[] = {h->to_host[1] - h->to_host[0],
+					  h->to_device[1] - h->to_device[0]};
+		static const char *const ways[] = {"bus to host", "bus to device"};
+
+		for (unsigned d = 0; h->dev.pcie && d < G_N_ELEMENTS(ways); d++) {
+			uint64_t busy = pcie_utilization(h->dev.pcie, bytes[d], g->window);
+			g_autofree char *name =
+				g_strdup_printf("%s.%s", cfg_name(g->m->dma[i].cfg), ways[d]);
+
+			explain_resource(g->e, name, busy, MILLION);
+			try(&g->busiest, name, bus, busy, MILLION);
+		}
 	}
 }
 
@@ -310,7 +346,9 @@ void machine_explain(struct machine *m, struct result *r, const struct book *con
 		if (all[d])
 			waterfall(&g, d, all[d]);
 	cpus(&g);
+	shared_cores(&g);
 	nics(&g);
+	benches(&g);
 	walkers(&g);
 	rings(&g);
 	name_bound(&g, r);

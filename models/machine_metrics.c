@@ -19,6 +19,9 @@ enum {
 	OBJ_RUN = 256,
 	OBJ_VF = 512,
 	OBJ_HOST = 1024,
+	OBJ_DMA = 2048,
+	OBJ_DMAS = 4096,
+	OBJ_SHARED = 8192,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -32,7 +35,10 @@ static const struct metric_object objects[] = {
 	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
 	{OBJ_NIC, .kind = "nic"},
 	{OBJ_IOMMU, .name = "iommu"},
+	{OBJ_SHARED, .name = "host", .part = "shared"},
 	{OBJ_HOST, .name = "host"},
+	{OBJ_DMA, .kind = "dma"},
+	{OBJ_DMAS, .name = "dmas"},
 	{OBJ_TRAFFIC, .kind = "traffic"},
 	{OBJ_RUN, .name = "run"},
 	{0},
@@ -140,12 +146,26 @@ static const struct metric_decl metrics[] = {
 		 "apart from the stamps"},
 	{"throughput_bps", "bit/s", G, .help = "delivered, first to last delivery"},
 	{"packets_per_second", "1/s", G, .help = "delivered, first to last delivery"},
-	{"busy_ratio", "", C, .help = "time not idle, spinning included"},
+	{"busy_ratio", "", C | OBJ_SHARED, .help = "time not idle, spinning included"},
+	{"steal_ratio", "", C, .help = "on a shared core: time ready, and another one had it"},
+	{"switches", "", OBJ_SHARED, .help = "of a shared core, from one CPU to another"},
+	{"busy_cpus", "", OBJ_RUN, .help = "work of all CPUs, in CPUs"},
 	{"work_ratio", "", C, .help = "time at work"},
 	{"busy_ns.*", "ns", C, .help = "by kind of work", .words = busy_words},
 	{"utilization", "", OBJ_NIC_DIR,
 	 .help = "of the link: slots with preamble, gap, padding, FCS"},
 	{"bus_utilization", "", OBJ_NIC_DIR, .help = "of the bus in that direction"},
+	{"pcie.tlps", "packets", OBJ_NIC_DIR,
+	 .help = "on [pcie], of the transaction layer; rx: to the host, tx: to the device"},
+	{"pcie.bytes", "bytes", OBJ_NIC_DIR, .help = "of them, headers included"},
+	{"pcie.reads", "transactions", OBJ_NIC,
+	 .help = "of memory by the NIC, descriptors included"},
+	{"pcie.writes", "transactions", OBJ_NIC, .help = "the same, interrupts not included"},
+	{"pcie.doorbells", "writes", OBJ_NIC, .help = "of tails by drivers"},
+	{"pcie.head_reads", "reads", OBJ_NIC, .help = "of heads by drivers, whose CPUs wait"},
+	{"pcie.msis", "interrupts", OBJ_NIC, .help = "written by the NIC"},
+	{"pcie.tags.mean", "requests", OBJ_NIC, .help = "read requests outstanding, over time"},
+	{"pcie.tags.max", "requests", OBJ_NIC, .help = "the most of the run"},
 	{"ring_occupancy.mean", "descriptors", OBJ_NIC_DIR,
 	 .help = "filled ones that a frame finds"},
 	{"ring_occupancy.max", "descriptors", OBJ_NIC_DIR, .help = "the most that one found"},
@@ -158,15 +178,38 @@ static const struct metric_decl metrics[] = {
 	{"unmaps", "pages", G | OBJ_NIC, .help = "their ends, teardown included"},
 	{"bad_descriptors", "", OBJ_NIC,
 	 .help = "descriptors that make no frame and tails beyond a ring: a guest's doing"},
-	{"iotlb_hits", "translations", OBJ_IOMMU, .help = "answered by the IOTLB"},
-	{"iotlb_misses", "translations", OBJ_IOMMU, .help = "not answered by the IOTLB"},
+	{"*.transactions", "transactions", OBJ_DMA, .help = "offered, by operation",
+	 .words = dmabench_ops},
+	{"*.done", "transactions", OBJ_DMA, .help = "of those offered", .words = dmabench_ops},
+	{"*.drops", "transactions", OBJ_DMA, .help = "of those offered: none could be begun",
+	 .words = dmabench_ops},
+	{"*.resident", "transactions", OBJ_DMA, .help = "of those offered: under way at the end",
+	 .words = dmabench_ops},
+	{"*.throughput_bps", "bit/s", OBJ_DMA | OBJ_DMAS,
+	 .help = "payload, first to last done before the last is offered; both, packets: each way",
+	 .words = dmabench_ops},
+	{"*.transactions_per_second", "1/s", OBJ_DMA, .help = "likewise", .words = dmabench_ops},
+	{"*.latency_ns.min", "ns", OBJ_DMA, .help = "arrival of an operation until it is done",
+	 .words = dmabench_ops},
+	{"*.latency_ns.mean", "ns", OBJ_DMA, .help = "exact mean", .words = dmabench_ops},
+	{"*.latency_ns.p50", "ns", OBJ_DMA, .help = "within 0.8%", .words = dmabench_ops},
+	{"*.latency_ns.p90", "ns", OBJ_DMA, .help = "within 0.8%", .words = dmabench_ops},
+	{"*.latency_ns.p99", "ns", OBJ_DMA, .help = "within 0.8%", .words = dmabench_ops},
+	{"*.latency_ns.p999", "ns", OBJ_DMA, .help = "within 0.8%", .words = dmabench_ops},
+	{"*.latency_ns.max", "ns", OBJ_DMA, .help = "exact", .words = dmabench_ops},
+	{"bus_utilization.to_host", "", OBJ_DMA, .help = "of the device's link, in that direction"},
+	{"bus_utilization.to_device", "", OBJ_DMA, .help = "the other one"},
+	{"iotlb_hits", "translations", OBJ_IOMMU | OBJ_DMA, .help = "answered by the IOTLB"},
+	{"iotlb_misses", "translations", OBJ_IOMMU | OBJ_DMA, .help = "not answered by the IOTLB"},
+	{"iotlb_hit_ratio", "", OBJ_DMA, .help = "hits / translations"},
 	{"page_walks", "walks", OBJ_IOMMU, .help = "of its tables"},
-	{"walk_reads", "entries", OBJ_IOMMU, .help = "of its tables that walks read from memory"},
+	{"walk_reads", "entries", OBJ_IOMMU | OBJ_DMA,
+	 .help = "of its tables that walks read from memory"},
 	{"walker_utilization", "", OBJ_IOMMU,
 	 .help = "of the page walkers; there if a device waits for walks"},
 	{"walk_wait_ns.mean", "ns", OBJ_IOMMU, .help = "of walks: for a free walker"},
 	{"walk_wait_ns.max", "ns", OBJ_IOMMU, .help = "the longest"},
-	{"iommu_faults", "faults", OBJ_IOMMU, .help = "accesses refused"},
+	{"iommu_faults", "faults", OBJ_IOMMU | OBJ_DMA, .help = "accesses refused"},
 	{"fault_records", "records", OBJ_IOMMU,
 	 .help = "of refused accesses: the first ones of the run, nobody takes them"},
 	{"fault_records_lost", "faults", OBJ_IOMMU, .help = "for which no record was free"},
@@ -252,6 +295,21 @@ static const struct report_col vf_cols[] = {
 	{"lost", "drops", REPORT_COUNT},
 	{0},
 };
+#define DMA_COLS(kind)                                                                             \
+	{                                                                                          \
+		{kind "s", kind ".transactions", REPORT_COUNT},                                    \
+			{"lost", kind ".drops", REPORT_COUNT},                                     \
+			{"rate", kind ".throughput_bps", REPORT_RATE},                             \
+			{"mean", kind ".latency_ns.mean", REPORT_TIME_NS},                         \
+			{"p99", kind ".latency_ns.p99", REPORT_TIME_NS},                           \
+			{"IOTLB", "iotlb_hit_ratio", REPORT_PERCENT}, {0},                         \
+	}
+static const struct report_col dma_read_cols[] = DMA_COLS("read");
+static const struct report_col dma_write_cols[] = DMA_COLS("write");
+static const struct report_col dma_both_cols[] = DMA_COLS("both");
+static const struct report_col dma_pair_cols[] = DMA_COLS("write_read");
+static const struct report_col dma_packet_cols[] = DMA_COLS("packets");
+#undef DMA_COLS
 static const struct report_col run_cols[] = {
 	{"simulated", "time_ns", REPORT_TIME_NS},
 	{0},
@@ -268,6 +326,16 @@ const struct report_section machine_report[] = {
 	{"CPUs", REPORT_ROWS, .objects = "host.core*|*.vcpu*", .cols = cpu_cols},
 	{"NIC", REPORT_ROWS, .objects = "nic", .when = "packets", .cols = nic_cols},
 	{"virtual functions", REPORT_ROWS, .objects = "*.vf*", .when = "packets", .cols = vf_cols},
+	{"DMA reads", REPORT_ROWS, .objects = "dma", .when = "read.transactions",
+	 .cols = dma_read_cols},
+	{"DMA writes", REPORT_ROWS, .objects = "dma", .when = "write.transactions",
+	 .cols = dma_write_cols},
+	{"DMA, a read and a write at once", REPORT_ROWS, .objects = "dma",
+	 .when = "both.transactions", .cols = dma_both_cols},
+	{"DMA writes, each read back", REPORT_ROWS, .objects = "dma",
+	 .when = "write_read.transactions", .cols = dma_pair_cols},
+	{"DMA of packets, sent and received", REPORT_ROWS, .objects = "dma",
+	 .when = "packets.transactions", .cols = dma_packet_cols},
 	{"run", REPORT_ROWS, .objects = "run", .cols = run_cols},
 	{0},
 };

@@ -140,11 +140,15 @@ bool machine_verify(struct machine *m, GError **error)
 			m->mem->violation.hpa.a, m->mem->violation.count);
 	for (unsigned i = 0; i < m->guests; i++)
 		guest_quiesce(&m->guest[i]);
+	dma_quiesce(m);
 	for (unsigned i = 0; i < m->nics; i++)
 		if (!balanced(&m->nic[i].dma, m->nic[i].nic.name, error))
 			return false;
 	for (unsigned i = 0; i < m->guests; i++)
 		if (!balanced(&m->guest[i].hac.vmm.dma, cfg_name(m->guest[i].cfg), error))
+			return false;
+	for (unsigned i = 0; i < m->dmas; i++)
+		if (!balanced(&m->dma_device[i].dev.dma, cfg_name(m->dma[i].cfg), error))
 			return false;
 	if (m->limit_passed)
 		return beyond_limit(m, error);
@@ -181,50 +185,57 @@ static void stage_percentiles(struct result *r, const char *obj, const char *dir
 		}
 }
 
-static void latency(struct result *r, const char *obj, const char *dir, const struct book *b)
+void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
+		  const struct hist *h)
 {
 	static const struct {
 		const char *name;
 		uint64_t num, den;
 	} q[] = {{"p50", 50, 100}, {"p90", 90, 100}, {"p99", 99, 100}, {"p999", 999, 1000}};
-	const struct hist *h = &b->latency;
 	struct hist_bin bin;
 	uint32_t pos = 0;
+	char full[64];
 	g_autoptr(GArray) bins = g_array_new(FALSE, FALSE, sizeof(struct result_bin));
 
+#define NAME(of) (g_snprintf(full, sizeof(full), "%s.%s", name, of), full)
 	if (!h->count) {
-		result_null(r, obj, dir, "latency_ns.min");
-		result_null(r, obj, dir, "latency_ns.mean");
+		result_null(r, obj, dir, NAME("min"));
+		result_null(r, obj, dir, NAME("mean"));
 	} else {
-		result_ps(r, obj, dir, "latency_ns.min", h->min);
-		result_mean_ps(r, obj, dir, "latency_ns.mean", h->sum, h->count);
+		result_ps(r, obj, dir, NAME("min"), h->min);
+		result_mean_ps(r, obj, dir, NAME("mean"), h->sum, h->count);
 	}
 	for (unsigned i = 0; i < G_N_ELEMENTS(q); i++) {
-		char name[32];
-		g_snprintf(name, sizeof(name), "latency_ns.%s", q[i].name);
 		if (h->count)
-			result_ps(r, obj, dir, name, hist_quantile(h, q[i].num, q[i].den));
+			result_ps(r, obj, dir, NAME(q[i].name),
+				  hist_quantile(h, q[i].num, q[i].den));
 		else
-			result_null(r, obj, dir, name);
+			result_null(r, obj, dir, NAME(q[i].name));
 	}
 	if (h->count)
-		result_ps(r, obj, dir, "latency_ns.max", h->max);
+		result_ps(r, obj, dir, NAME("max"), h->max);
 	else
-		result_null(r, obj, dir, "latency_ns.max");
-	for (unsigned s = 0; s < STAGE_N; s++) {
-		char name[48];
-		g_snprintf(name, sizeof(name), "stage_ns.%s.mean", ledger_stage_names[s]);
-		result_mean_ps(r, obj, dir, name, b->stage_sum[s], h->count);
-	}
-	if (b->stages)
-		stage_percentiles(r, obj, dir, b);
+		result_null(r, obj, dir, NAME("max"));
+#undef NAME
 	while (hist_next(h, &pos, &bin)) {
 		struct result_bin out = {bin.lo, bin.hi + 1, bin.count};
 		g_array_append_val(bins, out);
 	}
 	if (bins->len)
-		result_hist(r, obj, dir, "latency_ns", "ns",
-			    (struct result_bin *)(void *)bins->data, bins->len, 1000);
+		result_hist(r, obj, dir, name, "ns", (struct result_bin *)(void *)bins->data,
+			    bins->len, 1000);
+}
+
+static void latency(struct result *r, const char *obj, const char *dir, const struct book *b)
+{
+	machine_hist(r, obj, dir, "latency_ns", &b->latency);
+	for (unsigned s = 0; s < STAGE_N; s++) {
+		char name[48];
+		g_snprintf(name, sizeof(name), "stage_ns.%s.mean", ledger_stage_names[s]);
+		result_mean_ps(r, obj, dir, name, b->stage_sum[s], b->latency.count);
+	}
+	if (b->stages)
+		stage_percentiles(r, obj, dir, b);
 }
 
 /* The third is there if a NIC has a switch between its guests. */
@@ -443,6 +454,9 @@ static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_
 	result_ratio(r, c->name, NULL, "busy_ratio", busy + spin, window);
 	result_ratio(r, c->name, NULL, "work_ratio", busy, window);
 	result_ps(r, c->name, NULL, "busy_ns.spin", spin);
+	if (c->core)
+		result_ratio(r, c->name, NULL, "steal_ratio",
+			     n->at_stop.steal_ps - n->at_start.steal_ps, window);
 	for (unsigned w = 0; w < PLAT_W_N; w++) {
 		char name[40];
 		g_snprintf(name, sizeof(name), "busy_ns.%s", work_names[w]);
@@ -493,6 +507,7 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 	result_u64(r, n->name, "rx", "ring_occupancy.max", max);
 	result_u64(r, n->name, NULL, "interrupts", b->interrupts - a->interrupts);
 	result_u64(r, n->name, NULL, "descriptor_bytes", desc);
+	bus_metrics(r, hn, window);
 	result_u64(r, n->name, NULL, "bad_descriptors", n->bad_descriptors);
 	dma = dma_totals(hn);
 	result_u64(r, n->name, NULL, "pins", dma.pins);
@@ -588,11 +603,13 @@ void machine_results(struct machine *m, struct result *r)
 	for (unsigned i = 0; i < m->guests; i++)
 		for (unsigned v = 0; v < m->guest[i].vcpus; v++)
 			cpu_metrics(r, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], window);
+	dma_results(m, r, window);
 	iommu_metrics(r, m, window);
 	cache_results(r, m);
 	machine_explain(m, r, book, window);
 	for (unsigned d = 0; d < DIRECTIONS; d++)
 		book_fini(&all[d].book);
+	cores_results(r, m, window);
 	result_ps(r, "run", NULL, "time_ns", evq_now(&m->q));
 	result_ps(r, "run", NULL, "window_ns", window);
 	result_u64(r, "run", NULL, "violations", m->mem->violation.count);
@@ -609,7 +626,7 @@ static double seconds(clockid_t id)
 
 static uint64_t offered(const struct machine *m)
 {
-	uint64_t n = m->warm.led.offered;
+	uint64_t n = m->warm.led.offered + dma_offered(m);
 
 	for (unsigned i = 0; i < m->guests; i++)
 		n += m->guest[i].rx.led.offered + m->guest[i].tx.led.offered +

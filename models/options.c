@@ -10,6 +10,8 @@
 #include "../sim/sim_error.h"
 #include "../sim/units.h"
 #include "host/cost.h"
+#include "host/pcie.h"
+#include "nic/dmabench.h"
 #include "nic/nic.h"
 
 /* ---- judging text ---- */
@@ -122,9 +124,12 @@ const struct group_decl option_groups[] = {
 	{"host", .keys = host_keys, .help = "the machine"},
 	{"cost", .keys = cost_keys, .help = "what work costs a CPU, in cycles of [host] clock"},
 	{"iommu", .keys = iommu_keys, .help = "DMA remapping"},
+	{"pcie", .keys = pcie_keys, .help = "a device's link and what is behind it"},
 	{"nic", .named = true, .many = true, .keys = nic_keys, .help = "a network interface"},
 	{"guest", .named = true, .many = true, .keys = guest_keys, .help = "a virtual machine"},
 	{"traffic", .named = true, .many = true, .keys = traffic_keys, .help = "what is offered"},
+	{"dma", .named = true, .many = true, .keys = dma_keys,
+	 .help = "a device that does nothing but DMA"},
 	{FIDELITY_KIND, .named = true, .many = true, .judges = true, .keys = fidelity_keys,
 	 .help = "what theory or a measurement says of the results, for the verb `fidelity`"},
 	{0},
@@ -203,6 +208,16 @@ static bool check_guest(const struct cfg *g, GError **error)
 	return true;
 }
 
+static bool check_iotlb(const struct cfg *iommu, GError **error)
+{
+	uint64_t entries = cfg_u64(iommu, "iotlb_entries"), ways = cfg_u64(iommu, "iotlb_ways");
+
+	if (entries % ways || (entries / ways & (entries / ways - 1)))
+		return cfg_error(iommu, "iotlb_ways", error,
+				 "iotlb_entries / iotlb_ways must be a power of two");
+	return true;
+}
+
 /* Asleep, a driver that leaves done sends alone would be woken for nothing. */
 static bool check_free_thresh(const struct scenario *sc, const struct cfg *n, GError **error)
 {
@@ -220,14 +235,18 @@ bool options_check(const struct scenario *sc, GError **error)
 {
 	size_t guests = scenario_count(sc, "guest");
 	const struct cfg *iommu = scenario_find(sc, "iommu");
-	uint64_t entries = cfg_u64(iommu, "iotlb_entries"), ways = cfg_u64(iommu, "iotlb_ways");
 	const char *file = scenario_path(sc);
 
+	if (!dma_check(sc, error))
+		return false;
+	if (scenario_count(sc, "dma") && !scenario_count(sc, "nic") && !guests &&
+	    !scenario_count(sc, "traffic"))
+		return check_iotlb(iommu, error);
 	if (!scenario_count(sc, "nic") || !guests || !scenario_count(sc, "traffic")) {
 		g_set_error(
 			error, SIM_ERROR, SIM_EXIT_USAGE,
 			"%s: a scenario needs at least one [nic NAME], one [guest NAME] and one "
-			"[traffic NAME]; there is no %s",
+			"[traffic NAME], or nothing but [dma NAME]; there is no %s",
 			file,
 			!scenario_count(sc, "nic") ? "[nic]"
 			: !guests                  ? "[guest]"
@@ -243,9 +262,8 @@ bool options_check(const struct scenario *sc, GError **error)
 	    !cfg_u64(scenario_find(sc, "host"), "turn_packets"))
 		return cfg_error(scenario_find(sc, "host"), "turn_bytes", error,
 				 "bounds a turn of turn_packets; set that, too (vhost-net 256)");
-	if (entries % ways || (entries / ways & (entries / ways - 1)))
-		return cfg_error(iommu, "iotlb_ways", error,
-				 "iotlb_entries / iotlb_ways must be a power of two");
+	if (!check_iotlb(iommu, error))
+		return false;
 	for (size_t i = 0; i < guests; i++)
 		if (!check_guest(scenario_at(sc, "guest", i), error) ||
 		    !check_split(sc, scenario_at(sc, "guest", i), error) ||

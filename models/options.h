@@ -23,6 +23,9 @@ bool options_mac(const char *text, uint8_t mac[6]);
 /* "192.0.2.1" */
 bool options_ip(const char *text, uint8_t ip[4]);
 
+/* The same of every [dma]. */
+bool dma_check(const struct scenario *sc, GError **error);
+
 /* 500ns, exponential:500ns, uniform:1us..2us. On false *why, freed with g_free(). */
 bool options_work_law(const char *text, struct work_law *law, char **why);
 

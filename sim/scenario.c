@@ -14,7 +14,7 @@
 
 enum { NAME_LENGTH_MAX = 48, OBJECTS_MAX = 10000 };
 
-static const char *const reserved[] = {"wire", "host", "iommu", "guests", "all", NULL};
+static const char *const reserved[] = {"wire", "host", "iommu", "guests", "dmas", "all", NULL};
 
 /* ---- making and freeing ---- */
 
@@ -190,7 +190,7 @@ static char *name_fault(const struct scenario *sc, const char *name)
 	if (strlen(name) > NAME_LENGTH_MAX)
 		return g_strdup_printf("a name has at most %d letters", NAME_LENGTH_MAX);
 	if (g_strv_contains(reserved, name))
-		return g_strdup("this name is reserved (wire host iommu guests all)");
+		return g_strdup("this name is reserved (wire host iommu guests dmas all)");
 	if (keys_group(sc->groups, name) || strcmp(name, "sweep") == 0 ||
 	    strcmp(name, "expect") == 0)
 		return g_strdup("this is the name of a kind; choose another");

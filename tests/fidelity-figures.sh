@@ -68,5 +68,6 @@ draw protection
 
 sweep copy-size dequeue-zero-copy.ini "sweep.guest.tx_policy=single-copy, zero-copy" \
 	"sweep.out.size=60B, 124B, 252B, 380B, 508B, 764B, 1020B, 1276B, 1496B"
-columns copy-size guest_tx_policy traffic_out_size_bytes guests.tx.packets_per_second >"$out/copy-size.dat"
+columns copy-size guest_tx_policy traffic_out_size_bytes guests.tx.packets_per_second |
+	sort -t "$(printf '\t')" -k1,1 -k2,2n >"$out/copy-size.dat"
 draw copy-size
