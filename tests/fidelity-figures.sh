@@ -50,10 +50,11 @@ columns saw-tooth dma_op dma_size_bytes bench.read.throughput_bps bench.write.th
 	awk -F'\t' '{ print $1 "\t" $2 "\t" ($1 == "read" ? $3 : $1 == "write" ? $4 : $5) }' >"$out/saw-tooth.dat"
 draw saw-tooth
 
-sweep llc llc-window.ini \
-	"sweep.dma.window=16KiB..64MiB step x2"
-columns llc dma_window_bytes bench.write_read.latency_ns.mean >"$out/llc.dat"
-draw llc
+if [ -f "$studies/llc-window.ini" ]; then
+	sweep llc llc-window.ini dma.count=50000 "sweep.dma.window=16KiB..64MiB step x2, 3MiB, 6MiB"
+	columns llc dma_window_bytes bench.write_read.latency_ns.mean >"$out/llc.dat"
+	draw llc
+fi
 
 sweep iotlb iotlb-reach.ini dma.count=50000 \
 	"sweep.dma.window=16KiB..64MiB step x2, 384KiB, 448KiB, 640KiB, 768KiB, 1536KiB, 3MiB"
