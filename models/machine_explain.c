@@ -205,7 +205,28 @@ static void ring(struct gather *g, const struct explain_ring *r, const char *adv
 	try(&g->ring, r->name, advice, r->misses, r->frames);
 }
 
-static void nic_rings(struct gather *g, const struct host_nic *hn, uint64_t lost)
+static void sends_of(struct explain_ring *r, const struct nicdrv *d)
+{
+	r->looks += d->looks;
+	r->filled += d->found;
+	r->max = MAX(r->max, d->found_max);
+}
+
+/* Of all queues; a full one stops its sender, whose own queue then fills. */
+static void nic_tx_ring(struct gather *g, const struct host_nic *hn)
+{
+	g_autofree char *name = g_strdup_printf("%s.tx ring", hn->nic.name);
+	struct explain_ring r = {.name = name, .of = "descriptors", .size = hn->nic.cfg.tx_ring};
+
+	if (hn->has_shared)
+		sends_of(&r, &hn->shared_port.drv);
+	for (unsigned i = 0; i < g->m->guests; i++)
+		if (g->m->guest[i].nic == hn)
+			sends_of(&r, &g->m->guest[i].port.drv);
+	explain_ring(g->e, &r);
+}
+
+static void nic_rx_ring(struct gather *g, const struct host_nic *hn, uint64_t lost)
 {
 	const struct nic *n = &hn->nic;
 	g_autofree char *name = g_strdup_printf("%s.rx ring", n->name);
@@ -265,7 +286,8 @@ static void rings(struct gather *g)
 			if (g->m->guest[k].nic == hn)
 				lost += g->m->guest[k].rx.led.drops[DROP_NIC_RING_FULL] +
 					g->m->guest[k].rx.led.drops[DROP_NO_DESCRIPTOR];
-		nic_rings(g, hn, lost);
+		nic_rx_ring(g, hn, lost);
+		nic_tx_ring(g, hn);
 	}
 	for (unsigned i = 0; i < g->m->guests; i++)
 		if (!g->m->guest[i].vf)

@@ -227,7 +227,7 @@ static void the_object_is_there_and_its_shares_are_sound(void **state)
 	}
 	assert_true(spins);
 	assert_true(i >= 6);
-	assert_true(json_array_size(json_object_get(e, "rings")) == 3);
+	assert_true(json_array_size(json_object_get(e, "rings")) == 4);
 	assert_string_equal(json_string_value(json_object_get(json_object_get(e, "bound"), "name")),
 			    run_str(&run, "run.bound_by"));
 	json_decref(top);
@@ -258,6 +258,7 @@ static void the_text_keeps_to_its_width_and_has_no_control_characters(void **sta
 			assert_true(*p >= ' ' && *p < 127);
 	}
 	assert_non_null(strstr(s->str, "and "));
+	assert_non_null(strstr(s->str, "where the time of a packet goes\n  rx "));
 	run_free(&run);
 }
 

@@ -90,7 +90,7 @@ a_calibration_is_not_counted()
 		file a.ini
 	fidelity 0 a.ini --out o && line cal calibration &&
 		last '1 of 1 exact rows, 0 of 0 published rows within tolerance' &&
-		grep -q '^- k on it; judged by `cal`' o/fidelity.md || return 1
+		grep -q '^- k on it; this row is `cal`' o/fidelity.md || return 1
 	row cal "$slow" 'want = 2Gbit/s ~ 1%' 'role = calibration' | file a.ini
 	fidelity 1 a.ini
 }
