@@ -327,6 +327,7 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 		      hn->hosted * (c.rx_ring + c.tx_ring) + 64 +
 			      (uint32_t)cfg_u64(io, "flush_batch"),
 		      cfg_time(io, "flush_timeout"));
+	hn->dma.each = cfg_choice(io, "invalidate") == 1;
 	sender_init(&hn->wire, &m->world, m->traffics);
 	hn->wire.book = wire_book;
 	hn->wire.made = wire_made;

@@ -65,6 +65,7 @@ struct guest {
 	unsigned index, vcpus;
 	uint8_t mac[6], ip[4];
 	bool process;
+	bool eoi_exits;  /* the end of each interrupt leaves it */
 	bool halt_exits; /* a vCPU that halts leaves the guest */
 
 	struct gmem *gm;
@@ -154,7 +155,6 @@ struct host_nic {
 	struct event zero_copy_off, zero_copy_on;
 };
 
-enum direction { DIR_RX, DIR_TX, DIR_LOCAL, DIRECTIONS };
 /* A DMA bench, and the device that it has or shares; [0] at the window's start, [1] at its stop. */
 struct host_dma {
 	const struct cfg *cfg;
@@ -164,6 +164,8 @@ struct host_dma_device {
 	struct dmabench_device dev; /* no pcie: the bench shares another's */
 	uint64_t to_host[2], to_device[2];
 };
+
+enum direction { DIR_RX, DIR_TX, DIR_LOCAL, DIRECTIONS };
 
 struct machine {
 	const struct scenario *sc;

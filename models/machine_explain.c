@@ -119,28 +119,31 @@ static void cpus(struct gather *g)
 	for (unsigned i = 0; i < m->guests; i++)
 		for (unsigned v = 0; v < m->guest[i].vcpus; v++)
 			cpu_of(g, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], true);
-}
-
-/* Cores that several of those share. */
-static void shared_cores(struct gather *g)
-{
-	for (unsigned i = 0; i < g->m->pcores; i++) {
+	for (unsigned i = 0; i < m->pcores; i++) {
 		g_autofree char *name = g_strdup_printf("host.shared%u", i);
 
-		explain_resource(g->e, name, cores_busy(g->m, i), g->window);
+		explain_resource(g->e, name, cores_busy(m, i), g->window);
 		try(&g->busiest, name,
-		    "CPUs wait for their turn on it; more guest_cores would relieve it",
-		    cores_busy(g->m, i), g->window);
+		    "several CPUs take turns on it; more cores for them would relieve it",
+		    cores_busy(m, i), g->window);
 	}
 }
 
+/* advice NULL: it may be as busy as it likes. */
 static void direction(struct gather *g, const struct host_nic *hn, const char *part, sim_time busy,
 		      const char *advice)
 {
 	g_autofree char *name = g_strdup_printf("%s.%s", hn->nic.name, part);
 
 	explain_resource(g->e, name, busy, g->window);
-	try(&g->busiest, name, advice, busy, g->window);
+	if (advice)
+		try(&g->busiest, name, advice, busy, g->window);
+}
+
+/* What brings more than is taken behind it bounds nothing. */
+static bool overrun(const struct nic *n)
+{
+	return n->rx_dropped * 1000 > n->rx_frames * MISS_PERMILLE;
 }
 
 static const char bus[] = "transfers wait for the bus; a wider or faster one, or fewer and larger "
@@ -154,7 +157,8 @@ static void nics(struct gather *g)
 		const struct host_nic *hn = &g->m->nic[i];
 		const struct nic_counts *a = &hn->at_start, *b = &hn->at_stop;
 
-		direction(g, hn, "rx link", b->rx_wire - a->rx_wire, link);
+		direction(g, hn, "rx link", b->rx_wire - a->rx_wire,
+			  overrun(&hn->nic) ? NULL : link);
 		direction(g, hn, "tx link", b->tx_wire - a->tx_wire, link);
 		direction(g, hn, "rx bus", b->rx_bus - a->rx_bus, bus);
 		direction(g, hn, "tx bus", b->tx_bus - a->tx_bus, bus);
@@ -368,7 +372,6 @@ void machine_explain(struct machine *m, struct result *r, const struct book *con
 		if (all[d])
 			waterfall(&g, d, all[d]);
 	cpus(&g);
-	shared_cores(&g);
 	nics(&g);
 	benches(&g);
 	walkers(&g);

@@ -167,24 +167,6 @@ static void names(struct result *r, const char *obj, const char *dir, const char
 	}
 }
 
-static void stage_percentiles(struct result *r, const char *obj, const char *dir,
-			      const struct book *b)
-{
-	static const uint64_t percent[] = {50, 99};
-
-	for (unsigned s = 0; s < STAGE_N; s++)
-		for (unsigned i = 0; i < G_N_ELEMENTS(percent); i++) {
-			char name[48];
-			g_snprintf(name, sizeof(name), "stage_ns.%s.p%u", ledger_stage_names[s],
-				   (unsigned)percent[i]);
-			if (b->latency.count)
-				result_ps(r, obj, dir, name,
-					  hist_quantile(&b->stages->stage[s], percent[i], 100));
-			else
-				result_null(r, obj, dir, name);
-		}
-}
-
 void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
 		  const struct hist *h)
 {
@@ -224,6 +206,24 @@ void machine_hist(struct result *r, const char *obj, const char *dir, const char
 	if (bins->len)
 		result_hist(r, obj, dir, name, "ns", (struct result_bin *)(void *)bins->data,
 			    bins->len, 1000);
+}
+
+static void stage_percentiles(struct result *r, const char *obj, const char *dir,
+			      const struct book *b)
+{
+	static const uint64_t percent[] = {50, 99};
+
+	for (unsigned s = 0; s < STAGE_N; s++)
+		for (unsigned i = 0; i < G_N_ELEMENTS(percent); i++) {
+			char name[48];
+			g_snprintf(name, sizeof(name), "stage_ns.%s.p%u", ledger_stage_names[s],
+				   (unsigned)percent[i]);
+			if (b->latency.count)
+				result_ps(r, obj, dir, name,
+					  hist_quantile(&b->stages->stage[s], percent[i], 100));
+			else
+				result_null(r, obj, dir, name);
+		}
 }
 
 static void latency(struct result *r, const char *obj, const char *dir, const struct book *b)
@@ -606,10 +606,10 @@ void machine_results(struct machine *m, struct result *r)
 	dma_results(m, r, window);
 	iommu_metrics(r, m, window);
 	cache_results(r, m);
+	cores_results(r, m, window);
 	machine_explain(m, r, book, window);
 	for (unsigned d = 0; d < DIRECTIONS; d++)
 		book_fini(&all[d].book);
-	cores_results(r, m, window);
 	result_ps(r, "run", NULL, "time_ns", evq_now(&m->q));
 	result_ps(r, "run", NULL, "window_ns", window);
 	result_u64(r, "run", NULL, "violations", m->mem->violation.count);

@@ -383,11 +383,13 @@ static void list_items(bool (*item)(size_t, struct cli_item *), GString *out)
 
 int verb_list(struct session *s)
 {
-	static const char *const topics[] = {"policies", "keys", "metrics", "systems", NULL};
+	static const char *const topics[] = {"policies", "keys",    "metrics",
+					     "systems",  "presets", NULL};
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	if (g_strv_length(s->o.rest) != 1)
-		return cli_usage_error(s->prog, "list takes one of: policies keys metrics systems");
+		return cli_usage_error(s->prog, "list takes one of: policies keys metrics systems "
+						"presets");
 	const char *what = s->o.rest[0];
 	if (strcmp(what, "policies") == 0) {
 		list_items(s->prog->policy, out);
@@ -395,6 +397,8 @@ int verb_list(struct session *s)
 		list_items(s->prog->system, out);
 	} else if (strcmp(what, "metrics") == 0) {
 		metric_print(s->prog->metrics, out);
+	} else if (strcmp(what, "presets") == 0) {
+		keys_print_presets(s->prog->groups, out);
 	} else if (strcmp(what, "keys") == 0) {
 		(s->o.markdown ? keys_print_markdown : keys_print)(s->prog->groups, out);
 	} else {

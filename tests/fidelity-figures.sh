@@ -50,11 +50,9 @@ columns saw-tooth dma_op dma_size_bytes bench.read.throughput_bps bench.write.th
 	awk -F'\t' '{ print $1 "\t" $2 "\t" ($1 == "read" ? $3 : $1 == "write" ? $4 : $5) }' >"$out/saw-tooth.dat"
 draw saw-tooth
 
-if [ -f "$studies/llc-window.ini" ]; then
-	sweep llc llc-window.ini dma.count=50000 "sweep.dma.window=16KiB..64MiB step x2, 3MiB, 6MiB"
-	columns llc dma_window_bytes bench.write_read.latency_ns.mean >"$out/llc.dat"
-	draw llc
-fi
+sweep llc llc-window.ini "sweep.dma.window=16KiB..64MiB step x2, 3MiB, 6MiB"
+columns llc dma_window_bytes bench.write_read.latency_ns.mean >"$out/llc.dat"
+draw llc
 
 sweep iotlb iotlb-reach.ini dma.count=50000 \
 	"sweep.dma.window=16KiB..64MiB step x2, 384KiB, 448KiB, 640KiB, 768KiB, 1536KiB, 3MiB"
@@ -62,9 +60,10 @@ columns iotlb iommu_mode iommu_page_size dma_window_bytes bench.read.latency_ns.
 	sed 's/\t4KiB\t/\t4096\t/; s/\t2MiB\t/\t2097152\t/' >"$out/iotlb.dat"
 draw iotlb
 
-sweep protection figures/protection-cores.ini
-columns protection iommu_mode guest_dma_map traffic_out_from guests.tx.throughput_bps |
-	awk -F'\t' '{ n = $3; sub(/.*vm/, "", n); print $1 "/" $2 "\t" n "\t" $4 }' >"$out/protection.dat"
+sweep protection shadow-copy.ini "sweep.host.cores=1, 2, 4, 8, 16" \
+	"sweep.iommu.mode & guest.policy=strict & zero-copy, deferred & zero-copy, strict & single-copy, off & zero-copy"
+columns protection iommu_mode guest_policy host_cores guests.rx.throughput_bps |
+	sed 's,\t,/,' >"$out/protection.dat"
 draw protection
 
 sweep copy-size dequeue-zero-copy.ini "sweep.guest.tx_policy=single-copy, zero-copy" \
