@@ -70,7 +70,7 @@ BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
 TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
-.PHONY: all deps test test-programs bench demo systems traces check-style seam memcheck reproduce docs \
+.PHONY: all deps test test-programs bench demo systems fidelity traces check-style seam memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -156,6 +156,11 @@ systems: deps                            ## the five systems side by side: table
 	@tests/systems.sh $(B)/vnicsim out/systems README.md docs/systems.md
 	@cd out/systems && gnuplot $(CURDIR)/plots/systems.gp && cp systems.png $(CURDIR)/docs/
 	@echo && echo "figure: docs/systems.png (out/systems has SVG, PDF, data); table: docs/systems.md"
+
+fidelity: deps                           ## theory and published measurements: docs/fidelity.md
+	@$(MAKE) --no-print-directory all
+	@tests/fidelity.sh $(B)/vnicsim out/fidelity docs/fidelity.md; status=$$?; \
+	 echo && tests/fidelity-figures.sh $(B)/vnicsim out/fidelity docs/fidelity && exit $$status
 
 traces:                                  ## take a large capture for benchmarks (root): build/traces
 	traces/make-traces.sh --large build/traces

@@ -146,11 +146,12 @@ static bool overrun(const struct nic *n)
 	return n->rx_dropped * 1000 > n->rx_frames * MISS_PERMILLE;
 }
 
+static const char bus[] = "transfers wait for the bus; a wider or faster one, or fewer and larger "
+			  "transfers, would relieve it";
+
 static void nics(struct gather *g)
 {
 	static const char link[] = "frames wait for the wire; only a faster link carries more";
-	static const char bus[] = "frames wait for the bus; a wider or faster one, or fewer and "
-				  "larger transfers, would relieve it";
 
 	for (unsigned i = 0; i < g->m->nics; i++) {
 		const struct host_nic *hn = &g->m->nic[i];
@@ -161,6 +162,28 @@ static void nics(struct gather *g)
 		direction(g, hn, "tx link", b->tx_wire - a->tx_wire, link);
 		direction(g, hn, "rx bus", b->rx_bus - a->rx_bus, bus);
 		direction(g, hn, "tx bus", b->tx_bus - a->tx_bus, bus);
+	}
+}
+
+/* Links of the DMA benches that have one of their own. */
+static void benches(struct gather *g)
+{
+	enum { MILLION = 1000000 };
+
+	for (unsigned i = 0; i < g->m->dmas; i++) {
+		const struct host_dma_device *h = &g->m->dma_device[i];
+		const uint64_t bytes[] = {h->to_host[1] - h->to_host[0],
+					  h->to_device[1] - h->to_device[0]};
+		static const char *const ways[] = {"bus to host", "bus to device"};
+
+		for (unsigned d = 0; h->dev.pcie && d < G_N_ELEMENTS(ways); d++) {
+			uint64_t busy = pcie_utilization(h->dev.pcie, bytes[d], g->window);
+			g_autofree char *name =
+				g_strdup_printf("%s.%s", cfg_name(g->m->dma[i].cfg), ways[d]);
+
+			explain_resource(g->e, name, busy, MILLION);
+			try(&g->busiest, name, bus, busy, MILLION);
+		}
 	}
 }
 
@@ -186,7 +209,28 @@ static void ring(struct gather *g, const struct explain_ring *r, const char *adv
 	try(&g->ring, r->name, advice, r->misses, r->frames);
 }
 
-static void nic_rings(struct gather *g, const struct host_nic *hn, uint64_t lost)
+static void sends_of(struct explain_ring *r, const struct nicdrv *d)
+{
+	r->looks += d->looks;
+	r->filled += d->found;
+	r->max = MAX(r->max, d->found_max);
+}
+
+/* Of all queues; a full one stops its sender, whose own queue then fills. */
+static void nic_tx_ring(struct gather *g, const struct host_nic *hn)
+{
+	g_autofree char *name = g_strdup_printf("%s.tx ring", hn->nic.name);
+	struct explain_ring r = {.name = name, .of = "descriptors", .size = hn->nic.cfg.tx_ring};
+
+	if (hn->has_shared)
+		sends_of(&r, &hn->shared_port.drv);
+	for (unsigned i = 0; i < g->m->guests; i++)
+		if (g->m->guest[i].nic == hn)
+			sends_of(&r, &g->m->guest[i].port.drv);
+	explain_ring(g->e, &r);
+}
+
+static void nic_rx_ring(struct gather *g, const struct host_nic *hn, uint64_t lost)
 {
 	const struct nic *n = &hn->nic;
 	g_autofree char *name = g_strdup_printf("%s.rx ring", n->name);
@@ -246,7 +290,8 @@ static void rings(struct gather *g)
 			if (g->m->guest[k].nic == hn)
 				lost += g->m->guest[k].rx.led.drops[DROP_NIC_RING_FULL] +
 					g->m->guest[k].rx.led.drops[DROP_NO_DESCRIPTOR];
-		nic_rings(g, hn, lost);
+		nic_rx_ring(g, hn, lost);
+		nic_tx_ring(g, hn);
 	}
 	for (unsigned i = 0; i < g->m->guests; i++)
 		if (!g->m->guest[i].vf)
@@ -328,6 +373,7 @@ void machine_explain(struct machine *m, struct result *r, const struct book *con
 			waterfall(&g, d, all[d]);
 	cpus(&g);
 	nics(&g);
+	benches(&g);
 	walkers(&g);
 	rings(&g);
 	name_bound(&g, r);

@@ -32,7 +32,7 @@ do for [kind in kinds] {
 	plot $published using 1:2 with points ls 12 title "published, 4 KiB pages", \
 		488 with lines ls 6 lw 1 dt (4, 4) title "published, no IOMMU", \
 		data using 3:(strcol(1) eq "static" && $2 == 4096 ? $4 : NaN) with points ls 2 title "simulated, 4 KiB pages", \
-		data using 3:(strcol(1) eq "static" && $2 > 4096 ? $4 : NaN) with points ls 3 title "2 MiB pages", \
+		data using 3:(strcol(1) eq "static" && $2 > 4096 ? $4 : NaN) with points ls 3 pt 2 ps 1 title "2 MiB pages", \
 		data using 3:(strcol(1) eq "off" ? $4 : NaN) with points ls 1 ps 0.5 title "no IOMMU"
 	set output
 }

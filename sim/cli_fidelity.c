@@ -41,9 +41,11 @@ static bool names_are_new(const struct fidelity *f, const struct study *st, GErr
 static bool run_done(void *arg, struct study *st, struct study_run *run)
 {
 	struct fidelity *f = arg;
+	g_autofree char *line = g_strdup_printf("%s: %zu of %zu runs", scenario_name(st->sc),
+						(size_t)(run - st->runs) + 1, st->n_runs);
 
-	(void)st;
-	session_usable(f->s, run);
+	if (session_usable(f->s, run))
+		progress_note(&f->s->progress, line);
 	return true;
 }
 

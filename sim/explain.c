@@ -508,14 +508,17 @@ static void print_wrapped(const char *text, GString *out)
 
 void explain_print(const struct explain *e, GString *out)
 {
+	bool first = true;
+
 	sort_all(e);
 	for (guint i = 0; i < e->waterfalls->len; i++) {
 		const struct waterfall *w = &g_array_index(e->waterfalls, struct waterfall, i);
 
 		if (!w->frames)
 			continue;
-		g_string_append(out, i ? "\n" : "\nwhere the time of a packet goes\n");
+		g_string_append(out, first ? "\nwhere the time of a packet goes\n" : "\n");
 		print_waterfall(w, out);
+		first = false;
 	}
 	print_resources(e, out);
 	print_rings(e, out);

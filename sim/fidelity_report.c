@@ -298,7 +298,8 @@ static void markdown_constants(const GArray *list, GString *out)
 			continue;
 		if (g_hash_table_size(seen) == 1)
 			g_string_append(out, "\n### Constants that were calibrated\n\n");
-		g_string_append_printf(out, "- %s; judged by ", constant);
+		g_string_append_printf(out, "- %s; %s ", constant,
+				       at(list, i)->row->calibration ? "this row is" : "judged by");
 		for (guint k = i; k < list->len; k++) {
 			if (g_strcmp0(at(list, k)->row->calibrated, constant) != 0)
 				continue;

@@ -61,6 +61,15 @@ void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t pa
 	fflush(stderr);
 }
 
+void progress_note(struct progress *p, const char *text)
+{
+	if (!p->on)
+		return;
+	p->shown = true;
+	fprintf(stderr, "\r%s\033[K", text);
+	fflush(stderr);
+}
+
 void progress_erase(struct progress *p)
 {
 	if (!p->shown)

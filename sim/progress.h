@@ -25,6 +25,8 @@ void progress_init(struct progress *p, bool quiet);
 void progress_begin(struct progress *p, const char *prefix);
 void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t packets,
 		     uint64_t packets_total);
+/* A line that stands until something else is printed. */
+void progress_note(struct progress *p, const char *text);
 /* Erases the line; to be called before anything else is printed. */
 void progress_erase(struct progress *p);
 

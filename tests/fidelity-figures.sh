@@ -50,8 +50,7 @@ columns saw-tooth dma_op dma_size_bytes bench.read.throughput_bps bench.write.th
 	awk -F'\t' '{ print $1 "\t" $2 "\t" ($1 == "read" ? $3 : $1 == "write" ? $4 : $5) }' >"$out/saw-tooth.dat"
 draw saw-tooth
 
-sweep llc llc-window.ini \
-	"sweep.dma.window=16KiB..64MiB step x2"
+sweep llc llc-window.ini "sweep.dma.window=16KiB..64MiB step x2, 3MiB, 6MiB"
 columns llc dma_window_bytes bench.write_read.latency_ns.mean >"$out/llc.dat"
 draw llc
 
@@ -61,12 +60,14 @@ columns iotlb iommu_mode iommu_page_size dma_window_bytes bench.read.latency_ns.
 	sed 's/\t4KiB\t/\t4096\t/; s/\t2MiB\t/\t2097152\t/' >"$out/iotlb.dat"
 draw iotlb
 
-sweep protection figures/protection-cores.ini
-columns protection iommu_mode guest_dma_map traffic_out_from guests.tx.throughput_bps |
-	awk -F'\t' '{ n = $3; sub(/.*vm/, "", n); print $1 "/" $2 "\t" n "\t" $4 }' >"$out/protection.dat"
+sweep protection shadow-copy.ini "sweep.host.cores=1, 2, 4, 8, 16" \
+	"sweep.iommu.mode & guest.policy=strict & zero-copy, deferred & zero-copy, strict & single-copy, off & zero-copy"
+columns protection iommu_mode guest_policy host_cores guests.rx.throughput_bps |
+	sed 's,\t,/,' >"$out/protection.dat"
 draw protection
 
 sweep copy-size dequeue-zero-copy.ini "sweep.guest.tx_policy=single-copy, zero-copy" \
 	"sweep.out.size=60B, 124B, 252B, 380B, 508B, 764B, 1020B, 1276B, 1496B"
-columns copy-size guest_tx_policy traffic_out_size_bytes guests.tx.packets_per_second >"$out/copy-size.dat"
+columns copy-size guest_tx_policy traffic_out_size_bytes guests.tx.packets_per_second |
+	sort -t "$(printf '\t')" -k1,1 -k2,2n >"$out/copy-size.dat"
 draw copy-size

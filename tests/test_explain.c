@@ -143,7 +143,7 @@ static void a_slow_bus_is_the_bottleneck(void **state)
 		"[nic eth0]\nlink = 10Gbit/s\nbus_rate = 1Gbit/s\n[guest vm1]\npolicy = zero-copy\n"
 		"receive = poll\n[traffic t]\nto = vm1\nsize = 1500B\nrate = 2Gbit/s\n"
 		"packets = 2000\n",
-		"eth0.rx bus", "wait for the bus");
+		"eth0.rx bus", "transfers wait for the bus");
 }
 
 static void a_core_that_copies_is_the_bottleneck(void **state)
@@ -162,6 +162,18 @@ static void a_vcpu_is_the_bottleneck(void **state)
 		 "receive = poll\n[traffic t]\nto = vm1\nsize = 1500B\nrate = 5Gbit/s\n"
 		 "packets = 2000\n",
 		 "vm1.vcpu0", "the work of a packet takes most of it");
+}
+
+/* A bench whose window has more pages than the IOTLB, and one walker. */
+static void page_walkers_are_the_bottleneck(void **state)
+{
+	(void)state;
+	bound_is("[scenario]\n[iommu]\nmode = static\nwalkers = 1\n[dma b]\nsize = 64B\n"
+		 "window = 64MiB\noutstanding = 16\ncount = 5000\n",
+		 "iommu.walkers", "devices wait for page walks");
+	bound_is("[scenario]\n[iommu]\nmode = off\n[dma b]\nsize = 1024B\nop = write\n"
+		 "outstanding = 64\ncount = 5000\n",
+		 "b.bus to host", "transfers wait for the bus");
 }
 
 /* The guest masks its interrupt for longer than its few buffers last: nobody is busy. */
@@ -215,7 +227,7 @@ static void the_object_is_there_and_its_shares_are_sound(void **state)
 	}
 	assert_true(spins);
 	assert_true(i >= 6);
-	assert_true(json_array_size(json_object_get(e, "rings")) == 3);
+	assert_true(json_array_size(json_object_get(e, "rings")) == 4);
 	assert_string_equal(json_string_value(json_object_get(json_object_get(e, "bound"), "name")),
 			    run_str(&run, "run.bound_by"));
 	json_decref(top);
@@ -246,6 +258,7 @@ static void the_text_keeps_to_its_width_and_has_no_control_characters(void **sta
 			assert_true(*p >= ' ' && *p < 127);
 	}
 	assert_non_null(strstr(s->str, "and "));
+	assert_non_null(strstr(s->str, "where the time of a packet goes\n  rx "));
 	run_free(&run);
 }
 
@@ -259,6 +272,7 @@ int main(void)
 		cmocka_unit_test(a_slow_bus_is_the_bottleneck),
 		cmocka_unit_test(a_core_that_copies_is_the_bottleneck),
 		cmocka_unit_test(a_vcpu_is_the_bottleneck),
+		cmocka_unit_test(page_walkers_are_the_bottleneck),
 		cmocka_unit_test(a_ring_that_is_too_small_is_the_bottleneck),
 		cmocka_unit_test(the_object_is_there_and_its_shares_are_sound),
 		cmocka_unit_test(the_text_keeps_to_its_width_and_has_no_control_characters),

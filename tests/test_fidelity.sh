@@ -90,7 +90,7 @@ a_calibration_is_not_counted()
 		file a.ini
 	fidelity 0 a.ini --out o && line cal calibration &&
 		last '1 of 1 exact rows, 0 of 0 published rows within tolerance' &&
-		grep -q '^- k on it; judged by `cal`' o/fidelity.md || return 1
+		grep -q '^- k on it; this row is `cal`' o/fidelity.md || return 1
 	row cal "$slow" 'want = 2Gbit/s ~ 1%' 'role = calibration' | file a.ini
 	fidelity 1 a.ini
 }
@@ -164,6 +164,32 @@ other_verbs_do_not_mind()
 		sed 's/"plain.ini"/"a.ini"/' | diff with -
 }
 
+# The rows of the project: those of files without repeats, which are quick, come out as docs/fidelity.md
+# has them; all are in it.
+quick_rows()
+{
+	cd "$root" || return 1
+	local quick
+	mapfile -t quick < <(grep -LE '^repeat *=' scenarios/studies/fidelity/*.ini)
+	"$vnicsim" fidelity "${quick[@]}" -j 0 --quiet --out "$tmp/quick" || return 1
+	grep '^| `' "$tmp/quick/fidelity.md" >"$tmp/rows"
+	[ "$(wc -l <"$tmp/rows")" -ge 20 ]
+}
+lines_of_rows_in() { ! grep -vxF -f "$1" "$tmp/rows" || { echo "make fidelity writes it again"; return 1; }; }
+a_changed_number_is_seen()
+{
+	sed '/^| `/s/[0-9]/9/g' "$root/docs/fidelity.md" >"$tmp/wrong.md"
+	! lines_of_rows_in "$tmp/wrong.md" >"$tmp/said"
+}
+each_row_is_in_it()
+{
+	local row missing=0
+	while read -r row; do
+		grep -qF "| \`$row\` |" "$root/docs/fidelity.md" || { echo "no row $row"; missing=1; }
+	done < <(sed -n 's/^\[fidelity \([^]]*\)\].*/\1/p' "$root"/scenarios/studies/fidelity/*.ini)
+	return $missing
+}
+
 check "a row that holds is ok" a_row_that_holds
 check "an exact row that misses fails, whatever its note" an_exact_row_that_misses
 check "a published row may miss if a note says why" a_published_row_needs_a_note
@@ -174,4 +200,8 @@ check "repeats are averaged, their error widens the tolerance" repeats_have_an_e
 check "JSON, markdown and CSV are whole, on any number of threads" the_files_are_whole_and_the_same
 check "mistakes are refused at their line" mistakes
 check "results of other verbs do not change with rows" other_verbs_do_not_mind
+check "the project's quick rows hold, or say why not" quick_rows
+check "docs/fidelity.md has them as they come out" lines_of_rows_in "$root/docs/fidelity.md"
+check "a changed number is seen" a_changed_number_is_seen
+check "docs/fidelity.md has each row there is" each_row_is_in_it
 finish

@@ -249,10 +249,14 @@ static bool tx_busy(struct nicdrv *d, struct plat *pl)
 void nicdrv_flush_tx(struct nicdrv *d, struct plat *pl)
 {
 	struct nicdrv_half *h = &d->tx;
-	uint32_t writes;
+	uint32_t writes, out;
 
 	if (d->regs->tx_tail == h->tail)
 		return;
+	out = h->tail - h->reaped;
+	d->looks++;
+	d->found += out;
+	d->found_max = out > d->found_max ? out : d->found_max;
 	writes = tail_writes(h, h->tail_every && tx_busy(d, pl));
 	if (writes)
 		ring(h, pl, &d->regs->tx_tail, &d->regs->tx_bells, writes);

@@ -55,6 +55,8 @@ struct nicdrv {
 	 * they are done. As poll-mode drivers do (tx_free_thresh of DPDK).
 	 */
 	uint32_t tx_free_thresh;
+	/* Send descriptors out, as each flush leaves them: how often, in sum, at most. */
+	uint64_t looks, found, found_max;
 	bool any_order; /* sends may be done out of order: look behind one that is not */
 };
 
