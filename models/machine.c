@@ -327,6 +327,7 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 		      hn->hosted * (c.rx_ring + c.tx_ring) + 64 +
 			      (uint32_t)cfg_u64(io, "flush_batch"),
 		      cfg_time(io, "flush_timeout"));
+	hn->dma.each = cfg_choice(io, "invalidate") == 1;
 	sender_init(&hn->wire, &m->world, m->traffics);
 	hn->wire.book = wire_book;
 	hn->wire.made = wire_made;
@@ -666,6 +667,8 @@ struct machine *machine_new(const struct scenario *sc, GError **error)
 	m->arrays = g_ptr_array_new_with_free_func(g_free);
 	evq_init(&m->q);
 	book_init(&m->warm);
+	for (unsigned d = 0; d < DIRECTIONS; d++)
+		stages_init(&m->stages[d]);
 	event_init(&m->warm_event, warm_event);
 	event_init(&m->stop_event, stop_event);
 	event_init(&m->deadline, deadline_event);
@@ -782,6 +785,8 @@ void machine_free(struct machine *m)
 	llc_free(m->llc);
 	mem_free(m->mem);
 	book_fini(&m->warm);
+	for (unsigned d = 0; d < DIRECTIONS; d++)
+		stages_fini(&m->stages[d]);
 	g_ptr_array_free(m->arrays, TRUE);
 	g_free(m);
 }

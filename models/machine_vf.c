@@ -77,6 +77,7 @@ bool vf_assign(struct guest *g)
 	plat_dma_init(&h->vmm.dma, &g->m->q, g->m->mem, g->m->iommu, domain, domain_mode(g, kind),
 		      pages + rings + (kind == HAC_BOUNCE ? buffers : 0),
 		      cfg_time(io, "flush_timeout"));
+	h->vmm.dma.each = cfg_choice(io, "invalidate") == 1;
 	vmm_dma_init(&h->vmm, (uint16_t)(machine_requester(g->nic) + VF_FIRST + vf_number(g)),
 		     cfg_bool(scenario_find(g->m->sc, "host"), "dma_hypercalls"));
 	hac_init(h, kind, cfg_u64(g->cfg, "memory"), rings + buffers);
@@ -169,7 +170,8 @@ static bool vf_queue(struct guest *g)
 /* Pieces of a frame in guest memory at most, by how its buffers are made. */
 static uint32_t most_pieces(const struct guest *g)
 {
-	return g->process ? g->net.max_frame / PAGE_BYTES + 2 : MAX(g->net.rx_per, g->net.tx_per);
+	return g->process ? g->net.max_frame / PAGE_BYTES + 2
+			  : MAX(g->net.rx_per, g->net.tx_per + (g->net.tx_apart > 0));
 }
 
 bool vf_build(struct guest *g, GError **error)

@@ -193,9 +193,11 @@ static void native_unmap(struct plat *pl, struct plat_port *port, const struct p
 
 	if (d->mode == IOMMU_STATIC || !n)
 		return;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		plat_dma_unmap_page(pl, d, seg[i].dma);
-	plat_dma_unmapped(pl, d);
+		if (d->each || i + 1 == n)
+			plat_dma_unmapped(pl, d);
+	}
 }
 
 const struct plat_dma_ops plat_dma_native = {.map = native_map, .unmap = native_unmap};
