@@ -49,6 +49,7 @@ static void sent(struct guest *g, struct frame *f)
 	world_release(&g->m->world, f);
 	if (!g->overwrite || event_pending(&g->scribble))
 		return;
+	gnet_watch(&g->net);
 	g->last_sent = f;
 	g->last_num = f->num;
 	evq_schedule(&g->m->q, &g->scribble, g->gtx_pl.clk->now + g->overwrite);
@@ -294,7 +295,6 @@ static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
 		rx_bytes = frame;
 	n->tx_n = tx;
 	n->tx_free = stack_of(m, n->tx_n, &n->tx_top);
-	n->tx_out = machine_array(m, n->tx_n, sizeof(*n->tx_out));
 	n->linear = machine_array(m, n->max_frame, 1);
 	flow = flow_table(m, &flows);
 	endpoint_init(&n->rx_end, flow, flows);

@@ -75,21 +75,40 @@ uint64_t rng_neg_ln(uint64_t u)
 	return z * LN2 + neg_ln_table[i] + (p >> (64 - RNG_LN_BITS - 1));
 }
 
+/* The middle of one of 2^63 equal cells: never 0. */
+static uint64_t draw_neg_ln(struct rng *r)
+{
+	return rng_neg_ln(rng_u64(r) | 1);
+}
+
+/* t is in 2^-58 ps; `mean` gives the grid. */
+static sim_time cut(struct rng *r, unsigned __int128 t, sim_time mean)
+{
+	unsigned int bits = RNG_LN_BITS + rng_grid(mean);
+
+	t += r->frac;
+	r->frac = t & (((unsigned __int128)1 << bits) - 1);
+	t = t >> bits << rng_grid(mean);
+	return t < SIM_MAX ? (sim_time)t : SIM_MAX;
+}
+
 sim_time rng_exp(struct rng *r, sim_time mean_ps)
 {
-	uint64_t u = rng_u64(r) | 1; /* the middle of one of 2^63 equal cells: never 0 */
-	unsigned __int128 t = (unsigned __int128)rng_neg_ln(u) * mean_ps + r->frac;
-	unsigned int grid = rng_grid(mean_ps, mean_ps);
+	return cut(r, (unsigned __int128)draw_neg_ln(r) * mean_ps, mean_ps);
+}
 
-	r->frac = t & (((unsigned __int128)1 << (RNG_LN_BITS + grid)) - 1);
-	t = t >> (RNG_LN_BITS + grid) << grid;
-	return t < SIM_MAX ? (sim_time)t : SIM_MAX;
+sim_time rng_exp_ratio(struct rng *r, uint64_t num, uint64_t den)
+{
+	return cut(r, (unsigned __int128)draw_neg_ln(r) * num / den, num / den);
 }
 
 sim_time rng_uniform(struct rng *r, sim_time lo, sim_time hi)
 {
-	unsigned int grid = rng_grid(lo | hi, hi - lo);
+	unsigned int grid = rng_grid(hi - lo);
+	unsigned int whole = (unsigned int)__builtin_ctzll((lo | hi) | 1ull << 63);
 
+	if (grid > whole)
+		grid = whole;
 	return lo + (rng_below(r, ((hi - lo) >> grid) + 1) << grid);
 }
 

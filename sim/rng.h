@@ -85,28 +85,30 @@ static inline uint64_t rng_range(struct rng *r, uint64_t lo, uint64_t hi)
 uint64_t rng_neg_ln(uint64_t u);
 
 /*
- * Times are drawn on a grid of 2^rng_grid(x, span) ps, where x holds all bits of the law's
- * parameters and `span` is what the law spreads over: the largest power of two that divides x,
- * and no more than 1/4096 of span. So a law whose parameters are all 2^n times as long draws
+ * Times are drawn on a grid, not to the picosecond: of 1/4096 of what the law spreads over, rounded
+ * down to a power of two, and 1 ps at least. So a law whose parameters are 2^n times as long draws
  * exactly 2^n times as long from the same stream (of spans from 4 ns on): a scenario in other units
  * of time is the same scenario.
  */
-static inline unsigned int rng_grid(uint64_t x, uint64_t span)
+static inline unsigned int rng_grid(uint64_t span)
 {
-	unsigned int zeros = (unsigned int)__builtin_ctzll(x | 1ull << 63);
-	unsigned int top = 63u - (unsigned int)__builtin_clzll(span | 4096) - 12;
-
-	return zeros < top ? zeros : top;
+	return 63u - (unsigned int)__builtin_clzll(span | 4096) - 12;
 }
 
 /*
- * A time with exponential law of mean `mean_ps`, on the grid of that mean. What rounding cuts off
- * is carried to the stream's next draw, so a long sum has no bias however small the mean (the mean
- * may be 3 ps, or differ from draw to draw). Never more than SIM_MAX.
+ * A time with exponential law of mean `mean_ps`, on its grid. What rounding cuts off is carried to
+ * the stream's next draw, so a long sum has no bias however small the mean (the mean may be 3 ps,
+ * or differ from draw to draw). Never more than SIM_MAX.
  */
 sim_time rng_exp(struct rng *r, sim_time mean_ps);
 
-/* Uniform in lo..hi, lo <= hi, both included, on the grid of the two. */
+/* The same of mean num / den, den > 0: for means that are no whole number of picoseconds. */
+sim_time rng_exp_ratio(struct rng *r, uint64_t num, uint64_t den);
+
+/*
+ * Uniform in lo..hi, lo <= hi, both included; on its grid, or a finer one if that is what it takes
+ * to have both ends on it.
+ */
 sim_time rng_uniform(struct rng *r, sim_time lo, sim_time hi);
 
 /* Puts the `n` elements of `size` bytes at `base` in uniformly random order. */

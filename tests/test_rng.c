@@ -353,7 +353,7 @@ static void a_mean_of_three_picoseconds_has_no_bias(void **state)
 /* In other units of time the draws are the same: for any mean or range of 4096 ps or more. */
 static void draws_of_time_scale_by_powers_of_two(void **state)
 {
-	static const sim_time mean[] = {4096, 4097, 672000, 1000000, 1562500, 999999937, SIM_MS};
+	static const sim_time mean[] = {10007, 12289, 672000, 1000000, 1562500, 999999937, SIM_MS};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(mean) / sizeof(*mean); i++)
@@ -365,10 +365,29 @@ static void draws_of_time_scale_by_powers_of_two(void **state)
 			for (int k = 0; k < 1000; k++) {
 				assert_int_equal(rng_exp(&a, mean[i]) << n,
 						 rng_exp(&b, mean[i] << n));
+				assert_int_equal(rng_exp_ratio(&a, mean[i] * 3, 7) << n,
+						 rng_exp_ratio(&b, mean[i] * 3 << n, 7));
 				assert_int_equal(rng_uniform(&a, mean[i], 3 * mean[i]) << n,
 						 rng_uniform(&b, mean[i] << n, 3 * mean[i] << n));
 			}
 		}
+}
+
+/* A whole mean is the same however it is said; of others the mean is kept over many draws. */
+static void means_may_be_fractions(void **state)
+{
+	uint64_t n = scaled(500000), sum = 0;
+	struct rng a, b;
+
+	(void)state;
+	rng_init(&a, 10, "test_rng");
+	rng_init(&b, 10, "test_rng");
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(rng_exp(&a, 1000000), rng_exp_ratio(&b, 12000000, 12));
+	for (uint64_t i = 0; i < n; i++)
+		sum += rng_exp_ratio(&a, 10, 3);
+	assert_true(((double)sum / (double)n - 10. / 3) * ((double)sum / (double)n - 10. / 3) <
+		    25 * 100. / 9 / (double)n);
 }
 
 /* Both ends are reached, nothing beyond; of 0..0 there is one. */
@@ -424,6 +443,7 @@ int main(void)
 		cmocka_unit_test(exponential_gaps_fall_evenly_between_the_quantiles),
 		cmocka_unit_test(a_mean_of_three_picoseconds_has_no_bias),
 		cmocka_unit_test(draws_of_time_scale_by_powers_of_two),
+		cmocka_unit_test(means_may_be_fractions),
 		cmocka_unit_test(uniform_times_include_both_ends),
 		cmocka_unit_test(exponential_times_stop_at_the_longest_run),
 	};

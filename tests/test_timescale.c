@@ -61,6 +61,8 @@ static void each_kind_of_traffic_scales(void **state)
 		"source = poisson\npps = 640000\nsize = 60B\n",
 		"source = poisson\npps = 640000\nsize = imix\n",
 		"source = poisson\nrate = 2Gbit/s\nsize = 1024B\n",
+		"source = poisson\nrate = 2Gbit/s\nsize = imix\n",
+		"source = poisson\nrate = 2Gbit/s\nsize = uniform:60B..1513B\n",
 		"source = poisson\npps = 5120\nduration = 20ms\n",
 		"source = onoff\non = 100us\noff = 50us\npps = 640000\n",
 		"rate = 2Gbit/s\nsize = uniform:60B..1514B\n",

@@ -55,11 +55,29 @@ static void shared_and_sleeping_cpus_scale(void **state)
 			    i & 4 ? "zero-copy" : "copy");
 }
 
+/* Alone on its link; poisson operations come at a rate that divides. */
+static void a_device_that_does_nothing_but_dma_scales(void **state)
+{
+	static const char *const op[] = {"read", "write", "both", "write-read", "packets"};
+	static const char *const how[] = {
+		"outstanding = 8\n", "source = poisson\nrate = 640000Hz\n",
+		"source = constant\nrate = 3200kHz\noutstanding = 2\nwhen_full = drop\n"};
+
+	(void)state;
+	for (unsigned i = 0; i < 15; i++)
+		scales_text("cache = model\n",
+			    BUS "[iommu]\nmode = %s\n[dma bench]\nop = %s\n%sinvalidate = %s\n"
+				"window = 1MiB\nsize = 512B\ncount = 3000\n",
+			    i < 2 || i & 1 ? "strict" : "static", op[i % 5], how[i / 5],
+			    i < 2 ? "per-op" : "none");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_nic_on_a_bus_scales),
 		cmocka_unit_test(caches_and_nodes_scale),
+		cmocka_unit_test(a_device_that_does_nothing_but_dma_scales),
 		cmocka_unit_test(shared_and_sleeping_cpus_scale),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

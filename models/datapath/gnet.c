@@ -327,7 +327,6 @@ enum gnet_sent gnet_send(struct gnet *g, struct frame *f)
 		return sent;
 	g->tx_top--;
 	g->tx_last = slot;
-	g->tx_out[slot] = true;
 	dpath_handed_on(&g->txb, f);
 	return GNET_SENT;
 }
@@ -335,14 +334,15 @@ enum gnet_sent gnet_send(struct gnet *g, struct frame *f)
 void gnet_overwrite(struct gnet *g, struct frame *f, uint64_t num)
 {
 	uint32_t one = 1;
-	gva_t gva = g->process ? g->tx_gva[g->tx_last] : g->write_gva;
+	gva_t gva;
 	uint8_t *p;
 
-	if (!g->process || !g->tx_out[g->tx_last] || !f->led || f->num != num)
+	if (!g->process || g->tx_watch == GNET_NO_SLOT || !f->led || f->num != num)
 		return;
-	if (g->split && g->split->tx_header[g->tx_last] == f->len)
+	if (g->split && g->split->tx_header[g->tx_watch] == f->len)
 		return;
-	gva.a += f->len - (g->split ? g->split->tx_header[g->tx_last] : 0u) - 1;
+	gva = g->tx_gva[g->tx_watch];
+	gva.a += f->len - (g->split ? g->split->tx_header[g->tx_watch] : 0u) - 1;
 	p = plat_map_user(g->tx_pl, gva, &one, PLAT_WRITE);
 	*p ^= 0xff;
 	f->overwritten = true;

@@ -37,6 +37,8 @@ struct gnet_sock {
 	uint32_t len;
 };
 
+#define GNET_NO_SLOT UINT32_MAX
+
 struct gnet;
 struct gnet_split;
 
@@ -113,11 +115,11 @@ struct gnet {
 	uint32_t tx_per;
 	uint32_t tx_apart; /* kernel: bytes of a longer frame that are a piece of their own; 0: none
 			    */
-	bool *tx_out;      /* by slot: handed over */
 	gva_t *tx_gva;     /* process: where each slot's frame is made */
 	gva_t write_gva;   /* kernel: where the process makes frames */
 	struct virtq_seg tx_pieces[DPATH_SEGS]; /* of the frame being sent */
 	uint32_t tx_last;                       /* slot of the latest frame */
+	uint32_t tx_watch; /* slot of the frame that gnet_overwrite() means, while it is out */
 
 	struct endpoint rx_end, local_end; /* from the wire, from other guests */
 	uint8_t *linear; /* max_frame bytes: a frame that is not in one piece, for the endpoint */
@@ -147,8 +149,13 @@ bool gnet_tx_room(struct gnet *g);
  * f->bytes are no longer needed afterwards. Not GNET_SENT: the frame is still the caller's.
  */
 enum gnet_sent gnet_send(struct gnet *g, struct frame *f);
+/* The frame sent last is the one that gnet_overwrite() will mean. */
+static inline void gnet_watch(struct gnet *g)
+{
+	g->tx_watch = g->tx_last;
+}
 /*
- * A guest that misbehaves: the process writes over the frame that it sent last, f, whose number was
+ * A guest that misbehaves: the process writes over the frame of gnet_watch(), f, whose number was
  * `num` then. With `process` delivery that is a hazard as long as the buffer has not come back.
  */
 void gnet_overwrite(struct gnet *g, struct frame *f, uint64_t num);
@@ -235,7 +242,8 @@ unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struc
 static inline void gnet_tx_done(struct gnet *g, uint32_t slot)
 {
 	g->tx_free[g->tx_top++] = slot;
-	g->tx_out[slot] = false;
+	if (slot == g->tx_watch)
+		g->tx_watch = GNET_NO_SLOT;
 }
 
 /* ---- gnet_csum.c ---------------------------------------------------------------------------- */

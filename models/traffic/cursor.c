@@ -49,7 +49,7 @@ struct traffic_cursor {
 
 	struct turn turn; /* synth */
 	struct rng gaps, sizes;
-	uint64_t num, pos, next_pos, gap_rem;
+	uint64_t num, pos, next_pos;
 	uint32_t flow, next_flow;
 
 	struct block *blocks, *free_blocks;
@@ -202,20 +202,6 @@ static uint32_t draw_size(const struct traffic_size *s, struct rng *r)
 	return x < 7 ? 60 : x < 11 ? 590 : 1514;
 }
 
-/* Exponential with a mean of gap_num / gap_den: whole means, one apart, in the right proportion. */
-static sim_time draw_gap(struct traffic_cursor *c)
-{
-	const struct traffic *t = c->t;
-	uint64_t mean = t->gap_num / t->gap_den;
-
-	c->gap_rem += t->gap_num % t->gap_den;
-	if (c->gap_rem >= t->gap_den) {
-		c->gap_rem -= t->gap_den;
-		mean++;
-	}
-	return rng_exp(&c->gaps, mean);
-}
-
 /* Time of the frame at `pos`; a time out of range is SIM_NEVER. */
 static sim_time synth_time(struct traffic_cursor *c, uint64_t pos)
 {
@@ -250,7 +236,9 @@ static void synth_advance(struct traffic_cursor *c)
 		if (!(c->turn.from | c->turn.to) && ++c->flow >= cfg->flows)
 			c->flow = 0;
 		if (cfg->source == TRAFFIC_POISSON &&
-		    __builtin_add_overflow(c->pace.at, draw_gap(c), &c->pace.at))
+		    __builtin_add_overflow(c->pace.at,
+					   rng_exp_ratio(&c->gaps, c->t->gap_num, c->t->gap_den),
+					   &c->pace.at))
 			c->pace.at = SIM_NEVER;
 	} while (from != c->sender && c->next.num < c->t->packets && c->pace.at <= SIM_MAX);
 	c->next.at = synth_time(c, c->next_pos);
