@@ -31,6 +31,21 @@ const struct key_decl host_keys[] = {
 	 .help = "the VMM maps memory for a guest's virtual function when the guest asks"},
 	{"preset", KEY_CHOICE, .def = "default", .choices = "default",
 	 .help = "set of [cost] defaults"},
+	{"guest_cores", KEY_COUNT, .def = "0", .choices = "host", .max = 4096,
+	 .help = "cores that vCPUs share; 0: each has its own; host: those of the datapaths, too"},
+	{"quantum", KEY_TIME, .def = "3ms", .min = 1, .max = 1000 * SIM_S,
+	 .help = "guest_cores: how long one runs while others wait; Linux 6.6 on 8 CPUs, base "
+		 "slice"},
+	{"wakeup", KEY_CHOICE, .def = "preempt", .choices = "preempt|queue",
+	 .help = "guest_cores: one that wakes and had less than the one that runs goes first, or "
+		 "last"},
+	{"wake_delay", KEY_TIME, .def = "0", .max = SIM_S,
+	 .help = "waking up until work begins, of any CPU that sleeps; latency, no work"},
+	{"idle_exit", KEY_TIME, .def = "0", .max = SIM_S,
+	 .help = "further, out of a deep idle state; Linux's intel_idle: C1E 10 us, C6 133 us on "
+		 "Skylake servers"},
+	{"idle_after", KEY_TIME, .def = "0", .max = 1000 * SIM_S,
+	 .help = "it is in that state after sleeping so long; the same: C1E 20 us, C6 600 us"},
 	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
 	{"memory", KEY_BYTES, .def = "0", .max = 1ull << 44,
 	 .help = "machine memory; 0: enough for the guests"},
@@ -56,6 +71,10 @@ const struct key_decl host_keys[] = {
 	{"switch_table", KEY_CHOICE, .def = "static", .choices = "static|learned",
 	 .help = "local switch: knows the guests' addresses from the start, or each once it has "
 		 "sent something"},
+	{"reclaim_every", KEY_TIME, .def = "10us", .min = 1, .max = SIM_S,
+	 .help = "of a guest that is destroyed: how often the host looks whether anything refers "
+		 "to "
+		 "its memory; rule of thumb"},
 	{"vmm_queue", KEY_STRING, .def = "1024", .check = options_power, .plain = KEY_COUNT,
 	 .help = "frames between host kernel and device emulator, a power of two"},
 	{0},

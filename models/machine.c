@@ -315,6 +315,8 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	nic_init(&hn->nic, cfg_name(cfg), &m->q, &m->world, m->iommu,
 		 cfg_choice(io, "mode") != IOMMU_OFF, &c, m->traffics, m->guests);
 	machine_cache_nic(m, hn);
+	if (!bus_build(m, hn, error))
+		return false;
 	switch_join(m, hn);
 	hn->domain = iommu_domain_new(m->iommu);
 	if (!hn->domain)
@@ -428,15 +430,11 @@ static bool build_traffic(struct machine *m, unsigned i, GError **error)
 
 static void cpu_count(struct cpu_counts *c, const struct cpu *cpu, sim_time now, bool stop)
 {
-	uint64_t busy = cpu_busy_ps(cpu, now);
+	struct cpu_count *n = stop ? &c->at_stop : &c->at_start;
 
-	if (stop) {
-		c->at_stop.busy_ps = busy;
-		memcpy(c->at_stop.work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
-	} else {
-		c->at_start.busy_ps = busy;
-		memcpy(c->at_start.work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
-	}
+	n->busy_ps = cpu_busy_ps(cpu, now);
+	n->steal_ps = cpu_steal_ps(cpu, now);
+	memcpy(n->work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
 }
 
 static void nic_count(const struct host_nic *hn, struct nic_counts *c)
@@ -447,6 +445,7 @@ static void nic_count(const struct host_nic *hn, struct nic_counts *c)
 				 .tx_bus = hn->nic.tx_bus_busy};
 	for (unsigned i = 0; i < hn->nic.cfg.queues; i++)
 		c->interrupts += hn->nic.queue[i].interrupts;
+	bus_count(hn, c);
 }
 
 static void snapshot(struct machine *m, bool stop)
@@ -555,7 +554,7 @@ static bool build_host(struct machine *m, GError **error)
 		return cfg_error(host, "memory", error,
 				 "this much address space cannot be reserved here; use less memory "
 				 "or fewer guests");
-	if (!machine_cache(m, error))
+	if (!machine_cores(m, error) || !machine_cache(m, error))
 		return false;
 	if (cfg_bool(sce, "checked") && !mem_check_enable(m->mem))
 		return cfg_error(sce, "checked", error, "no address space for it");
@@ -564,18 +563,11 @@ static bool build_host(struct machine *m, GError **error)
 	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
 	if (!machine_iommu(m, error))
 		return false;
-	m->poll = cfg_choice(host, "datapath") == 1;
+	m->reclaim_every = cfg_time(host, "reclaim_every");
 	m->offload = cfg_choice(host, "offload") == 1;
 	m->together = cfg_choice(host, "workers") == 1;
-	m->cores = (unsigned)cfg_u64(host, "cores");
-	m->core = machine_array(m, m->cores, sizeof(*m->core));
-	m->core_counts = machine_array(m, m->cores, sizeof(*m->core_counts));
-	for (unsigned i = 0; i < m->cores; i++) {
-		char name[24];
-		g_snprintf(name, sizeof(name), "host.core%u", i);
-		cpu_init(&m->core[i], &m->q, &m->cost, m->poll, name);
-		machine_cache_cpu(m, &m->core[i], machine_core_node(m, i));
-	}
+	for (unsigned i = 0; i < m->cores; i++)
+		machine_cache_cpu(m, &m->core[i], machine_core_node(m, i, m->cores), i);
 	return true;
 }
 

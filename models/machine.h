@@ -31,6 +31,7 @@
 #include "host/cpu.h"
 #include "nic/dmabench.h"
 #include "nic/nic.h"
+#include "nic/nic_bus.h"
 #include "plat.h"
 #include "plat/sim/plat_dma.h"
 #include "traffic/sender.h"
@@ -52,8 +53,8 @@ struct guest_counts {
 
 /* What a CPU did, at both ends of the window. */
 struct cpu_counts {
-	struct {
-		uint64_t busy_ps, work_ps[PLAT_W_N];
+	struct cpu_count {
+		uint64_t busy_ps, steal_ps, work_ps[PLAT_W_N];
 	} at_start, at_stop;
 };
 
@@ -147,6 +148,7 @@ struct host_nic {
 	struct nic_counts {
 		sim_time rx_wire, tx_wire, rx_bus, tx_bus;
 		uint64_t interrupts;
+		struct pcie_stats pcie; /* on a bus */
 	} at_start, at_stop;
 	struct event zero_copy_off, zero_copy_on;
 };
@@ -169,7 +171,6 @@ struct machine {
 	bool full; /* its memory is too little for the host */
 	struct iommu *iommu;
 	struct llc *llc; /* NULL: copies cost the same everywhere */
-	uint32_t caches; /* handed out: cores' own */
 	uint8_t *guest_node;
 	struct invlock invlock;
 	struct invlock *lock;                       /* NULL: [iommu] inv_lock = false */
@@ -179,6 +180,10 @@ struct machine {
 	struct cpu *core;
 	struct cpu_counts *core_counts; /* by core */
 	unsigned cores, next_core;
+	struct pcore *pcore; /* cores that vCPUs share, and host cores if `share_host` */
+	unsigned pcores, next_pcore;
+	bool share_host;
+	struct cpu_delay delay;
 	bool together; /* a guest's workers share a core */
 	bool poll;
 	bool offload; /* idle cores watch the guests' send queues */
@@ -205,7 +210,8 @@ struct machine {
 	bool stopped; /* window_stop is known and past */
 	bool deadline_passed, limit_passed, interrupted;
 	unsigned senders_left;
-	unsigned ending;        /* guests that are gone and whose memory is not back yet */
+	unsigned ending;        /* guests that are gone and whose memory is not back yet ... */
+	sim_time reclaim_every; /* ... which the host looks after so often */
 	uint64_t offered_total; /* frames there will be, if known: for progress */
 };
 
@@ -243,12 +249,22 @@ struct cpu *machine_core(struct machine *m);
 void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma, uint32_t n,
 		   uint32_t bytes);
 
+/* ---- cores (machine_cores.c) ---- */
+
+/* The host's cores, and those that vCPUs share. */
+bool machine_cores(struct machine *m, GError **error);
+/* A vCPU of the guest: where does it run? False: no core is on its node. */
+bool machine_vcpu(struct guest *g, struct cpu *c, GError **error);
+/* Of the i-th shared core over the window, by all CPUs. */
+uint64_t cores_busy(const struct machine *m, unsigned i);
+void cores_results(struct result *r, const struct machine *m, sim_time window);
+
 /* Where bytes are: machine_cache.c. After the machine's memory, before its cores. */
 bool machine_cache(struct machine *m, GError **error);
-/* The CPU is on this node and has a cache of its own. */
-void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node);
-/* Node of the i-th host core. */
-unsigned machine_core_node(const struct machine *m, unsigned i);
+/* The CPU is on this node; its own cache is that of the core, counted over all cores. */
+void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node, uint32_t core);
+/* Node of the i-th of so many cores. */
+unsigned machine_core_node(const struct machine *m, unsigned i, unsigned cores);
 void machine_cache_nic(struct machine *m, struct host_nic *hn);
 void cache_results(struct result *r, const struct machine *m);
 
@@ -300,6 +316,13 @@ int switch_route(const struct guest *g, const uint8_t *bytes, uint32_t len);
 bool switch_joins(const struct guest *a, const struct guest *b);
 /* Metrics of a NIC's virtual functions. */
 void switch_results(struct result *r, const struct host_nic *hn);
+
+/* ---- a NIC's bus (machine_bus.c) ---- */
+
+/* What [pcie] says, if its model is on a bus. */
+bool bus_build(struct machine *m, struct host_nic *hn, GError **error);
+void bus_count(const struct host_nic *hn, struct nic_counts *c);
+void bus_metrics(struct result *r, const struct host_nic *hn, sim_time window);
 
 /* ---- a guest, whatever its device (machine_guest.c) ---- */
 

@@ -37,7 +37,8 @@ bool machine_cache(struct machine *m, GError **error)
 {
 	const struct cfg *host = scenario_find(m->sc, "host");
 	struct llc_config c = {.nodes = (unsigned)cfg_u64(host, "nodes"),
-			       .cores = (uint32_t)cfg_u64(host, "cores") + m->guests * GUEST_VCPUS,
+			       .cores = (uint32_t)cfg_u64(host, "cores") + m->pcores +
+					m->guests * GUEST_VCPUS,
 			       .bytes = cfg_u64(host, "llc"),
 			       .ways = (uint32_t)cfg_u64(host, "llc_ways"),
 			       .ddio_ways = (uint32_t)cfg_u64(host, "ddio_ways"),
@@ -61,19 +62,19 @@ bool machine_cache(struct machine *m, GError **error)
 	return m->llc || cfg_error(host, "cache", error, "no address space for it");
 }
 
-unsigned machine_core_node(const struct machine *m, unsigned i)
+unsigned machine_core_node(const struct machine *m, unsigned i, unsigned cores)
 {
 	const struct cfg *host = scenario_find(m->sc, "host");
 
 	if (cfg_is_quantity(host, "core_node"))
 		return (unsigned)cfg_u64(host, "core_node");
-	return i * (unsigned)cfg_u64(host, "nodes") / m->cores;
+	return i * (unsigned)cfg_u64(host, "nodes") / cores;
 }
 
-void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node)
+void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node, uint32_t core)
 {
 	c->clk.llc = m->llc;
-	c->clk.core = m->caches++;
+	c->clk.core = core;
 	c->clk.node = node;
 }
 

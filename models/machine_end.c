@@ -19,8 +19,6 @@
  */
 #include "machine.h"
 
-#define LOOK_AGAIN (10 * SIM_US)
-
 static void stop_vcpus(struct guest *g)
 {
 	struct event *own[] = {&g->app, &g->scribble, &g->unmask};
@@ -109,7 +107,7 @@ static void look_event(struct event *ev)
 		give_back(g);
 		return;
 	}
-	evq_schedule(q, ev, evq_now(q) + LOOK_AGAIN);
+	evq_schedule(q, ev, evq_now(q) + g->m->reclaim_every);
 }
 
 /* Its queue of the NIC is the host's: let all that is under way end. */
@@ -123,7 +121,7 @@ static void close_queues(struct guest *g)
 	virtq_drv_publish(&g->vio.txq); /* the workers will find them, and drop them */
 	call_workers(g);
 	event_init(&g->end, look_event);
-	evq_schedule(q, &g->end, evq_now(q) + LOOK_AGAIN);
+	evq_schedule(q, &g->end, evq_now(q) + g->m->reclaim_every);
 }
 
 static void end_event(struct event *ev)

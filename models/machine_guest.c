@@ -136,13 +136,14 @@ static void app_event(struct event *ev)
 
 /*
  * Interrupt into a vCPU: it leaves the guest, or is woken from a halt, for which it had left it.
- * Posted, it reaches a running vCPU as it is; so it does one that halts inside the guest.
+ * Posted, it reaches a running vCPU as it is; so it does one that halts inside the guest. A vCPU
+ * that waits for a core finds it when it gets one.
  */
 static void interrupt(struct guest *g, struct worker *w, unsigned direction)
 {
 	uint64_t leaves = cpu_idle(w->cpu) && g->halt_exits ? CPU_COST(WAKE)
-			  : !g->posted                      ? CPU_COST(VM_EXIT)
-							    : 0;
+			  : g->posted || cpu_waits(w->cpu)  ? 0
+							    : CPU_COST(VM_EXIT);
 
 	g->exits[direction] += leaves != 0;
 	cpu_wake(w, CPU_COST(GUEST_IRQ) | leaves);
@@ -340,7 +341,7 @@ static bool build_memory(struct guest *g)
 	return g->proc;
 }
 
-static void build_cpus(struct guest *g)
+static bool build_cpus(struct guest *g, GError **error)
 {
 	struct machine *m = g->m;
 	bool poll = cfg_choice(g->cfg, "receive") == 1;
@@ -349,7 +350,8 @@ static void build_cpus(struct guest *g)
 	for (unsigned v = 0; v < g->vcpus; v++) {
 		g_autofree char *name = g_strdup_printf("%s.vcpu%u", cfg_name(g->cfg), v);
 		cpu_init(&g->vcpu[v], &m->q, &m->cost, poll && v == 0, name);
-		machine_cache_cpu(m, &g->vcpu[v], (unsigned)cfg_u64(g->cfg, "node"));
+		if (!machine_vcpu(g, &g->vcpu[v], error))
+			return false;
 	}
 	worker_init(&g->grx, &g->vcpu[0], grx_burst, grx_commit);
 	worker_init(&g->gread, &g->vcpu[0], gread_burst, gread_commit);
@@ -362,6 +364,7 @@ static void build_cpus(struct guest *g)
 	g->net.tx_pl = &g->gtx_pl;
 	g->net.poll = poll;
 	g->halt_exits = cfg_choice(g->cfg, "halt") == 0;
+	return true;
 }
 
 static void build_lines(struct guest *g)
@@ -419,7 +422,8 @@ bool guest_build(struct guest *g, GError **error)
 		return cfg_error(g->cfg, "memory", error,
 				 "cannot be had; use whole pages of "
 				 "page_size, or less");
-	build_cpus(g);
+	if (!build_cpus(g, error))
+		return false;
 	work_build(g);
 	build_lines(g);
 	return g->vf ? vf_build(g, error) : virtio_build(g, error);

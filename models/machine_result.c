@@ -434,6 +434,9 @@ static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_
 	result_ratio(r, c->name, NULL, "busy_ratio", busy + spin, window);
 	result_ratio(r, c->name, NULL, "work_ratio", busy, window);
 	result_ps(r, c->name, NULL, "busy_ns.spin", spin);
+	if (c->core)
+		result_ratio(r, c->name, NULL, "steal_ratio",
+			     n->at_stop.steal_ps - n->at_start.steal_ps, window);
 	for (unsigned w = 0; w < PLAT_W_N; w++) {
 		char name[40];
 		g_snprintf(name, sizeof(name), "busy_ns.%s", work_names[w]);
@@ -484,6 +487,7 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 	result_u64(r, n->name, "rx", "ring_occupancy.max", max);
 	result_u64(r, n->name, NULL, "interrupts", b->interrupts - a->interrupts);
 	result_u64(r, n->name, NULL, "descriptor_bytes", desc);
+	bus_metrics(r, hn, window);
 	result_u64(r, n->name, NULL, "bad_descriptors", n->bad_descriptors);
 	dma = dma_totals(hn);
 	result_u64(r, n->name, NULL, "pins", dma.pins);
@@ -521,6 +525,11 @@ static void bottleneck(struct machine *m, struct result *r, sim_time window)
 			bound_try(&b, m->guest[i].vcpu[v].name, "",
 				  c->at_stop.busy_ps - c->at_start.busy_ps);
 		}
+	for (unsigned i = 0; i < m->pcores; i++) {
+		char number[16];
+		g_snprintf(number, sizeof(number), "%u", i);
+		bound_try(&b, "host.shared", number, cores_busy(m, i));
+	}
 	for (unsigned i = 0; i < m->nics; i++) {
 		const struct nic_counts *p = &m->nic[i].at_start, *q = &m->nic[i].at_stop;
 		bound_try(&b, m->nic[i].nic.name, ".rx link", q->rx_wire - p->rx_wire);
@@ -580,6 +589,7 @@ void machine_results(struct machine *m, struct result *r)
 	dma_results(m, r, window);
 	iommu_metrics(r, m, window);
 	cache_results(r, m);
+	cores_results(r, m, window);
 	bottleneck(m, r, window);
 	result_ps(r, "run", NULL, "time_ns", evq_now(&m->q));
 	result_ps(r, "run", NULL, "window_ns", window);

@@ -52,6 +52,25 @@ static void times(struct result *r, const char *obj, const char *what, const str
 	h->count ? result_ps(r, obj, "rx", name, h->max) : result_null(r, obj, "rx", name);
 }
 
+/* area / window, whose numerator may have to be made shorter. */
+static void occupancy(struct result *r, const char *obj, unsigned __int128 area, sim_time window)
+{
+	unsigned __int128 a = area, b = window;
+
+	while (b) { /* Euclid's */
+		unsigned __int128 rest = a % b;
+		a = b;
+		b = rest;
+	}
+	area /= a ? a : 1;
+	window /= a ? (sim_time)a : 1;
+	while (area >> 64) {
+		area >>= 1;
+		window >>= 1;
+	}
+	result_ratio(r, obj, "rx", "work_occupancy.mean", (uint64_t)area, window);
+}
+
 /* Of a virtual function nobody sees frames being handed over but their stamps: no occupancy. */
 static void books(struct result *r, const char *obj, const struct station_books *b,
 		  unsigned __int128 area, bool counted, sim_time window)
@@ -59,12 +78,8 @@ static void books(struct result *r, const char *obj, const struct station_books 
 	result_mean_ps(r, obj, "rx", "work_ns.mean", b->work, b->wait.count);
 	times(r, obj, "work_wait_ns", &b->wait);
 	times(r, obj, "work_sojourn_ns", &b->sojourn);
-	while (area >> 64) { /* a result's numerator has 64 bits; the ratio is what counts */
-		area >>= 1;
-		window >>= 1;
-	}
 	if (counted)
-		result_ratio(r, obj, "rx", "work_occupancy.mean", (uint64_t)area, window);
+		occupancy(r, obj, area, window);
 	else
 		result_null(r, obj, "rx", "work_occupancy.mean");
 }

@@ -22,18 +22,12 @@ static const char *const policies[] = {"null", "copy", "single-copy", "zero-copy
 
 /* Copies in the order in which a frame meets them, into the guest and then out of it. */
 static const char *const sites[] = {
-	"hypervisor_to_vmm",
-	"vmm_to_guest",
-	"hypervisor_to_guest",
-	"posted_to_guest",
-	"guest_to_guest",
-	"guest_to_vmm",
-	"vmm_to_hypervisor",
-	"guest_to_hypervisor",
-	"posted_to_guest_kernel",
-	"guest_kernel_to_process",
-	"process_to_guest_kernel",
-	NULL,
+	"hypervisor_to_vmm",       "vmm_to_guest",
+	"hypervisor_to_guest",     "posted_to_guest",
+	"guest_to_guest",          "guest_to_vmm",
+	"vmm_to_hypervisor",       "guest_to_hypervisor",
+	"posted_to_guest_kernel",  "guest_kernel_to_process",
+	"process_to_guest_kernel", NULL,
 };
 
 /* Stages in the order of time. Local frames leave one guest and enter another. */

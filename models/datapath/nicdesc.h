@@ -85,6 +85,8 @@ struct nic_regs {
 	uint32_t rx_tail, tx_tail;
 	uint32_t rx_taken; /* not on the 82599: receive descriptors that the driver is done with */
 	bool rx_irq, tx_irq;
+	/* not on the 82599 either: how often the driver has written each tail, if it counts */
+	uint32_t rx_bells, tx_bells;
 };
 
 struct frame;

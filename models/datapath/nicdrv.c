@@ -33,6 +33,7 @@ inline void nicdrv_post_rx_split(struct nicdrv *d, struct plat *pl, uint64_t coo
 					  .flags = (i + 1 < n ? NIC_RX_MORE : 0) |
 						   (i < nheader ? NIC_RX_HEADER : 0)};
 	}
+	h->posted++;
 	plat_charge(pl, PLAT_W_DEV_RX, n);
 }
 
@@ -47,6 +48,16 @@ static void split_of(struct plat_rx *rx, const struct nic_rx_done *first)
 {
 	rx->header = (uint16_t)NIC_RX_HEADER_LEN(first->info);
 	rx->why = (uint8_t)NIC_RX_WHY(first->info);
+}
+
+/* After taking n: as often as this driver reads the device's head. */
+static void read_head(struct nicdrv_half *h, struct plat *pl, unsigned n)
+{
+	h->unread += n;
+	if (h->unread < h->head_every)
+		return;
+	plat_reg_read(pl, h->head, h->unread / h->head_every);
+	h->unread %= h->head_every;
 }
 
 /*
@@ -85,6 +96,8 @@ unsigned nicdrv_reap_rx(struct nicdrv *d, struct plat *pl, struct plat_rx *rx, u
 			rx[n].frame = NULL;
 		h->reaped += s->ndesc;
 	}
+	if (__builtin_expect(h->head != NULL, 0))
+		read_head(h, pl, n);
 	return n;
 }
 
@@ -107,6 +120,7 @@ void nicdrv_send(struct nicdrv *d, struct plat *pl, uint64_t cookie, struct fram
 		first->olinfo_status = d->csum;
 		d->has_csum = false;
 	}
+	h->posted++;
 	plat_charge(pl, PLAT_W_DEV_TX, n);
 }
 
@@ -151,16 +165,10 @@ static unsigned reap_any_order(struct nicdrv_half *h, uint64_t *cookie, unsigned
 	return n;
 }
 
-unsigned nicdrv_reap_tx(struct nicdrv *d, struct plat *pl, uint64_t *cookie, unsigned max)
+static inline unsigned reap_in_order(struct nicdrv_half *h, uint64_t *cookie, unsigned max)
 {
-	struct nicdrv_half *h = &d->tx;
 	unsigned n;
 
-	plat_charge(pl, PLAT_W_POLL, 1);
-	if (__builtin_expect(d->tx_free_thresh, 0) && nicdrv_room(h) >= d->tx_free_thresh)
-		return 0;
-	if (__builtin_expect(d->any_order, 0))
-		return reap_any_order(h, cookie, max);
 	for (n = 0; n < max && h->reaped != h->tail; n++) {
 		uint32_t status = tx_status(h, h->reaped);
 
@@ -172,25 +180,82 @@ unsigned nicdrv_reap_tx(struct nicdrv *d, struct plat *pl, uint64_t *cookie, uns
 	return n;
 }
 
+unsigned nicdrv_reap_tx(struct nicdrv *d, struct plat *pl, uint64_t *cookie, unsigned max)
+{
+	struct nicdrv_half *h = &d->tx;
+	unsigned n;
+
+	plat_charge(pl, PLAT_W_POLL, 1);
+	if (__builtin_expect(d->tx_free_thresh, 0) && nicdrv_room(h) >= d->tx_free_thresh)
+		return 0;
+	if (__builtin_expect(d->any_order, 0))
+		n = reap_any_order(h, cookie, max);
+	else
+		n = reap_in_order(h, cookie, max);
+	if (__builtin_expect(h->head != NULL, 0))
+		read_head(h, pl, n);
+	return n;
+}
+
+/*
+ * How often the tail is written now: once, or for each tail_every of what was posted; for the rest,
+ * too, unless the device is `busy` with what it has. 0: not at all.
+ */
+static uint32_t tail_writes(struct nicdrv_half *h, bool busy)
+{
+	uint32_t n, rest;
+
+	if (!h->tail_every)
+		return 1;
+	n = h->posted / h->tail_every;
+	rest = h->posted % h->tail_every;
+	h->posted = busy ? rest : 0;
+	return n + (rest && !busy);
+}
+
+static void ring(struct nicdrv_half *h, struct plat *pl, uint32_t *tail, uint32_t *bells,
+		 uint32_t writes)
+{
+	*tail = h->tail;
+	*bells += writes;
+	plat_charge(pl, PLAT_W_DOORBELL, writes);
+	if (h->bell)
+		plat_kick(pl, h->bell, h->tail);
+}
+
 void nicdrv_flush_rx(struct nicdrv *d, struct plat *pl)
 {
-	d->regs->rx_taken = d->rx.reaped;
-	if (d->regs->rx_tail == d->rx.tail)
+	struct nicdrv_half *h = &d->rx;
+	uint32_t writes;
+
+	d->regs->rx_taken = h->reaped;
+	if (d->regs->rx_tail == h->tail)
 		return;
-	d->regs->rx_tail = d->rx.tail;
-	plat_charge(pl, PLAT_W_DOORBELL, 1);
-	if (d->rx.bell)
-		plat_kick(pl, d->rx.bell, d->rx.tail);
+	/* It will fill what it has, and then there is another flush. */
+	writes = tail_writes(h, d->regs->rx_tail - h->reaped > h->tail_every);
+	if (writes)
+		ring(h, pl, &d->regs->rx_tail, &d->regs->rx_bells, writes);
+}
+
+/* The ring is nearly full, and the driver will hear of what is sent. */
+static bool tx_busy(struct nicdrv *d, struct plat *pl)
+{
+	struct nicdrv_half *h = &d->tx;
+
+	return h->posted % h->tail_every && d->regs->tx_tail != h->reaped &&
+	       nicdrv_room(h) < h->tail_every && !nicdrv_tx_irq(d, pl, true);
 }
 
 void nicdrv_flush_tx(struct nicdrv *d, struct plat *pl)
 {
-	if (d->regs->tx_tail == d->tx.tail)
+	struct nicdrv_half *h = &d->tx;
+	uint32_t writes;
+
+	if (d->regs->tx_tail == h->tail)
 		return;
-	d->regs->tx_tail = d->tx.tail;
-	plat_charge(pl, PLAT_W_DOORBELL, 1);
-	if (d->tx.bell)
-		plat_kick(pl, d->tx.bell, d->tx.tail);
+	writes = tail_writes(h, h->tail_every && tx_busy(d, pl));
+	if (writes)
+		ring(h, pl, &d->regs->tx_tail, &d->regs->tx_bells, writes);
 }
 
 bool nicdrv_rx_irq(struct nicdrv *d, struct plat *pl, bool on)

@@ -8,6 +8,10 @@
  * Posting and sending write descriptors privately; flush publishes the tail. One actor receives and
  * one sends; they share nothing but the registers' two halves.
  *
+ * With tail_every a driver writes its tail once in so many buffers or frames: several times a
+ * flush, or not at this flush. A tail is held back only as long as the device has enough to do and
+ * the driver will hear of it.
+ *
  * Always holds: reaped <= device's head <= flushed tail <= tail <= reaped + size.
  */
 #ifndef DATAPATH_NICDRV_H
@@ -34,6 +38,11 @@ struct nicdrv_half {
 	uint32_t tail;            /* next to fill */
 	uint32_t reaped;          /* next to look at */
 	struct plat_line *bell;   /* wakes the device; NULL: it looks at the register itself */
+	struct plat_line *head;   /* by which its head is read; NULL: never */
+	uint32_t tail_every;      /* buffers or frames a tail write; 0: one write a flush */
+	uint32_t head_every;      /* buffers or frames taken a head read */
+	uint32_t posted;          /* since the last tail write that was due */
+	uint32_t unread;          /* taken since the last head read */
 };
 
 struct nicdrv {

@@ -45,6 +45,7 @@ const struct key_decl cost_keys[] = {
 	CYCLES("iotlb_inv", "2130", "invalidate and wait; rIOMMU (ASPLOS 2015), about 2130"),
 	CYCLES("syscall", "250", "enter and leave a kernel; 100 ns, half of a measured tap read"),
 	CYCLES("wake", "3000", "wake a thread and switch to it; 1.2 us, rule of thumb"),
+	CYCLES("switch", "3000", "a core from one vCPU to another; 1.2 us, rule of thumb"),
 	CYCLES("host_stack", "300", "a frame through tap; rest of a measured 64 B tap read"),
 	CYCLES("host_irq", "1500", "take a device interrupt; rule of thumb"),
 	CYCLES("inject", "1000", "raise a guest interrupt; rule of thumb"),
@@ -61,7 +62,7 @@ const struct key_decl cost_keys[] = {
 	       "167 late"),
 	CYCLES("zc_send", "0",
 	       "zero-copy sending: keep track of a buffer that is away; 0: free. DPDK's dequeue "
-	       "zero copy 190 (its break-even at 512 B)"),
+	       "zero copy 178 (its break-even at 512 B)"),
 	CYCLES("zc_page", "0",
 	       "zero-copy sending: pin and unpin a page; 0: free. Send-side pinning breaks even "
 	       "with a copy at about 10 KB"),
@@ -79,7 +80,7 @@ void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz)
 	*c = (struct cost){0};
 	for (unsigned w = 0; w < PLAT_W_N; w++)
 		if (w != PLAT_W_COPY && w != PLAT_W_CSUM && w != PLAT_W_PROCESS &&
-		    w != PLAT_W_INV_LOCK)
+		    w != PLAT_W_REG_READ && w != PLAT_W_INV_LOCK)
 			c->work_ps[w] = (cfg_u64(cost, names[w]) * SIM_S + clock_hz / 2) / clock_hz;
 	c->work_ps[PLAT_W_CSUM] = cfg_time(cost, "csum_byte");
 	c->copy_base_ps = cfg_time(cost, "copy_base");

@@ -63,6 +63,40 @@ static void cpu_pay(struct cpu *c)
 	c->owes = false;
 }
 
+/* When a CPU that sleeps is there, at the earliest. */
+static sim_time cpu_comes(const struct cpu *c, sim_time now)
+{
+	sim_time since = c->idle_at;
+
+	if (c->poll)
+		return cpu_poll_turn(c, now);
+	if (c->core && !pcore_idle(c->core))
+		return now;
+	if (c->core && c->core->free > since)
+		since = c->core->free;
+	return now + c->delay.wake +
+	       (now > since && now - since >= c->delay.deep_after ? c->delay.deep : 0);
+}
+
+void cpu_granted(struct cpu *c, sim_time at, bool other)
+{
+	c->waiting = false;
+	if (at > c->ready_at)
+		c->steal_ps += at - c->ready_at;
+	if (c->clk.now < at)
+		c->found = c->clk.now = at;
+	if (other)
+		cpu_charge(c, PLAT_W_SWITCH, c->clk.cost->work_ps[PLAT_W_SWITCH]);
+	if (c->owes)
+		cpu_pay(c);
+	evq_schedule(c->q, &c->ev, c->clk.now);
+}
+
+uint64_t cpu_steal_ps(const struct cpu *c, sim_time now)
+{
+	return c->steal_ps + (c->waiting && now > c->ready_at ? now - c->ready_at : 0);
+}
+
 void cpu_wake(struct worker *w, uint64_t costs)
 {
 	struct cpu *c = w->cpu;
@@ -86,8 +120,13 @@ void cpu_wake(struct worker *w, uint64_t costs)
 	/* Idle. Its clock may still be ahead: the last commit's charges are not over. */
 	c->waking = true;
 	c->wakes++;
+	if (c->core) {
+		c->waiting = true;
+		pcore_ask(c->core, c, c->clk.now < now ? cpu_comes(c, now) : c->clk.now);
+		return;
+	}
 	if (c->clk.now < now)
-		c->found = c->clk.now = c->poll ? cpu_poll_turn(c, now) : now;
+		c->found = c->clk.now = cpu_comes(c, now);
 	if (c->owes)
 		cpu_pay(c);
 	evq_schedule(c->q, &c->ev, c->clk.now);
@@ -97,6 +136,9 @@ void cpu_stop(struct cpu *c)
 {
 	evq_cancel(c->q, &c->ev);
 	c->stopped = true;
+	if (c->core)
+		pcore_forget(c->core, c);
+	c->waiting = false;
 	c->waking = false;
 	c->first = c->last = c->current = NULL;
 }
@@ -137,6 +179,13 @@ static void cpu_event(struct event *ev)
 		c->waking = false;
 		c->sleeps++;
 		c->idle_at = c->clk.now;
+		if (c->core)
+			pcore_leave(c->core);
+		return;
+	}
+	if (c->core && pcore_over(c->core)) {
+		c->waking = c->waiting = true;
+		pcore_yield(c->core);
 		return;
 	}
 	if (c->clk.now > evq_now(c->q)) { /* the burst must see what is there when it starts */

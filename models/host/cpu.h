@@ -14,6 +14,13 @@
  * A polling CPU has no sleep: between bursts it turns its loop, and what becomes visible is found
  * at the next turn. The turns themselves are not events; they are computed when something happens.
  *
+ * CPUs may share a physical core (pcore.h): then a burst begins when its CPU has got the core, and
+ * the time between asking for it and having it is `steal`. Private to each are its clock and its
+ * books.
+ *
+ * A CPU that sleeps is not there at once: after `delay`, and if it slept for `deep_after` or longer
+ * `deep` later still. That is latency and no work.
+ *
  * Always holds: clk.now >= the time of the event that is running; a worker is on at most one of
  * {current, run queue}; a wake-up while a worker is running makes it run again.
  */
@@ -22,9 +29,17 @@
 
 #include "../../sim/event.h"
 #include "cost.h"
+#include "pcore.h"
 #include "plat.h"
 
 struct worker;
+
+/* How long a sleeping CPU takes to be there. */
+struct cpu_delay {
+	sim_time wake;       /* each time */
+	sim_time deep;       /* further, out of a deeper idle state ... */
+	sim_time deep_after; /* ... in which it is after so long */
+};
 
 struct cpu {
 	struct plat_clock clk;
@@ -40,6 +55,14 @@ struct cpu {
 	uint32_t owed[PLAT_W_N]; /* news taken while busy, to be charged */
 	bool owes;
 	uint64_t sleeps, wakes; /* times it went idle; times it was found idle by a wake-up */
+	struct cpu_delay delay;
+	/* on a shared core, else NULL */
+	struct pcore *core;
+	struct cpu *next_ready, *prev_ready;
+	sim_time ready_at; /* waits for the core since */
+	bool waiting;
+	sim_time had;      /* of the core, but see pcore.h */
+	uint64_t steal_ps; /* waited for it, in all */
 	char name[24];
 };
 
@@ -65,6 +88,12 @@ void worker_init(struct worker *w, struct cpu *c, void (*burst)(struct worker *)
 #define CPU_COST(work) (1ull << PLAT_W_##work)
 void cpu_wake(struct worker *w, uint64_t costs);
 
+/* For pcore.h: the core is c's from `at` on, after another one's turn (`other`). */
+void cpu_granted(struct cpu *c, sim_time at, bool other);
+
+/* Picoseconds that it was ready and another CPU had its core, up to now. */
+uint64_t cpu_steal_ps(const struct cpu *c, sim_time now);
+
 /* Power off: what it was about to do is not done, and it is not woken again. */
 void cpu_stop(struct cpu *c);
 
@@ -79,7 +108,13 @@ static inline bool cpu_idle(const struct cpu *c)
 /* It could begin something new at this moment: idle, and what its last commit charged is over. */
 static inline bool cpu_free(const struct cpu *c)
 {
-	return cpu_idle(c) && c->clk.now <= evq_now(c->q);
+	return cpu_idle(c) && c->clk.now <= evq_now(c->q) && (!c->core || pcore_idle(c->core));
+}
+
+/* It has work, and another CPU has its core: it is not inside the guest. */
+static inline bool cpu_waits(const struct cpu *c)
+{
+	return c->waiting;
 }
 
 /* It runs, or will without being woken: it cannot be moved to another CPU. */

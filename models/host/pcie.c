@@ -22,8 +22,9 @@ struct tag {
 	struct event ev;
 	struct pcie_op *op;
 	struct tag *next; /* free, or returning behind this one */
-	uint32_t len;
-	sim_time end; /* its last byte is at the device; once it is returning */
+	uint32_t len;     /* of each request */
+	uint32_t n;       /* requests of a run that it stands for, a tag each */
+	sim_time end;     /* its last byte is at the device; once it is returning */
 };
 
 struct fn {
@@ -176,15 +177,23 @@ static sim_time to_device(struct pcie *p, sim_time now, uint32_t tlps, uint32_t 
 	return pcie_server_take(&p->to_device, now, bytes);
 }
 
+/* How many transactions an op stands for. */
+static uint32_t count_of(const struct pcie_op *op)
+{
+	if (op->behind)
+		return 2;
+	return op->each == op->len ? 1 : op->len / op->each;
+}
+
 static void finish(struct pcie *p, struct pcie_op *op)
 {
 	struct pcie_fn_stats *s = &p->fn[op->fn].stats;
 
 	op->link = NULL;
-	p->stats.done[op->kind]++;
-	p->stats.done_bytes[op->kind] += op->len;
-	s->done[op->kind]++;
-	s->done_bytes[op->kind] += op->len;
+	p->stats.done[op->kind] += count_of(op);
+	p->stats.done_bytes[op->kind] += op->len + op->behind;
+	s->done[op->kind] += count_of(op);
+	s->done_bytes[op->kind] += op->len + op->behind;
 	op->done(op);
 }
 
@@ -208,14 +217,15 @@ static void count_tags(struct pcie *p, sim_time now)
 	p->counted = now;
 }
 
-static struct tag *take_tag(struct pcie *p, struct pcie_op *op, uint32_t len)
+static struct tag *take_tag(struct pcie *p, struct pcie_op *op, uint32_t len, uint32_t n)
 {
 	struct tag *t = p->free_tag;
 
 	count_tags(p, evq_now(p->q));
 	p->free_tag = t->next;
-	*t = (struct tag){.ev = t->ev, .op = op, .len = len};
-	if (++p->stats.tags > p->stats.tags_max)
+	*t = (struct tag){.ev = t->ev, .op = op, .len = len, .n = n};
+	p->stats.tags += n;
+	if (p->stats.tags > p->stats.tags_max)
 		p->stats.tags_max = p->stats.tags;
 	return t;
 }
@@ -226,7 +236,7 @@ static void return_tags(struct pcie *p, sim_time now)
 		struct tag *t = p->returning;
 
 		count_tags(p, t->end);
-		p->stats.tags--;
+		p->stats.tags -= t->n;
 		p->returning = t->next;
 		t->next = p->free_tag;
 		p->free_tag = t;
@@ -262,13 +272,13 @@ static void take_credits(struct pcie *p, uint32_t n, sim_time until)
  * latency law says: the law is about its last byte at the device.
  */
 static sim_time read_ready(struct pcie *p, struct pcie_op *op, sim_time from, sim_time at_host,
-			   uint32_t len)
+			   uint32_t len, uint32_t n)
 {
-	sim_time back = pcie_server_time(&p->to_device, pcie_completion_bytes(&p->link, len));
-	sim_time extra = at_the_host(p, op, len, at_host);
+	sim_time back = pcie_server_time(&p->to_device, n * pcie_completion_bytes(&p->link, len));
+	sim_time extra = at_the_host(p, op, n * len, at_host);
 	sim_time end = from + p->config.read_base + extra;
 
-	if (end < op->stream)
+	if (end < op->stream && n == 1)
 		end = op->stream;
 	end += len * p->config.read_byte;
 	if (end < at_host + extra + back)
@@ -277,14 +287,15 @@ static sim_time read_ready(struct pcie *p, struct pcie_op *op, sim_time from, si
 	return end - back;
 }
 
-static void send_request(struct pcie *p, struct pcie_op *op, uint32_t len)
+/* n requests of len bytes each. */
+static void send_requests(struct pcie *p, struct pcie_op *op, uint32_t len, uint32_t n)
 {
-	struct tag *t = take_tag(p, op, len);
+	struct tag *t = take_tag(p, op, len, n);
 	sim_time now = evq_now(p->q), from = pcie_server_start(&p->to_host, now);
-	sim_time at_host = to_host(p, now, 1, p->link.request);
+	sim_time at_host = to_host(p, now, n, n * p->link.request);
 
-	p->stats.requests++;
-	evq_schedule(p->q, &t->ev, read_ready(p, op, from, at_host, len));
+	p->stats.requests += n;
+	evq_schedule(p->q, &t->ev, read_ready(p, op, from, at_host, len, n));
 }
 
 static void tag_event(struct event *ev)
@@ -293,15 +304,15 @@ static void tag_event(struct event *ev)
 	struct pcie_op *op = t->op;
 	struct pcie *p = op->link;
 
-	t->end = to_device(p, evq_now(p->q), pcie_pieces(t->len, p->link.completion),
-			   pcie_completion_bytes(&p->link, t->len));
+	t->end = to_device(p, evq_now(p->q), t->n * pcie_pieces(t->len, p->link.completion),
+			   t->n * pcie_completion_bytes(&p->link, t->len));
 	t->next = NULL;
 	if (p->returning)
 		p->returning_last->next = t;
 	else
 		p->returning = t;
 	p->returning_last = t;
-	op->returned += t->len;
+	op->returned += t->n * t->len;
 	if (op->returned == op->len)
 		evq_schedule(p->q, &op->ev, t->end);
 	if (p->round[READS].first)
@@ -382,9 +393,13 @@ static void grant_write(struct pcie *p, struct fn *f)
 	len = least(op->len - op->sent, most);
 	tlps = pcie_pieces(len, p->link.mps);
 	bytes = pcie_write_bytes(&p->link, len);
+	if (op->behind && op->sent + len == op->len) { /* it goes along, credits or not */
+		tlps += pcie_pieces(op->behind, p->link.mps);
+		bytes += pcie_write_bytes(&p->link, op->behind);
+	}
 	at = in_memory(p, op, len, to_host(p, evq_now(p->q), tlps, bytes));
 	if (p->config.write_credits)
-		take_credits(p, tlps, at);
+		take_credits(p, least(tlps, p->config.write_credits - p->stats.credits), at);
 	op->sent += len;
 	if (op->sent == op->len) {
 		unqueue(f, POSTED);
@@ -399,12 +414,16 @@ static void grant_read(struct pcie *p, struct fn *f)
 	struct pcie_op *op = f->first[READS];
 	uint32_t end = least(op->len - op->sent, p->grant) + op->sent, bytes = 0;
 
-	while (op->sent < end && p->free_tag) {
-		uint32_t len = least(op->len - op->sent, p->link.mrrs);
+	while (op->sent < end && p->stats.tags < p->config.tags) {
+		uint32_t len = least(op->len - op->sent, p->link.mrrs), n = 1;
 
-		send_request(p, op, len);
-		bytes += pcie_completion_bytes(&p->link, len);
-		op->sent += len;
+		if (op->each < op->len) {
+			len = op->each;
+			n = least((end - op->sent + len - 1) / len, p->config.tags - p->stats.tags);
+		}
+		send_requests(p, op, len, n);
+		bytes += n * pcie_completion_bytes(&p->link, len);
+		op->sent += n * len;
 	}
 	if (op->sent == op->len)
 		unqueue(f, READS);
@@ -445,7 +464,7 @@ static bool read_can_go(struct pcie *p, sim_time *wake)
 	if (!p->round[READS].first)
 		return false;
 	return_tags(p, evq_now(p->q));
-	if (!p->free_tag) {
+	if (p->stats.tags >= p->config.tags) {
 		if (p->returning && p->returning->end < *wake)
 			*wake = p->returning->end;
 		return false;
@@ -505,8 +524,9 @@ static void arbitrate(struct pcie *p)
 
 static void register_write(struct pcie *p, struct pcie_op *op)
 {
-	sim_time end = to_device(p, evq_now(p->q), pcie_pieces(op->len, p->link.mps),
-				 pcie_write_bytes(&p->link, op->len));
+	uint32_t n = count_of(op);
+	sim_time end = to_device(p, evq_now(p->q), n * pcie_pieces(op->each, p->link.mps),
+				 n * pcie_write_bytes(&p->link, op->each));
 
 	event_init(&op->ev, done_event);
 	evq_schedule(p->q, &op->ev, end + p->config.mmio_write + op->extra);
@@ -516,8 +536,9 @@ static void register_answer(struct event *ev)
 {
 	struct pcie_op *op = op_of(ev);
 	struct pcie *p = op->link;
-	sim_time end = to_host(p, evq_now(p->q), pcie_pieces(op->len, p->link.completion),
-			       pcie_completion_bytes(&p->link, op->len));
+	uint32_t n = count_of(op);
+	sim_time end = to_host(p, evq_now(p->q), n * pcie_pieces(op->each, p->link.completion),
+			       n * pcie_completion_bytes(&p->link, op->each));
 
 	event_init(&op->ev, done_event);
 	evq_schedule(p->q, &op->ev, end);
@@ -526,12 +547,24 @@ static void register_answer(struct event *ev)
 static void register_read(struct pcie *p, struct pcie_op *op)
 {
 	sim_time now = evq_now(p->q), from = pcie_server_start(&p->to_device, now);
-	sim_time back = pcie_server_time(&p->to_host, pcie_completion_bytes(&p->link, op->len));
-	sim_time earliest = to_device(p, now, 1, p->link.request) + op->extra;
+	uint32_t n = count_of(op);
+	sim_time back =
+		pcie_server_time(&p->to_host, n * pcie_completion_bytes(&p->link, op->each));
+	sim_time earliest = to_device(p, now, n, n * p->link.request) + op->extra;
 	sim_time end = from + p->config.mmio_read + op->extra;
 
 	event_init(&op->ev, register_answer);
 	evq_schedule(p->q, &op->ev, end > earliest + back ? end - back : earliest);
+}
+
+sim_time pcie_register_time(const struct pcie *p, sim_time at, uint32_t n)
+{
+	sim_time there = pcie_server_start(&p->to_device, at) - at;
+	sim_time back = pcie_server_start(&p->to_host, at) - at;
+	sim_time link = pcie_server_time(&p->to_device, p->link.request) +
+			pcie_server_time(&p->to_host, PCIE_COMPLETION + PCIE_REGISTER);
+
+	return there + back + n * (p->config.mmio_read > link ? p->config.mmio_read : link);
 }
 
 /* ---- transactions ---- */
@@ -551,21 +584,10 @@ static void enqueue(struct pcie *p, struct pcie_op *op, unsigned class)
 	arbitrate(p);
 }
 
-void pcie_submit_extra(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
-		       uint32_t len, sim_time extra)
+static void submit(struct pcie *p, struct pcie_op *op)
 {
-	SIM_ASSERT(p->q, !op->link);
-	SIM_ASSERT(p->q, fn < p->functions);
-	SIM_ASSERT(p->q, len > 0 || kind == PCIE_MSI);
-	*op = (struct pcie_op){.done = op->done,
-			       .link = p,
-			       .submitted = evq_now(p->q),
-			       .extra = extra,
-			       .len = kind == PCIE_MSI ? PCIE_MSI_BYTES : len,
-			       .fn = (uint16_t)fn,
-			       .kind = (uint8_t)kind};
-	p->stats.begun[kind]++;
-	switch (kind) {
+	p->stats.begun[op->kind] += count_of(op);
+	switch ((enum pcie_kind)op->kind) {
 	case PCIE_MMIO_WRITE:
 		register_write(p, op);
 		break;
@@ -579,6 +601,48 @@ void pcie_submit_extra(struct pcie *p, unsigned fn, struct pcie_op *op, enum pci
 		enqueue(p, op, POSTED);
 		break;
 	}
+}
+
+static void begin(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
+		  uint32_t each, uint32_t count)
+{
+	SIM_ASSERT(p->q, !op->link);
+	SIM_ASSERT(p->q, fn < p->functions);
+	SIM_ASSERT(p->q, each > 0 && count > 0);
+	op->link = p;
+	op->next = NULL;
+	op->submitted = evq_now(p->q);
+	op->extra = op->stream = 0;
+	op->len = each * count;
+	op->each = each;
+	op->behind = op->sent = op->returned = 0;
+	op->fn = (uint16_t)fn;
+	op->kind = (uint8_t)kind;
+}
+
+void pcie_submit_extra(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
+		       uint32_t len, sim_time extra)
+{
+	begin(p, fn, op, kind, kind == PCIE_MSI ? PCIE_MSI_BYTES : len, 1);
+	op->extra = extra;
+	submit(p, op);
+}
+
+void pcie_submit_run(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
+		     uint32_t len, uint32_t count)
+{
+	SIM_ASSERT(p->q, kind != PCIE_READ || len <= p->link.mrrs);
+	SIM_ASSERT(p->q, kind != PCIE_WRITE && kind != PCIE_MSI);
+	begin(p, fn, op, kind, len, count);
+	submit(p, op);
+}
+
+void pcie_submit_writes(struct pcie *p, unsigned fn, struct pcie_op *op, uint32_t len,
+			uint32_t behind)
+{
+	begin(p, fn, op, PCIE_WRITE, len, 1);
+	op->behind = behind;
+	submit(p, op);
 }
 
 /* ---- what came of it ---- */
@@ -595,6 +659,11 @@ void pcie_stats(struct pcie *p, struct pcie_stats *out)
 const struct pcie_fn_stats *pcie_fn_stats(const struct pcie *p, unsigned fn)
 {
 	return &p->fn[fn].stats;
+}
+
+sim_time pcie_busy(const struct pcie *p, uint64_t bytes)
+{
+	return (sim_time)((unsigned __int128)bytes * p->link.num / p->link.den);
 }
 
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed)

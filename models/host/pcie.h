@@ -98,7 +98,9 @@ struct pcie_op {
 	sim_time submitted; /* valid in done() */
 	sim_time extra;     /* at its other end */
 	sim_time stream;    /* read: when the data asked for so far ends, alone */
-	uint32_t len;       /* bytes of payload */
+	uint32_t len;       /* bytes of payload, of all that it stands for */
+	uint32_t each;      /* a run of equal ones: bytes of each */
+	uint32_t behind;    /* of the second of two writes */
 	uint32_t sent;      /* granted */
 	uint32_t returned;  /* of a read: ready at the host */
 	uint16_t fn;
@@ -140,6 +142,23 @@ static inline void pcie_submit(struct pcie *p, unsigned fn, struct pcie_op *op, 
 	pcie_submit_extra(p, fn, op, kind, len, 0);
 }
 
+/*
+ * A run of `count` equal transactions of `len` bytes (a read's at most mrrs), one right behind the
+ * other: `done` is called once, when the last of them is. It costs the simulator what one costs.
+ */
+void pcie_submit_run(struct pcie *p, unsigned fn, struct pcie_op *op, enum pcie_kind kind,
+		     uint32_t len, uint32_t count);
+
+/* A write of `len` bytes and, right behind it, one of `behind`: `done` when both are in memory. */
+void pcie_submit_writes(struct pcie *p, unsigned fn, struct pcie_op *op, uint32_t len,
+			uint32_t behind);
+
+/*
+ * What n register reads would take, one after the other, that begin at `at`, now or later: as if
+ * alone, and for the first what is on the link before it.
+ */
+sim_time pcie_register_time(const struct pcie *p, sim_time at, uint32_t n);
+
 struct pcie_direction {
 	uint64_t tlps;
 	uint64_t bytes; /* on the link, headers included */
@@ -166,6 +185,9 @@ struct pcie_fn_stats {
 };
 
 const struct pcie_fn_stats *pcie_fn_stats(const struct pcie *p, unsigned fn);
+
+/* How long so many bytes keep one direction busy. */
+sim_time pcie_busy(const struct pcie *p, uint64_t bytes);
 
 /* Millionths of `elapsed` that so many bytes keep one direction busy. */
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed);

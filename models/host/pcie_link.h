@@ -26,6 +26,7 @@
 
 #define PCIE_COMPLETION 20u /* a completion, without its data */
 #define PCIE_REQUEST    24u /* a read request, or a write without its data; 64-bit address */
+#define PCIE_REGISTER   4u  /* bytes of a register */
 #define PCIE_MSI_BYTES  4u  /* payload of an interrupt, which is a write */
 
 struct pcie_link_config {

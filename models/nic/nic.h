@@ -15,7 +15,8 @@
  * order, and each Nth as failed (tx_late_every, tx_error_every); the frame itself is sent.
  *
  * The bus: each direction carries one transfer after another at a constant rate, and each transfer
- * takes a constant time more until it is complete (keys bus_rate, dma_read, dma_write).
+ * takes a constant time more until it is complete (keys bus_rate, dma_read, dma_write). Or, with
+ * `model`, it is PCI Express with all that NIC and driver do there (nic_bus.h).
  *
  * Filters: a rule per traffic (frames sent `to` a guest), then exact MAC addresses, then queue 0,
  * the host's own, which also takes broadcast and multicast if several guests share the NIC.
@@ -52,7 +53,9 @@
 #include "plat.h"
 
 struct nic;
+struct nic_bus;
 struct nic_job;
+struct nic_port;
 struct peermap;
 struct split_table;
 
@@ -92,6 +95,8 @@ struct nic_queue {
 	uint64_t seen, seen_filled, seen_max;
 	uint64_t desc_bytes; /* of descriptors read and written back */
 	uint64_t interrupts;
+	struct nic_port *port; /* on a bus: what it has there; NULL: the bus is constants */
+	uint32_t waiting;      /* on a bus: frames that wait for descriptors to be fetched */
 	struct nic_queue *tx_next;
 	/* where interrupts and, for pollers, mere progress go; any may be NULL */
 	void (*rx_notify)(void *ctx, bool interrupt);
@@ -99,8 +104,12 @@ struct nic_queue {
 	void *rx_ctx, *tx_ctx;
 	struct split_table *split; /* whose frames are split and placed; NULL: none of this queue */
 	/* interrupt moderation */
-	sim_time rx_itr_until, tx_itr_until;
-	struct event rx_itr, tx_itr;
+	struct nic_irq {
+		struct event ev; /* when the next one may be due */
+		sim_time until;  /* none before that */
+		uint32_t news;   /* frames since the last one */
+		bool due;        /* the delay is over */
+	} rx_itr, tx_itr;
 	struct plat_line tx_bell;
 	/* of a virtual function */
 	uint64_t mac;   /* 48 bits */
@@ -127,6 +136,7 @@ struct nic_dma {
 	uint8_t *bytes;       /* receive */
 	struct nic_pkt *pkt;  /* where they lie; NULL: with the frame */
 	struct nic_job *job;  /* mediated: this is the write into a peer's memory */
+	bool moved;           /* on a bus: its bytes have come where they belong */
 };
 
 /* A frame inside the NIC for one or several receivers. */
@@ -180,7 +190,32 @@ struct nic_wire {
 	uint64_t frames, bytes;
 };
 
+/* When a queue raises interrupts. */
+enum nic_irq_mode {
+	NIC_IRQ_MASKED, /* raising one masks further ones until the driver enables them */
+	NIC_IRQ_ALWAYS, /* whatever the driver does */
+	NIC_IRQ_NONE    /* never: the driver polls */
+};
+
+enum nic_model { NIC_CONSTANT, NIC_SIMPLE, NIC_82599_KERNEL, NIC_82599_PMD };
+
+/* How NIC and driver use a bus, for each direction; sizes in descriptors, counts in frames. */
+struct nic_use {
+	uint32_t fetch;     /* descriptors that one read asks for at most */
+	uint32_t prefetch;  /* held or asked for, at most, beyond those of frames that wait */
+	uint32_t writeback; /* descriptors of one write of status; 0 (send): none, heads are read */
+	uint32_t tail_every; /* frames a tail write; 0: one each time the driver has posted */
+	uint32_t head_every; /* frames a read of the head; 0: it is not read */
+};
+
 struct nic_config {
+	enum nic_model model;
+	struct nic_use rx_use, tx_use;
+	uint32_t tx_reads;        /* frames that are read at once, of all queues */
+	sim_time writeback_delay; /* a batch of status that is not full waits; 0: until idle */
+	enum nic_irq_mode irq;
+	uint32_t irq_count; /* frames an interrupt; 0: not counted */
+	sim_time irq_delay; /* from the first frame to the interrupt */
 	uint64_t link_bps, bus_bps;
 	sim_time dma_write, dma_read, moderation;
 	uint32_t rx_ring, tx_ring, mtu, queues, vfs;
@@ -213,8 +248,11 @@ struct nic {
 	struct llc *llc; /* NULL: nobody asks where bytes are */
 	unsigned node;   /* that it is attached to */
 	struct nic_config cfg;
+	bool protects;           /* the IOMMU is on */
 	bool look_always;        /* at every page that DMA touches: whose it is */
 	uint64_t bus_byte_as;    /* a byte on the bus, attoseconds */
+	struct nic_bus *bus;     /* nic_bus.h; NULL: constants */
+	struct nic_xlate *xlate; /* the transfer whose pages are looked up, or were */
 	struct nic_queue *queue; /* cfg.queues of them */
 	bool *rule;              /* by traffic: its frames' receiver is decided by a rule */
 	uint16_t *guest_queue;   /* by guest */
@@ -320,7 +358,7 @@ static inline void nic_queue_close(struct nic_queue *q)
 /* Does the device still hold, or have to fetch, anything of this queue? */
 static inline bool nic_queue_busy(const struct nic_queue *q)
 {
-	return q->tx_done != q->regs.tx_tail || q->rx_done != q->rx_head;
+	return q->tx_done != q->regs.tx_tail || q->rx_done != q->rx_head || q->waiting;
 }
 
 /* ---- virtual functions ---- */

@@ -102,6 +102,10 @@ static inline bool nic_dma_piece(struct nic *n, struct frame *f, const struct io
 	return true;
 }
 
+/* On a bus, with n->xlate: pages are looked up before their bytes move (nic_bus.h). */
+bool nic_dma_move_known(struct nic *n, struct nic_queue *q, struct frame *f, uint64_t iova,
+			uint8_t *p, uint32_t len, unsigned access);
+
 /*
  * Move len bytes between p and I/O address `iova`, page by page as the IOMMU says. False on a
  * fault: nothing from there on is moved.
@@ -111,6 +115,8 @@ static inline bool nic_dma_move(struct nic *n, struct nic_queue *q, struct frame
 {
 	struct iommu_hit hit;
 
+	if (__builtin_expect(n->xlate != NULL, 0))
+		return nic_dma_move_known(n, q, f, iova, p, len, access);
 	for (; len; len -= (uint32_t)hit.len) {
 		if (iommu_translate(n->iommu, q->requester, (iova_t){iova}, len, access,
 				    evq_now(n->q), &hit) != IOMMU_OK ||
@@ -134,6 +140,33 @@ void nic_split_write_back(const struct nic_dma *d, struct frame *f);
 /* News for the driver: an interrupt, now or when moderation allows, or a hint for pollers. */
 void nic_notify_rx(struct nic_queue *q);
 void nic_notify_tx(struct nic_queue *q);
+
+/* On a bus, for either half: status of so many frames is on its way; it is there. */
+void nic_irq_posted(struct nic_queue *q, bool send, uint32_t frames);
+void nic_irq_seen(struct nic_queue *q, bool send);
+
+/* ---- the NIC on a bus (nic_bus.h) ---- */
+
+/* nic_queue_bind(), nic_queue_stop(). */
+void nic_bus_bind(struct nic_queue *q, struct nicdrv *drv);
+void nic_bus_stop(struct nic_queue *q);
+/* What its driver has posted before the run is known. */
+void nic_bus_begin(struct nic_queue *q);
+/* As nic_rx_claim(), of descriptors that are in the device; are more on their way? */
+uint32_t nic_bus_claim(struct nic_queue *q, uint32_t len);
+bool nic_bus_coming(const struct nic_queue *q);
+/* More of them are wanted: some were taken. */
+void nic_bus_rx_more(struct nic_queue *q);
+void nic_bus_tx_more(struct nic_queue *q);
+void nic_bus_msi(struct nic_queue *q, bool send);
+/* As nic_tx_fetch(): the frame's bytes are read; a frame that cannot be ends in its turn. */
+void nic_bus_tx_read(struct nic_queue *q, const struct nic_dma *d);
+void nic_bus_tx_refused(struct nic_queue *q, const struct nic_dma *d);
+/* Its status is due. */
+void nic_bus_tx_status(const struct nic_dma *d);
+/* Mediated: DMA #2; the receiver's status. */
+void nic_bus_peer_data(struct nic_job *job);
+void nic_bus_peer_status(struct nic_job *job);
 
 /* What its driver says makes no sense. */
 static inline void nic_bad(struct nic_queue *q)
@@ -163,10 +196,28 @@ void nic_rx_write_back(struct nic_queue *q, uint32_t desc, uint32_t ndesc, uint3
 void nic_rx_drop(struct nic_queue *q, struct frame *f, enum drop_reason why);
 /* Into the queue's ring: claims, and puts the transfer on the bus. */
 void nic_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct nic_way way);
+/* The same on a bus; what the queue is was looked at. */
+void nic_bus_deliver(struct nic_queue *q, struct frame *f, uint32_t target, struct nic_way way,
+		     bool held);
+/* The bytes into the claimed buffers. False: refused by the IOMMU. */
+bool nic_rx_move(struct nic *n, const struct nic_dma *d);
+/* d->moved says how that went: status, books. The caller tells the driver. */
+void nic_rx_status(struct nic *n, const struct nic_dma *d);
 /* A transfer of len bytes towards memory, to be filled in; `ndesc` descriptors go along. */
 struct nic_dma *nic_rx_transfer(struct nic *n, uint32_t len, uint32_t ndesc);
 /* A frame sent back by the bridge waits for the wire. */
 void nic_reflect(struct nic *n, struct nic_job *job);
+
+/* ---- send ---- */
+
+/* Gathers the frame at `to`; false: refused by the IOMMU. */
+bool nic_tx_move(struct nic *n, const struct nic_dma *d, uint8_t *to);
+/* Its last descriptor says that it is done. */
+void nic_tx_status(const struct nic_dma *d);
+/* On a bus: descriptors are there; a frame is; the wire and the send buffer may go on. */
+void nic_tx_ready(struct nic_queue *q);
+void nic_tx_arrived(struct nic *n, struct nic_dma *d);
+void nic_tx_go(struct nic *n);
 
 /* ---- the switch ---- */
 
@@ -225,6 +276,8 @@ void nic_peer_begin(struct nic_job *job);
 void nic_peer_event(struct nic_job *job);
 /* DMA #2 is through the bus. */
 void nic_peer_dma(struct nic_job *job);
+/* On a bus: the receiver's status is there. */
+void nic_peer_told(struct nic_job *job);
 /* The receiver's function has new descriptors; it is gone. */
 void nic_peer_bell(struct plat_line *line);
 void nic_peer_stop(struct nic_queue *q);

@@ -76,7 +76,8 @@ static bool grant(struct nic_job *job)
 	struct peermap *map = job->from->nic->fabric->map;
 	struct nic_queue *to = job->to;
 	struct peer_seg seg[PEERMAP_SEGS];
-	uint32_t ndesc = nic_rx_claim(to, job->pkt->len);
+	uint32_t ndesc =
+		to->port ? nic_bus_claim(to, job->pkt->len) : nic_rx_claim(to, job->pkt->len);
 	unsigned n = ndesc ? segments(to, ndesc, job->pkt->len, seg) : 0;
 
 	job->why = DROP_NO_PEER_BUFFER;
@@ -90,14 +91,22 @@ static bool grant(struct nic_job *job)
 	job->desc = to->rx_head;
 	job->ndesc = ndesc;
 	to->rx_head += ndesc;
+	if (to->port)
+		nic_bus_rx_more(to);
 	return true;
+}
+
+/* On a bus: are descriptors on their way to the receiver's function? */
+static bool coming(const struct nic_queue *to)
+{
+	return to->port && nic_bus_coming(to);
 }
 
 static bool may_wait(const struct nic_job *job)
 {
 	const struct nic *n = job->from->nic;
 
-	return n->cfg.peer_wait && job->why == DROP_NO_PEER_BUFFER &&
+	return (n->cfg.peer_wait || coming(job->to)) && job->why == DROP_NO_PEER_BUFFER &&
 	       n->waiting + job->pkt->len <= n->cfg.rx_buffer / 2;
 }
 
@@ -113,7 +122,12 @@ static void wait_for_buffer(struct nic_job *job)
 		to->wait_first = job;
 	to->wait_last = job;
 	n->waiting += job->pkt->len;
-	go(job, JOB_WAIT, n->cfg.peer_wait);
+	if (n->cfg.peer_wait)
+		go(job, JOB_WAIT, n->cfg.peer_wait);
+	else
+		job->state = JOB_WAIT;
+	if (to->port)
+		nic_bus_rx_more(to);
 }
 
 /* Off the list, whoever it is behind. */
@@ -155,6 +169,11 @@ void nic_peer_bell(struct plat_line *line)
 		evq_cancel(to->nic->q, &job->ev);
 		go(job, JOB_ADDRESS, hop(job));
 	}
+	/* On a bus: what waited for descriptors that hold nothing for it, and for nothing else. */
+	while (!coming(to) && (job = to->wait_first) && !job->from->nic->cfg.peer_wait) {
+		wait_ends(job);
+		go(job, JOB_ADDRESS, hop(job));
+	}
 }
 
 void nic_peer_stop(struct nic_queue *q)
@@ -171,11 +190,25 @@ void nic_peer_stop(struct nic_queue *q)
 static void notify(struct nic_job *job)
 {
 	struct nic_queue *to = job->to;
+	bool alive = job->life == to->life;
+
+	nic_step(job, NIC_STEP_NOTIFIED);
+	if (to->port && alive) {
+		nic_bus_peer_status(job);
+		return;
+	}
+	nic_peer_told(job);
+	if (alive)
+		nic_notify_rx(to);
+}
+
+void nic_peer_told(struct nic_job *job)
+{
+	struct nic_queue *to = job->to;
 	struct nic *n = to->nic;
 	struct frame *f = job->f;
 	bool stray = nic_is_stray(job->from->nic, f);
 
-	nic_step(job, NIC_STEP_NOTIFIED);
 	if (job->life != to->life) {
 		nic_job_drop(job, job->failed ? DROP_DMA_FAULT : DROP_GUEST_GONE);
 		return;
@@ -184,7 +217,6 @@ static void notify(struct nic_job *job)
 			  job->target);
 	if (job->failed) {
 		nic_job_drop(job, DROP_DMA_FAULT);
-		nic_notify_rx(to);
 		return;
 	}
 	frame_stamp(f, STAGE_NIC, evq_now(n->q));
@@ -194,7 +226,6 @@ static void notify(struct nic_job *job)
 	if (stray)
 		world_drop(n->world, f, DROP_BAD_DESCRIPTOR);
 	nic_job_free(job->from->nic, job);
-	nic_notify_rx(to);
 }
 
 /* ---- the sender's function ---- */
@@ -210,6 +241,10 @@ static void address(struct nic_job *job)
 		return;
 	}
 	nic_step(job, NIC_STEP_DMA);
+	if (n->bus) {
+		nic_bus_peer_data(job);
+		return;
+	}
 	/* The receiver's descriptors go by its own device's bus: not in this model if that is
 	 * another. */
 	dma = nic_rx_transfer(n, job->pkt->len, n == job->to->nic ? job->ndesc : 0);

@@ -176,6 +176,10 @@ static inline __attribute__((always_inline)) void deliver(struct nic_queue *q, s
 		nic_rx_drop(q, f, DROP_NIC_FIFO_FULL);
 		return;
 	}
+	if (__builtin_expect(q->port != NULL, 0)) {
+		nic_bus_deliver(q, f, target, way, held);
+		return;
+	}
 	ndesc = nic_rx_claim(q, f->len);
 	if (!ndesc) {
 		nic_rx_drop(q, f, nic_rx_empty(q));
@@ -269,7 +273,8 @@ inline void nic_rx_write_back(struct nic_queue *q, uint32_t desc, uint32_t ndesc
 		*nic_ring_tag(&q->rx, desc + i) = f;
 		memcpy(nic_ring_desc(&q->rx, desc + i), &done, sizeof(done));
 	}
-	q->desc_bytes += 2ull * ndesc * NIC_DESC_BYTES;
+	if (!q->port)
+		q->desc_bytes += 2ull * ndesc * NIC_DESC_BYTES;
 	q->rx_done += ndesc;
 }
 
@@ -293,19 +298,28 @@ static inline bool rx_write(struct nic *n, struct nic_queue *q, struct frame *f,
 	return true;
 }
 
-/* The transfer is done: status, books, interrupt. */
-static inline void rx_done(struct nic *n, const struct nic_dma *d)
+static inline bool rx_move(struct nic *n, const struct nic_dma *d, bool split)
+{
+	return split ? nic_split_write(n, d) : rx_write(n, d->queue, d->frame, d);
+}
+
+static inline bool splits(const struct nic_dma *d)
+{
+	return __builtin_expect(d->queue->split != NULL, 0) && nic_split_buffer(d);
+}
+
+bool nic_rx_move(struct nic *n, const struct nic_dma *d)
+{
+	return rx_move(n, d, splits(d));
+}
+
+/* Its bytes are there, or were refused: status and books. */
+static inline void rx_status(struct nic *n, const struct nic_dma *d, bool split, bool moved)
 {
 	struct nic_queue *q = d->queue;
 	struct frame *f = d->frame, *tag;
-	bool stray = nic_is_stray(n, f), split, moved;
+	bool stray = nic_is_stray(n, f);
 
-	if (__builtin_expect(q->life != d->life, 0)) {
-		nic_rx_drop(q, f, DROP_GUEST_GONE);
-		return;
-	}
-	split = __builtin_expect(q->split != NULL, 0) && nic_split_buffer(d);
-	moved = split ? nic_split_write(n, d) : rx_write(n, q, f, d);
 	tag = __builtin_expect(stray | !moved, 0) ? NULL : f;
 	if (split)
 		nic_split_write_back(d, tag);
@@ -324,6 +338,28 @@ static inline void rx_done(struct nic *n, const struct nic_dma *d)
 		if (__builtin_expect(stray, 0))
 			world_drop(n->world, f, DROP_BAD_DESCRIPTOR);
 	}
+}
+
+void nic_rx_status(struct nic *n, const struct nic_dma *d)
+{
+	if (__builtin_expect(d->queue->life != d->life, 0))
+		nic_rx_drop(d->queue, d->frame, DROP_GUEST_GONE);
+	else
+		rx_status(n, d, splits(d), d->moved);
+}
+
+/* The transfer is done: status, books, interrupt. */
+static inline void rx_done(struct nic *n, const struct nic_dma *d)
+{
+	struct nic_queue *q = d->queue;
+	bool split;
+
+	if (__builtin_expect(q->life != d->life, 0)) {
+		nic_rx_drop(q, d->frame, DROP_GUEST_GONE);
+		return;
+	}
+	split = splits(d);
+	rx_status(n, d, split, rx_move(n, d, split));
 	nic_notify_rx(q);
 }
 

@@ -111,6 +111,7 @@ void nic_split_write_back(const struct nic_dma *d, struct frame *f)
 		*nic_ring_tag(&q->rx, d->desc + i) = f;
 		memcpy(nic_ring_desc(&q->rx, d->desc + i), &done, sizeof(done));
 	}
-	q->desc_bytes += 2ull * d->ndesc * NIC_DESC_BYTES;
+	if (!q->port)
+		q->desc_bytes += 2ull * d->ndesc * NIC_DESC_BYTES;
 	q->rx_done += d->ndesc;
 }

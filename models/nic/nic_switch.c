@@ -343,10 +343,12 @@ void nic_queue_stop(struct nic *n, unsigned queue)
 	q->stopped = true;
 	q->life++;
 	q->regs.rx_irq = q->regs.tx_irq = false;
-	evq_cancel(n->q, &q->rx_itr);
-	evq_cancel(n->q, &q->tx_itr);
+	evq_cancel(n->q, &q->rx_itr.ev);
+	evq_cancel(n->q, &q->tx_itr.ev);
 	nic_tx_stop(q);
 	nic_peer_stop(q);
+	if (q->port)
+		nic_bus_stop(q);
 	if (q->vf < 0)
 		return;
 	nic_forget(n, q->guest);

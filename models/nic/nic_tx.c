@@ -3,6 +3,7 @@
 #include "nic_impl.h"
 
 #include "csum.h"
+#include "nic_bus.h"
 #include "frame.h"
 
 static struct nic_tx_desc *tx_copy(const struct nic_queue *q, uint32_t position)
@@ -10,20 +11,29 @@ static struct nic_tx_desc *tx_copy(const struct nic_queue *q, uint32_t position)
 	return &q->tx_copy[position & (q->tx.size - 1)];
 }
 
+/* Where the descriptors end that the device can use. */
+static uint32_t tx_end(const struct nic_queue *q)
+{
+	return q->port ? q->port->tx.have : q->regs.tx_tail;
+}
+
 /*
- * The next frame of a queue: descriptors up to the end of packet, read here and only here; 0 if it
- * is not all there. A tail beyond the ring means that nothing is.
+ * The next frame of a queue: descriptors up to the end of packet, read here and only here (on a
+ * bus, by nic_bus_tx.c); 0 if it is not all there. A tail beyond the ring means that nothing is.
  */
 static uint32_t tx_peek(struct nic_queue *q, uint64_t *len)
 {
+	uint32_t end = tx_end(q);
+
 	*len = 0;
-	if (q->regs.tx_tail - q->tx_done > q->tx.size) {
+	if (!q->port && end - q->tx_done > q->tx.size) {
 		nic_bad(q);
 		return 0;
 	}
-	for (uint32_t at = q->tx_head; at != q->regs.tx_tail; at++) {
+	for (uint32_t at = q->tx_head; at != end; at++) {
 		struct nic_tx_desc *t = tx_copy(q, at);
-		*t = *(const struct nic_tx_desc *)nic_ring_desc(&q->tx, at);
+		if (!q->port)
+			*t = *(const struct nic_tx_desc *)nic_ring_desc(&q->tx, at);
 		*len += NIC_TX_LEN(t->cmd_type_len);
 		if (t->cmd_type_len & NIC_TX_EOP)
 			return at + 1 - q->tx_head;
@@ -62,7 +72,7 @@ static struct frame *tx_record(struct nic_queue *q, uint32_t at, uint32_t len)
 	return f ? f : world_frame(n->world, &n->stray, len, evq_now(n->q));
 }
 
-static void tx_write_back(struct nic_dma *d)
+void nic_tx_status(const struct nic_dma *d)
 {
 	struct nic_queue *q = d->queue;
 	uint32_t at = d->desc + d->ndesc - 1;
@@ -71,7 +81,16 @@ static void tx_write_back(struct nic_dma *d)
 	q->tx_done += d->ndesc;
 	last->olinfo_status =
 		tx_copy(q, at)->olinfo_status | NIC_TX_DD | (d->failed ? NIC_TX_ERROR : 0);
-	nic_notify_tx(q);
+}
+
+static void tx_write_back(const struct nic_dma *d)
+{
+	if (d->queue->port) {
+		nic_bus_tx_status(d);
+		return;
+	}
+	nic_tx_status(d);
+	nic_notify_tx(d->queue);
 }
 
 /* No frame has so many bytes, or none: reported failed, nothing is read. */
@@ -86,7 +105,10 @@ static void tx_refuse(struct nic_queue *q, uint32_t ndesc)
 		world_drop(q->nic->world, *tag, DROP_BAD_DESCRIPTOR);
 	*tag = NULL;
 	q->tx_head += ndesc;
-	tx_write_back(&d);
+	if (q->port)
+		nic_bus_tx_refused(q, &d);
+	else
+		tx_write_back(&d);
 }
 
 /* A frame's descriptors are taken: the transfer of its bytes is put on the bus. */
@@ -96,6 +118,18 @@ static void tx_fetch(struct nic_queue *q, uint32_t ndesc, uint32_t len)
 	sim_time now = evq_now(n->q), start = now > n->tx_bus_free ? now : n->tx_bus_free;
 	struct nic_dma *dma;
 
+	if (q->port) {
+		struct nic_dma d = {.frame = tx_record(q, q->tx_head, len),
+				    .queue = q,
+				    .desc = q->tx_head,
+				    .ndesc = ndesc,
+				    .len = len,
+				    .life = q->life};
+		n->tx_held += len;
+		q->tx_head += ndesc;
+		nic_bus_tx_read(q, &d);
+		return;
+	}
 	n->tx_bus_free = start + nic_bus_ps(n, len + (uint64_t)ndesc * NIC_DESC_BYTES);
 	n->tx_bus_busy += n->tx_bus_free - start;
 	n->tx_held += len;
@@ -118,6 +152,8 @@ static void tx_pump(struct nic *n)
 	while (n->tx_first) {
 		struct nic_queue *q = n->tx_first;
 		uint64_t len;
+		if (n->bus && n->bus->tx_reads >= n->cfg.tx_reads)
+			return; /* goes on when a frame has been read */
 		uint32_t ndesc = tx_peek(q, &len);
 		bool bad = ndesc && (!len || len > NIC_TX_MAX);
 
@@ -133,9 +169,18 @@ static void tx_pump(struct nic *n)
 			tx_refuse(q, ndesc);
 		else
 			tx_fetch(q, ndesc, (uint32_t)len);
-		if (q->tx_head != q->regs.tx_tail)
+		if (q->tx_head != tx_end(q))
 			tx_enlist(q);
+		if (q->port)
+			nic_bus_tx_more(q);
 	}
+}
+
+void nic_tx_ready(struct nic_queue *q)
+{
+	if (q->tx_head != tx_end(q))
+		tx_enlist(q);
+	tx_pump(q->nic);
 }
 
 void nic_tx_bell(struct plat_line *line)
@@ -196,8 +241,7 @@ void nic_tx_end_event(struct event *ev)
 	tx_pump(n);
 }
 
-/* Gathers the frame; false: refused by the IOMMU. */
-static bool tx_read(struct nic *n, const struct nic_dma *d, uint8_t *to)
+bool nic_tx_move(struct nic *n, const struct nic_dma *d, uint8_t *to)
 {
 	struct nic_queue *q = d->queue;
 	uint32_t left = d->len;
@@ -292,28 +336,52 @@ static bool tx_fetched(struct nic *n, struct nic_dma *d, uint8_t *to)
 	return true;
 }
 
+/* The frame's bytes are there for the taking, if its queue still lives. */
+static void tx_take(struct nic *n, struct nic_dma *d)
+{
+	uint32_t put = n->tx_put;
+	uint8_t *to = tx_slot(n, &put, d->len);
+	bool moved;
+
+	d->failed = false;
+	moved = nic_tx_move(n, d, to);
+	n->xlate = NULL;
+	if (!moved) {
+		n->tx_held -= d->len;
+		d->failed = true;
+		d->queue->stats.sent_drops[DROP_DMA_FAULT]++;
+		world_drop(n->world, d->frame, DROP_DMA_FAULT);
+	} else if (tx_fetched(n, d, to)) {
+		n->tx_put = put;
+	} else {
+		n->tx_held -= d->len;
+	}
+}
+
+void nic_tx_arrived(struct nic *n, struct nic_dma *d)
+{
+	tx_take(n, d);
+	tx_complete(n, d);
+}
+
+void nic_tx_go(struct nic *n)
+{
+	tx_wire_next(n);
+	tx_pump(n);
+}
+
 void nic_tx_dma_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, tx_dma_done));
 	struct nic_dma d = *nic_fifo_first(&n->tx_dma), *next;
-	uint32_t put = n->tx_put;
-	uint8_t *to = tx_slot(n, &put, d.len);
 	bool gone = d.life != d.queue->life;
 
 	n->tx_dma.head++;
-	d.failed = false;
 	if (__builtin_expect(gone, 0)) {
 		n->tx_held -= d.len;
 		world_drop(n->world, d.frame, DROP_GUEST_GONE);
-	} else if (!tx_read(n, &d, to)) {
-		n->tx_held -= d.len;
-		d.failed = true;
-		d.queue->stats.sent_drops[DROP_DMA_FAULT]++;
-		world_drop(n->world, d.frame, DROP_DMA_FAULT);
-	} else if (tx_fetched(n, &d, to)) {
-		n->tx_put = put;
 	} else {
-		n->tx_held -= d.len;
+		tx_take(n, &d);
 	}
 	next = nic_fifo_first(&n->tx_dma);
 	if (next)
@@ -322,8 +390,7 @@ void nic_tx_dma_event(struct event *ev)
 		d.queue->desc_bytes += 2ull * d.ndesc * NIC_DESC_BYTES;
 		tx_complete(n, &d);
 	}
-	tx_wire_next(n);
-	tx_pump(n);
+	nic_tx_go(n);
 }
 
 /* Its frames that were not fetched are lost; the NIC does not look at its rings again. */

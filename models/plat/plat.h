@@ -156,6 +156,12 @@ static inline void plat_fence(struct plat *pl);
 static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t value);
 
 /*
+ * The CPU reads a register of the device behind `line`, n times, waiting for each. What it learns
+ * it finds in the ring as well: only the time matters, and a real world spends none here.
+ */
+static inline void plat_reg_read(struct plat *pl, struct plat_line *line, uint32_t n);
+
+/*
  * Alarm: the line is kicked at time `at` (at once if that is past), for free and unless it is armed
  * anew before; PLAT_NEVER disarms it. Such a line carries no other kicks.
  */

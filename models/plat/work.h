@@ -19,6 +19,7 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(DEV_RX, dev_rx)         /* device driver: reap and repost one receive descriptor */      \
 	X(DEV_TX, dev_tx)         /* device driver: write one send descriptor, reap it later */    \
 	X(DOORBELL, doorbell)     /* posted write to a device register */                          \
+	X(REG_READ, reg_read)     /* waiting for a device register to be read; charged by time */  \
 	X(VQ_POP, vq_pop)         /* device side: take one chain */                                \
 	X(VQ_DESC, vq_desc)       /* each further descriptor of a chain */                         \
 	X(VQ_PUSH, vq_push)       /* device side: write one used element and header */             \
@@ -46,7 +47,8 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(PROCESS, process)           /* plat_process(): a process's own work; by [guest] work */  \
 	X(HEADER_EARLY, header_early) /* the virtio-net header, written before the frame is */     \
 	X(ZC_SEND, zc_send) /* zero-copy sending: keep a buffer that is away, see it come back */  \
-	X(ZC_PAGE, zc_page) /* ... find, pin and unpin one page of it */
+	X(ZC_PAGE, zc_page) /* ... find, pin and unpin one page of it */                           \
+	X(SWITCH, switch)   /* a shared core goes from one CPU to another */
 
 enum plat_work {
 #define X(id, name) PLAT_W_##id,

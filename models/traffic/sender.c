@@ -51,6 +51,18 @@ static void sift(struct sender *s)
 	s->heap[i] = moved;
 }
 
+/*
+ * Of n gaps that take `span`. Of uneven ones to 1/4096, so that it is k times as long where they
+ * are, for k a power of two: whole picoseconds would not be.
+ */
+static sim_time mean_gap(sim_time span, uint64_t n)
+{
+	sim_time gap = span / n;
+	unsigned bits = 63u - (unsigned)__builtin_clzll(gap | 4096) - 12;
+
+	return gap * n == span ? gap : gap >> bits << bits;
+}
+
 /* The root has no frame left. */
 static void remove_root(struct sender *s)
 {
@@ -58,7 +70,7 @@ static void remove_root(struct sender *s)
 	sim_time stop = e->until;
 
 	if (stop == SIM_NEVER)
-		stop = e->taken > 1 ? e->at + (e->at - e->first) / (e->taken - 1) : e->at;
+		stop = e->taken > 1 ? e->at + mean_gap(e->at - e->first, e->taken - 1) : e->at;
 	if (stop > s->stop)
 		s->stop = stop;
 	s->heap[0] = s->heap[--s->n];

@@ -289,8 +289,8 @@ static bool open_synth(struct traffic *t, GError **err)
 	t->info.flows = cfg->flows;
 	t->buf_bytes = (t->info.largest + 63) & ~63u;
 	if (cfg->timing == TRAFFIC_RATE) {
-		t->gap_num = size_mean12(&cfg->size) * (BIT_PS / 12);
-		t->gap_den = cfg->rate_bps;
+		t->gap_num = size_mean12(&cfg->size) * BIT_PS;
+		t->gap_den = 12 * cfg->rate_bps;
 	} else {
 		t->gap_num = SIM_S;
 		t->gap_den = MAX(cfg->pps, 1);

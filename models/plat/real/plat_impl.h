@@ -185,6 +185,13 @@ static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t v
 	(void)done;
 }
 
+static inline void plat_reg_read(struct plat *pl, struct plat_line *line, uint32_t n)
+{
+	(void)pl;
+	(void)line;
+	(void)n;
+}
+
 /* In whole nanoseconds, rounded up: never early. Zero would disarm. */
 static inline void plat_arm(struct plat *pl, struct plat_line *line, plat_time at)
 {

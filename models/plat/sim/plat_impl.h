@@ -50,6 +50,8 @@ struct plat_line {
 	bool (*taken)(struct plat_line *line);
 	bool last_taken; /* what it said last */
 	uint64_t takes;
+	/* What n reads of the device's register take that begin at `at`; NULL: there is none. */
+	sim_time (*read)(struct plat_line *line, sim_time at, uint32_t n);
 };
 
 void plat_line_init(struct plat_line *line, struct evq *q, enum plat_work cost,
@@ -203,6 +205,17 @@ static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t v
 		plat_charge(pl, line->cost, 1);
 	++*(line->last_taken ? &line->takes : &line->kicks);
 	line->value = value;
+	evq_rearm(line->q, &line->ev, pl->clk->now);
+}
+
+/* Its value counts the reads of the run: those of one burst come to the device as one event. */
+static inline void plat_reg_read(struct plat *pl, struct plat_line *line, uint32_t n)
+{
+	uint64_t ps = line->read(line, pl->clk->now, n);
+
+	pl->clk->now += ps;
+	pl->clk->busy[PLAT_W_REG_READ] += ps;
+	line->value += n;
 	evq_rearm(line->q, &line->ev, pl->clk->now);
 }
 

@@ -261,6 +261,12 @@ static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t v
 	line->value = value;
 }
 
+static inline void plat_reg_read(struct plat *pl, struct plat_line *line, uint32_t n)
+{
+	pl->work[PLAT_W_REG_READ] += n;
+	line->value += n;
+}
+
 static inline void plat_arm(struct plat *pl, struct plat_line *line, plat_time at)
 {
 	(void)pl;

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nic_keys.c - keys of [nic].
+ *
+ * Models of NIC and driver are presets: how often which of them does what, as Neugebauer et al.,
+ * Understanding PCIe performance for end host networking (SIGCOMM 2018, section 3) has it, from the
+ * 82599's datasheet and its drivers in Linux and DPDK.
+ */
+#include "nic.h"
+
+/* Each packet on its own; the driver learns what was sent by reading the head. */
+static const char *const model_simple[] = {
+	"nic.tx_writeback=0", "nic.rx_tail=1",  "nic.tx_tail=1",   "nic.rx_head=1",
+	"nic.tx_head=1",      "nic.irq=always", "nic.irq_count=1", NULL};
+/* The interrupt's delay is the shortest of ixgbe's: 100,000 a second. */
+static const char *const model_82599_kernel[] = {"nic.tx_fetch=40",    "nic.tx_writeback=8",
+						 "nic.rx_tail=32",     "nic.tx_tail=1",
+						 "nic.rx_head=8",      "nic.tx_head=1",
+						 "nic.irq=always",     "nic.irq_count=32",
+						 "nic.irq_delay=10us", NULL};
+static const char *const model_82599_pmd[] = {"nic.tx_fetch=40", "nic.tx_writeback=8",
+					      "nic.rx_tail=32",  "nic.tx_tail=32",
+					      "nic.irq=none",    NULL};
+
+static const struct key_preset models[] = {{"simple", model_simple},
+					   {"82599-kernel", model_82599_kernel},
+					   {"82599-pmd", model_82599_pmd},
+					   {0}};
+
+const struct key_decl nic_keys[] = {
+	{"link", KEY_RATE, .def = "10Gbit/s", .min = 1000000, .max = 1600000000000u,
+	 .help = "rate of the wire, each direction"},
+	{"queues", KEY_COUNT, .def = "64", .min = 1, .max = 4096,
+	 .help = "queue pairs; 0 is the host's, each guest gets one while they last"},
+	{"vfs", KEY_COUNT, .def = "0", .max = NIC_MAX_VFS,
+	 .help = "virtual functions (SR-IOV), for guests with attach = vf; 0: as many as these"},
+	{"rx_ring", KEY_COUNT, .def = "512", .min = 8, .max = 32768,
+	 .help = "receive descriptors of a queue, a power of two"},
+	{"tx_ring", KEY_COUNT, .def = "512", .min = 8, .max = 32768,
+	 .help = "send descriptors of a queue, a power of two"},
+	{"node", KEY_COUNT, .def = "0", .max = LLC_NODES - 1,
+	 .help = "NUMA node that it is attached to; the host's rings and buffers for it are there"},
+	{"mtu", KEY_BYTES, .def = "1500B", .min = 68, .max = 65535,
+	 .help = "longest frame without its Ethernet header; longer ones are dropped as oversize"},
+	{"tso", KEY_BOOL, .def = "false", .help = "segment longer frames when sending"},
+	{"lro", KEY_BOOL, .def = "false", .help = "receive what was segmented as one frame"},
+	{"gather", KEY_BOOL, .def = "true", .help = "can send from more than one segment"},
+	{"max_segments", KEY_COUNT, .def = "40", .min = 1, .max = 64,
+	 .help = "segments of one sent frame; 82599: 40"},
+	{"zero_copy", KEY_BOOL, .def = "true", .help = "can be pointed at guest memory"},
+	{"place", KEY_CHOICE, .def = "host", .choices = "host|nic",
+	 .help = "with guests that split: can the NIC place payload, for zero-copy receive?"},
+	{"tx_csum", KEY_BOOL, .def = "true",
+	 .help = "fills in checksums that a guest leaves blank; else a host core does, on a copy"},
+	{"rx_csum", KEY_BOOL, .def = "true",
+	 .help = "vouches for the checksums of what it receives; else the guest's kernel looks"},
+	{"moderation", KEY_TIME, .def = "0s", .max = 1000000000000u,
+	 .help = "least time between two interrupts of a queue"},
+	{"irq_delay", KEY_TIME, .def = "0s", .max = SIM_S,
+	 .help = "from a queue's first frame since its last interrupt to the next; 0: at once"},
+	{"irq_count", KEY_COUNT, .def = "0", .max = 65536,
+	 .help = "frames that bring a queue's interrupt ahead of irq_delay; 0: not counted"},
+	{"irq", KEY_CHOICE, .def = "masked", .choices = "masked|always|none",
+	 .help = "masked: one masks the next until the driver enables them, as NAPI has it; "
+		 "always: "
+		 "whatever the driver does; none: drivers poll"},
+	{"rx_buffer", KEY_BYTES, .def = "512KiB", .min = 65536, .max = 1u << 30,
+	 .help = "packet buffer towards the host; 82599: 512 KiB"},
+	{"tx_buffer", KEY_BYTES, .def = "160KiB", .min = 65536, .max = 1u << 30,
+	 .help = "packet buffer towards the wire; 82599: 160 KiB"},
+	{"model", KEY_CHOICE, .def = "constant",
+	 .choices = "constant|simple|82599-kernel|82599-pmd", .presets = models,
+	 .help = "constant: bus_rate, dma_write, dma_read; else the NIC is on [pcie], with these "
+		 "defaults of what it and its driver do there (SIGCOMM 2018)"},
+	{"rx_fetch", KEY_COUNT, .def = "1", .min = 1, .max = 256,
+	 .help = "on [pcie]: receive descriptors that one read brings"},
+	{"tx_fetch", KEY_COUNT, .def = "1", .min = 1, .max = 256,
+	 .help = "the same, to send; 82599: up to 40"},
+	{"prefetch", KEY_COUNT, .def = "40", .min = 1, .max = 4096,
+	 .help = "on [pcie]: more descriptors of a queue half are asked for while it has fewer; "
+		 "82599: 40"},
+	{"rx_writeback", KEY_COUNT, .def = "1", .min = 1, .max = 256,
+	 .help = "on [pcie]: receive descriptors whose status is written at a time"},
+	{"tx_writeback", KEY_COUNT, .def = "1", .max = 256,
+	 .help = "the same of sent ones; 82599: 8; 0: no status is written, drivers read the head"},
+	{"writeback_delay", KEY_TIME, .def = "0s", .max = SIM_S,
+	 .help = "how long a batch of status waits to be full; 0: as long as its queue half has "
+		 "more under way"},
+	{"rx_tail", KEY_COUNT, .def = "0", .max = 4096,
+	 .help = "on [pcie]: buffers posted a write of the tail; 0: one write a burst; drivers of "
+		 "the "
+		 "82599: 32"},
+	{"tx_tail", KEY_COUNT, .def = "0", .max = 4096,
+	 .help = "frames sent a write of it; the same"},
+	{"rx_head", KEY_COUNT, .def = "0", .max = 4096,
+	 .help = "on [pcie]: frames received a read of the head, for which the CPU waits; 0: "
+		 "never"},
+	{"tx_head", KEY_COUNT, .def = "0", .max = 4096,
+	 .help = "frames sent a read of it; the same"},
+	{"tx_reads", KEY_COUNT, .def = "64", .min = 1, .max = 4096,
+	 .help = "on [pcie]: frames that are read at once; rule of thumb, 64 of 64 B cover the "
+		 "latency at 100 M a second"},
+	{"bus_rate", KEY_RATE, .def = "52.9Gbit/s", .min = 1000000, .max = 16000000000000u,
+	 .help = "DMA, each direction; PCIe gen3 x8, MPS 256, large writes (SIGCOMM 2018)"},
+	{"dma_write", KEY_TIME, .def = "300ns", .max = 1000000000u,
+	 .help = "from the end of a write's transfer until it is in memory; rule of thumb"},
+	{"dma_read", KEY_TIME, .def = "543.4ns", .max = 1000000000u,
+	 .help = "latency of a read; NFP-6000 on Broadwell (SIGCOMM 2018)"},
+	{"zero_copy_off_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "when zero_copy is switched off in mid-run; default: never"},
+	{"zero_copy_on_at", KEY_TIME, .max = SIM_MAX,
+	 .help = "when it is switched on; default: never"},
+	{"tx_free_thresh", KEY_COUNT, .def = "0", .max = 32768,
+	 .help = "the host's driver takes sent frames back while fewer send descriptors than this "
+		 "are free; 0: when done; needs datapath = poll; DPDK 32"},
+	{"tx_late_every", KEY_COUNT, .def = "0", .max = 1000000000,
+	 .help = "each so many sends are reported done tx_late too late, out of order; 0: none"},
+	{"tx_late", KEY_TIME, .def = "100us", .max = SIM_S,
+	 .help = "how much later; the frame itself is not late"},
+	{"tx_error_every", KEY_COUNT, .def = "0", .max = 1000000000,
+	 .help = "each so many sends are reported failed, though the frame goes out; 0: none"},
+	{"switch", KEY_CHOICE, .def = "veb", .choices = "veb|vepa|mediated",
+	 .help = "between virtual functions: in the NIC, by the bridge behind the wire, or into "
+		 "the peer's memory (US 9,483,290)"},
+	{"anti_spoof", KEY_BOOL, .def = "true",
+	 .help = "what a virtual function sends from another address than its own is dropped"},
+	{"switch_latency", KEY_TIME, .def = "200ns", .max = 1000000000u,
+	 .help = "from fetched to looked up, for frames to guests here; rule of thumb"},
+	{"hairpin_delay", KEY_TIME, .def = "1us", .max = SIM_S,
+	 .help = "vepa: last bit out until the first is back; rule of thumb, a cut-through switch"},
+	{"peer_message", KEY_TIME, .def = "100ns", .max = 1000000000u,
+	 .help = "mediated: a message between functions of one device; rule of thumb"},
+	{"peer_to_peer", KEY_TIME, .def = "600ns", .max = 1000000000u,
+	 .help = "mediated: one between devices, by the root complex; rule of thumb"},
+	{"peer_wait", KEY_TIME, .def = "0s", .max = SIM_S,
+	 .help = "mediated: how long a frame waits for its receiver's buffer; 0: dropped at once"},
+	{0},
+};
+
+void nic_config_read(struct nic_config *c, const struct cfg *cfg)
+{
+	*c = (struct nic_config){
+		.model = (enum nic_model)cfg_choice(cfg, "model"),
+		.rx_use = {.fetch = (uint32_t)cfg_u64(cfg, "rx_fetch"),
+			   .prefetch = (uint32_t)cfg_u64(cfg, "prefetch"),
+			   .writeback = (uint32_t)cfg_u64(cfg, "rx_writeback"),
+			   .tail_every = (uint32_t)cfg_u64(cfg, "rx_tail"),
+			   .head_every = (uint32_t)cfg_u64(cfg, "rx_head")},
+		.tx_use = {.fetch = (uint32_t)cfg_u64(cfg, "tx_fetch"),
+			   .prefetch = (uint32_t)cfg_u64(cfg, "prefetch"),
+			   .writeback = (uint32_t)cfg_u64(cfg, "tx_writeback"),
+			   .tail_every = (uint32_t)cfg_u64(cfg, "tx_tail"),
+			   .head_every = (uint32_t)cfg_u64(cfg, "tx_head")},
+		.tx_reads = (uint32_t)cfg_u64(cfg, "tx_reads"),
+		.writeback_delay = cfg_time(cfg, "writeback_delay"),
+		.irq = (enum nic_irq_mode)cfg_choice(cfg, "irq"),
+		.irq_count = (uint32_t)cfg_u64(cfg, "irq_count"),
+		.irq_delay = cfg_time(cfg, "irq_delay"),
+		.link_bps = cfg_rate(cfg, "link"),
+		.bus_bps = cfg_rate(cfg, "bus_rate"),
+		.dma_write = cfg_time(cfg, "dma_write"),
+		.dma_read = cfg_time(cfg, "dma_read"),
+		.moderation = cfg_time(cfg, "moderation"),
+		.rx_ring = (uint32_t)cfg_u64(cfg, "rx_ring"),
+		.tx_ring = (uint32_t)cfg_u64(cfg, "tx_ring"),
+		.mtu = (uint32_t)cfg_u64(cfg, "mtu"),
+		.queues = (uint32_t)cfg_u64(cfg, "queues"),
+		.vfs = (uint32_t)cfg_u64(cfg, "vfs"),
+		.rx_buffer = (uint32_t)cfg_u64(cfg, "rx_buffer"),
+		.tx_buffer = (uint32_t)cfg_u64(cfg, "tx_buffer"),
+		.tso = cfg_bool(cfg, "tso"),
+		.lro = cfg_bool(cfg, "lro"),
+		.gather = cfg_bool(cfg, "gather"),
+		.zero_copy = cfg_bool(cfg, "zero_copy"),
+		.place = cfg_choice(cfg, "place") == 1,
+		.tx_csum = cfg_bool(cfg, "tx_csum"),
+		.rx_csum = cfg_bool(cfg, "rx_csum"),
+		.max_segs = (uint32_t)cfg_u64(cfg, "max_segments"),
+		.tx_free_thresh = (uint32_t)cfg_u64(cfg, "tx_free_thresh"),
+		.tx_late_every = (uint32_t)cfg_u64(cfg, "tx_late_every"),
+		.tx_late = cfg_time(cfg, "tx_late"),
+		.tx_error_every = (uint32_t)cfg_u64(cfg, "tx_error_every"),
+		.kind = (enum nic_switch_kind)cfg_choice(cfg, "switch"),
+		.anti_spoof = cfg_bool(cfg, "anti_spoof"),
+		.switch_latency = cfg_time(cfg, "switch_latency"),
+		.hairpin_delay = cfg_time(cfg, "hairpin_delay"),
+		.peer_message = cfg_time(cfg, "peer_message"),
+		.peer_to_peer = cfg_time(cfg, "peer_to_peer"),
+		.peer_wait = cfg_time(cfg, "peer_wait"),
+	};
+}
