@@ -106,6 +106,9 @@ const struct key_decl iommu_keys[] = {
 	 .help = "largest page of its tables"},
 	{"flush_batch", KEY_COUNT, .def = "256", .min = 1, .max = 65536,
 	 .help = "deferred: unmaps that force an invalidation; Linux 256"},
+	{"iova", KEY_CHOICE, .def = "fresh", .choices = "fresh|aged",
+	 .help = "strict, deferred: I/O pages are handed out side by side, or in random order, as "
+		 "after a long time (SOSP 2024)"},
 	{"flush_queue", KEY_CHOICE, .def = "shared", .choices = "shared|per-core",
 	 .help = "deferred: flush_batch is of all cores, or of each; Linux: each"},
 	{"inv_lock", KEY_BOOL, .def = "false",

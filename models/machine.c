@@ -326,7 +326,7 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 		      (enum iommu_mode)cfg_choice(io, "mode"),
 		      hn->hosted * (c.rx_ring + c.tx_ring) + 64 + machine_flush_pages(m),
 		      cfg_time(io, "flush_timeout"));
-	hn->dma.lock = m->lock;
+	machine_dma_ready(m, &hn->dma, cfg_name(cfg));
 	sender_init(&hn->wire, &m->world, m->traffics);
 	hn->wire.book = wire_book;
 	hn->wire.made = wire_made;

@@ -111,7 +111,7 @@ static bool build_device(struct machine *m, unsigned i, GError **error)
 	plat_dma_init(&d->dma, &m->q, m->mem, m->iommu, d->domain,
 		      (enum iommu_mode)cfg_choice(io, "mode"), io_pages(m, i),
 		      cfg_time(io, "flush_timeout"));
-	d->dma.lock = m->lock;
+	machine_dma_ready(m, &d->dma, cfg_name(m->dma[i].cfg));
 	return true;
 }
 

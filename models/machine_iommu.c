@@ -55,6 +55,13 @@ bool machine_iommu(struct machine *m, GError **error)
 	return true;
 }
 
+void machine_dma_ready(struct machine *m, struct plat_dma *d, const char *name)
+{
+	d->lock = m->lock;
+	if (d->pages && cfg_choice(scenario_find(m->sc, "iommu"), "iova") == 1)
+		plat_dma_age(d, cfg_u64(scenario_find(m->sc, "scenario"), "seed"), name);
+}
+
 uint32_t machine_flush_pages(const struct machine *m)
 {
 	const struct cfg *io = scenario_find(m->sc, "iommu");

@@ -37,6 +37,15 @@ void plat_dma_init(struct plat_dma *d, struct evq *q, struct mem *mem, struct io
 		d->stack[i] = pages - 1 - i;
 }
 
+void plat_dma_age(struct plat_dma *d, uint64_t seed, const char *name)
+{
+	g_autofree char *stream = g_strconcat("iova.", name, NULL);
+	struct rng rng;
+
+	rng_init(&rng, seed, stream);
+	rng_shuffle(&rng, d->stack, d->pages, sizeof(*d->stack));
+}
+
 void plat_dma_fini(struct plat_dma *d)
 {
 	g_free(d->stack);

@@ -54,6 +54,8 @@ extern const struct plat_dma_ops plat_dma_native;
 void plat_dma_init(struct plat_dma *d, struct evq *q, struct mem *mem, struct iommu *io,
 		   struct iommu_domain *domain, enum iommu_mode mode, uint32_t pages,
 		   sim_time flush_timeout);
+/* Its free I/O pages are in random order: what a long time of use leaves. Before the first map. */
+void plat_dma_age(struct plat_dma *d, uint64_t seed, const char *name);
 void plat_dma_fini(struct plat_dma *d);
 
 /* The I/O address of guest memory in static mode. */
