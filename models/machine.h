@@ -403,7 +403,8 @@ void vf_fini(struct guest *g);
 
 /* After memory and costs. */
 bool machine_iommu(struct machine *m, GError **error);
-/* What [iommu] says of a mapping layer that has been set up: its lock, the state of its I/O pages. */
+/* What [iommu] says of a mapping layer that has been set up: its lock, the state of its I/O pages.
+ */
 void machine_dma_ready(struct machine *m, struct plat_dma *d, const char *name);
 /* I/O pages whose unmaps can await their flush. */
 uint32_t machine_flush_pages(const struct machine *m);
