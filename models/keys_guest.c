@@ -127,6 +127,10 @@ const struct key_decl guest_keys[] = {
 	 .help = "how long it masks its receive interrupt after taking one; one that comes pends"},
 	{"tx_csum", KEY_CHOICE, .def = "given", .choices = "given|offload|software",
 	 .help = "TCP and UDP checksums: as the process made them, left to the device, computed"},
+	{"tx_header", KEY_BYTES, .def = "0", .max = 256,
+	 .help = "with delivery = kernel: so much of a longer sent frame is a piece of its own, to "
+		 "be "
+		 "mapped apart; 0: none; Linux's TCP: its headers, 66B"},
 	{"tx_interrupt", KEY_CHOICE, .def = "full", .choices = "full|sent",
 	 .help = "when it hears of sent frames: if it waits for room, or (as Linux does) when all "
 		 "that it has out are sent"},

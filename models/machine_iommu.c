@@ -58,6 +58,7 @@ bool machine_iommu(struct machine *m, GError **error)
 void machine_dma_ready(struct machine *m, struct plat_dma *d, const char *name)
 {
 	d->lock = m->lock;
+	d->each = cfg_choice(scenario_find(m->sc, "iommu"), "invalidate") == 1;
 	if (d->pages && cfg_choice(scenario_find(m->sc, "iommu"), "iova") == 1)
 		plat_dma_age(d, cfg_u64(scenario_find(m->sc, "scenario"), "seed"), name);
 }

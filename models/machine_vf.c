@@ -170,7 +170,8 @@ static bool vf_queue(struct guest *g)
 /* Pieces of a frame in guest memory at most, by how its buffers are made. */
 static uint32_t most_pieces(const struct guest *g)
 {
-	return g->process ? g->net.max_frame / PAGE_BYTES + 2 : MAX(g->net.rx_per, g->net.tx_per);
+	return g->process ? g->net.max_frame / PAGE_BYTES + 2
+			  : MAX(g->net.rx_per, g->net.tx_per + (g->net.tx_apart > 0));
 }
 
 bool vf_build(struct guest *g, GError **error)

@@ -372,7 +372,7 @@ bool virtio_build(struct guest *g, GError **error)
 		return false;
 	per = n->max_frame / PAGE_BYTES + 3; /* pieces of a chain at most */
 	if (!g->process)
-		per = n->rx_per > n->tx_per ? n->rx_per : n->tx_per;
+		per = MAX(n->rx_per, n->tx_per + (n->tx_apart > 0));
 	if (n->split && per < n->rx_per)
 		per = n->rx_per;
 	if (!guest_queue(g, &g->grx_pl, &g->hrx_pl, &v->rxq, &g->dp.rxq, per) ||
@@ -381,7 +381,7 @@ bool virtio_build(struct guest *g, GError **error)
 	if (n->split && !guest_split_queue(g, error))
 		return false;
 	v->rx_need = virtq_drv_cost(&v->rxq, g->process && !n->split ? per : n->rx_per);
-	v->tx_need = virtq_drv_cost(&v->txq, g->process ? per : n->tx_per);
+	v->tx_need = virtq_drv_cost(&v->txq, g->process ? per : n->tx_per + (n->tx_apart > 0));
 	/* No chain may be longer than the queue, in an indirect table or not
 	 * (virtio 1.2, 2.7.5.3.1). */
 	if (per > size)

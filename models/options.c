@@ -203,6 +203,9 @@ static bool check_guest(const struct cfg *g, GError **error)
 		return cfg_error(g, "tx_batch", error,
 				 "would hold the last frames back for ever; set tx_timer or "
 				 "tx_ack_age");
+	if (cfg_u64(g, "tx_header") && cfg_choice(g, "delivery") == 1)
+		return cfg_error(g, "tx_header", error,
+				 "is of the kernel's send buffers; use delivery = kernel");
 	if (cfg_u64(g, "rx_buffer") && cfg_u64(g, "rx_buffer") < 256)
 		return cfg_error(g, "rx_buffer", error, "is too small; use 256B or more, or 0");
 	return true;
@@ -228,6 +231,30 @@ static bool check_free_thresh(const struct scenario *sc, const struct cfg *n, GE
 				 "is what poll-mode drivers do; use [host] datapath = poll");
 	if (thresh > cfg_u64(n, "tx_ring"))
 		return cfg_error(n, "tx_free_thresh", error, "is more than tx_ring; use less");
+	return true;
+}
+
+/* Somebody must look at what a NIC without interrupts has done, and at the last frames. */
+static bool check_interrupts(const struct scenario *sc, const struct cfg *n, GError **error)
+{
+	bool none = cfg_choice(n, "irq") == NIC_IRQ_NONE;
+	bool poll = cfg_choice(scenario_find(sc, "host"), "datapath") == 1;
+
+	if (cfg_u64(n, "irq_count") > 1 && !cfg_time(n, "irq_delay"))
+		return cfg_error(n, "irq_count", error,
+				 "would leave the last frames without an interrupt; set irq_delay");
+	for (size_t i = 0; none && i < scenario_count(sc, "guest"); i++) {
+		const struct cfg *g = scenario_at(sc, "guest", i), *ref = cfg_ref(g, "nic");
+
+		if (ref ? ref != n : n != scenario_at(sc, "nic", 0))
+			continue;
+		if (cfg_choice(g, "attach") == 1 || !poll)
+			return cfg_error(n, "irq", error,
+					 "none (which model = 82599-pmd brings) needs drivers that "
+					 "poll: %s",
+					 poll ? "a guest with attach = vf has none; use masked"
+					      : "use [host] datapath = poll, or irq = masked");
+	}
 	return true;
 }
 
@@ -275,6 +302,8 @@ bool options_check(const struct scenario *sc, GError **error)
 		if (rx & (rx - 1) || tx & (tx - 1))
 			return cfg_error(n, rx & (rx - 1) ? "rx_ring" : "tx_ring", error,
 					 "must be a power of two");
+		if (!check_interrupts(sc, n, error))
+			return false;
 		if (!check_free_thresh(sc, n, error))
 			return false;
 	}

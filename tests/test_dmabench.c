@@ -294,6 +294,27 @@ static void a_read_waits_for_the_write_before_it(void **state)
 	run_free(&slow);
 }
 
+/* The same of a write that pushes a dirty line out of the DDIO ways: 2.5 of 25 MiB. */
+static void a_read_waits_for_the_write_back_before_it(void **state)
+{
+	static const char form[] = "[scenario]\nwarmup = 60ms\n[host]\ncache = model\n"
+				   "llc_miss = %uns\n[iommu]\nmode = off\n"
+				   "[dma d]\nop = write-read\nwindow = 50MiB\n"
+				   "outstanding = 1\ncount = 300000\n";
+	struct run fast = run_text(form, 0), slow = run_text(form, 200);
+	double more;
+
+	(void)state;
+	run_ok(&fast);
+	run_ok(&slow);
+	more = number(&slow, "d.write_read.latency_ns.mean") -
+	       number(&fast, "d.write_read.latency_ns.mean");
+	if (fabs(more - 200 * (1 - 2.5 / 50)) > 10)
+		fail_msg("%g ns more, wanted %g", more, 200 * (1 - 2.5 / 50));
+	run_free(&fast);
+	run_free(&slow);
+}
+
 static void what_contradicts_itself_is_refused(void **state)
 {
 	static const struct {
@@ -335,6 +356,7 @@ int main(void)
 		cmocka_unit_test(strict_mapping_leaves_no_hit_and_all_balances),
 		cmocka_unit_test(a_bench_with_another_shares_its_link),
 		cmocka_unit_test(a_read_waits_for_the_write_before_it),
+		cmocka_unit_test(a_read_waits_for_the_write_back_before_it),
 		cmocka_unit_test(what_contradicts_itself_is_refused),
 	};
 

@@ -238,6 +238,16 @@ static void make(struct gnet *g, const struct frame *f, gva_t gva)
 		__builtin_memcpy(piece[i].p, from, piece[i].len);
 }
 
+/* The first `bytes` of n pieces, which are within the first one, as a piece of their own. */
+static unsigned apart(struct virtq_seg *seg, unsigned n, uint32_t bytes)
+{
+	for (unsigned i = n; i > 1; i--)
+		seg[i] = seg[i - 1];
+	seg[1] = (struct virtq_seg){{seg[0].addr.a + bytes}, seg[0].len - bytes};
+	seg[0].len = bytes;
+	return n + 1;
+}
+
 unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struct virtq_seg **out)
 {
 	const struct virtq_seg *kernel = &g->tx_seg[slot * g->tx_per];
@@ -260,7 +270,7 @@ unsigned gnet_tx_pieces(struct gnet *g, uint32_t slot, uint32_t len, const struc
 			seg[n].len = left;
 		left -= seg[n].len;
 	}
-	return n;
+	return g->tx_apart && len > g->tx_apart ? apart(seg, n, g->tx_apart + g->header) : n;
 }
 
 /* The kernel's part in the checksum, in the buffer that is about to be posted. */

@@ -111,9 +111,11 @@ struct gnet {
 	uint32_t *tx_free;
 	struct virtq_seg *tx_seg; /* as rx_seg */
 	uint32_t tx_per;
-	bool *tx_out;                           /* by slot: handed over */
-	gva_t *tx_gva;                          /* process: where each slot's frame is made */
-	gva_t write_gva;                        /* kernel: where the process makes frames */
+	uint32_t tx_apart; /* kernel: bytes of a longer frame that are a piece of their own; 0: none
+			    */
+	bool *tx_out;      /* by slot: handed over */
+	gva_t *tx_gva;     /* process: where each slot's frame is made */
+	gva_t write_gva;   /* kernel: where the process makes frames */
 	struct virtq_seg tx_pieces[DPATH_SEGS]; /* of the frame being sent */
 	uint32_t tx_last;                       /* slot of the latest frame */
 

@@ -32,15 +32,14 @@ struct others {
 	sim_time spin;        /* what passing the lock on costs for them */
 };
 
-static struct others count_others(const struct invlock *l, sim_time at, uint32_t core,
-				  uint32_t node)
+static struct others count_others(const struct invlock *l, sim_time at, uint32_t node)
 {
 	struct others o = {0};
 
 	for (uint32_t i = 0; i < l->turns; i++) {
 		const struct invlock_turn *t = &l->turn[i];
 
-		if (t->core == core || t->asked > at || t->done <= at)
+		if (t->asked > at || t->done <= at)
 			continue;
 		++*(t->until > at ? &o.begin : &o.look);
 		o.spin += t->node == node ? l->cfg.handover : l->cfg.remote;
@@ -74,16 +73,15 @@ static void insert(struct invlock *l, uint32_t i, struct invlock_turn t)
 	l->turns++;
 }
 
-sim_time invlock_take(struct invlock *l, sim_time now, sim_time at, uint32_t core, uint32_t node,
-		      sim_time *wait)
+sim_time invlock_take(struct invlock *l, sim_time now, sim_time at, uint32_t node, sim_time *wait)
 {
-	struct invlock_turn t = {.asked = at, .core = core, .node = node};
+	struct invlock_turn t = {.asked = at, .node = node};
 	struct others o;
 	sim_time passing, takes;
 	uint32_t before;
 
 	forget(l, now);
-	o = count_others(l, at, core, node);
+	o = count_others(l, at, node);
 	passing = o.begin + o.look ? l->cfg.pass + o.spin : 0;
 	/* its own turn, and its share of those who only look */
 	takes = l->cfg.hold + passing * (o.begin + 1 + o.look) / (o.begin + 1);

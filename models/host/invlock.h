@@ -32,8 +32,6 @@
 
 #include "../../sim/simtime.h"
 
-#define INVLOCK_NOBODY UINT32_MAX /* a core that is not modelled: a timer's */
-
 struct invlock_config {
 	sim_time hold, sync;
 	sim_time pass, handover, remote;
@@ -41,7 +39,7 @@ struct invlock_config {
 
 struct invlock_turn {
 	sim_time asked, from, until, done; /* from..until: has the lock; done: sees the end */
-	uint32_t core, node;
+	uint32_t node;
 };
 
 struct invlock {
@@ -57,10 +55,9 @@ void invlock_init(struct invlock *l, const struct invlock_config *c);
 void invlock_fini(struct invlock *l);
 
 /*
- * An invalidation by `core` of `node`, which asks at `at`; nobody will ask for a time before `now`
+ * An invalidation by a core of `node`, which asks at `at`; nobody will ask for a time before `now`
  * any more. Returns how long it takes; *wait is the part of it that is not hold and sync.
  */
-sim_time invlock_take(struct invlock *l, sim_time now, sim_time at, uint32_t core, uint32_t node,
-		      sim_time *wait);
+sim_time invlock_take(struct invlock *l, sim_time now, sim_time at, uint32_t node, sim_time *wait);
 
 #endif

@@ -160,8 +160,9 @@ enum vmm_dma_status vmm_dma_unmap(struct vmm_dma *v, struct plat *pl, struct gme
 			unmap_page(v, pl, seg[i].dma);
 		else
 			s = VMM_DMA_NOT_MAPPED;
+		if (v->dma.each || i + 1 == n)
+			plat_dma_unmapped(pl, &v->dma);
 	}
-	plat_dma_unmapped(pl, &v->dma);
 	return leave(v, s);
 }
 

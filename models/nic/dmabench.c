@@ -279,9 +279,11 @@ static void unmap_token(struct dmabench_token *t)
 {
 	struct dmabench *b = t->bench;
 
-	for (unsigned i = 0; i < t->pages; i++)
+	for (unsigned i = 0; i < t->pages; i++) {
 		plat_dma_unmap_page(&b->pl, &b->dev->dma, t->dma[i]);
-	plat_dma_unmapped(&b->pl, &b->dev->dma);
+		if (b->dev->dma.each || i + 1 == t->pages)
+			plat_dma_unmapped(&b->pl, &b->dev->dma);
+	}
 }
 
 /* Takes one that is done, and gets the next ready. */

@@ -11,7 +11,7 @@ static void dma_flush_event(struct event *ev)
 
 	if (d->lock &&
 	    iommu_pending(d->io, &oldest)) /* a timer's, on a core that is not modelled */
-		invlock_take(d->lock, now, now, INVLOCK_NOBODY, 0, &wait);
+		invlock_take(d->lock, now, now, 0, &wait);
 	iommu_flush(d->io, evq_now(d->q));
 }
 
@@ -121,8 +121,7 @@ void plat_dma_invalidate(struct plat *pl, struct plat_dma *d)
 		plat_charge(pl, PLAT_W_IOTLB_INV, 1);
 		return;
 	}
-	takes = invlock_take(d->lock, evq_now(d->q), pl->clk->now, pl->clk->core, pl->clk->node,
-			     &wait);
+	takes = invlock_take(d->lock, evq_now(d->q), pl->clk->now, pl->clk->node, &wait);
 	pl->clk->now += takes;
 	pl->clk->busy[PLAT_W_INV_LOCK] += wait;
 	pl->clk->busy[PLAT_W_IOTLB_INV] += takes - wait;
@@ -226,9 +225,11 @@ static void native_unmap(struct plat *pl, struct plat_port *port, const struct p
 
 	if (d->mode == IOMMU_STATIC || !n)
 		return;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		plat_dma_unmap_page(pl, d, seg[i].dma);
-	plat_dma_unmapped(pl, d);
+		if (d->each || i + 1 == n)
+			plat_dma_unmapped(pl, d);
+	}
 }
 
 const struct plat_dma_ops plat_dma_native = {.map = native_map, .unmap = native_unmap};

@@ -35,6 +35,7 @@ struct plat_dma {
 	struct invlock *lock; /* NULL: an invalidation costs the same whoever else does one */
 	sim_time flush_timeout;
 	struct event flush; /* deferred: timeout of the oldest */
+	bool each;          /* an unmapping takes effect page by page, not once a buffer */
 	uint64_t window;    /* I/O address of page 0 of the stack */
 	uint32_t pages;     /* in all */
 	uint32_t top;
@@ -74,7 +75,10 @@ bool plat_dma_page(struct plat_dma *d, struct gmem *g, enum gmem_event event, gp
  */
 bool plat_dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, unsigned perm,
 		       uint64_t *dma);
-/* Its end; the caller knows that it is mapped. After a buffer's pages: plat_dma_unmapped(). */
+/*
+ * Its end; the caller knows that it is mapped. After a buffer's pages, or with `each` after each of
+ * them: plat_dma_unmapped().
+ */
 void plat_dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma);
 /* Waits for an invalidation: [cost] iotlb_inv, or what the lock makes of it. */
 void plat_dma_invalidate(struct plat *pl, struct plat_dma *d);
