@@ -80,7 +80,7 @@ void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz)
 	*c = (struct cost){0};
 	for (unsigned w = 0; w < PLAT_W_N; w++)
 		if (w != PLAT_W_COPY && w != PLAT_W_CSUM && w != PLAT_W_PROCESS &&
-		    w != PLAT_W_REG_READ)
+		    w != PLAT_W_REG_READ && w != PLAT_W_INV_LOCK)
 			c->work_ps[w] = (cfg_u64(cost, names[w]) * SIM_S + clock_hz / 2) / clock_hz;
 	c->work_ps[PLAT_W_CSUM] = cfg_time(cost, "csum_byte");
 	c->copy_base_ps = cfg_time(cost, "copy_base");
