@@ -5,6 +5,36 @@
 
 #include "dpath.h"
 
+/*
+ * Machine generations: what is known of each, from where docs/presets.md says. What is not here
+ * stays at its default, whatever the generation.
+ */
+static const char *const nehalem_2009[] = {"host.clock=2.93GHz",   "host.l2=256KiB",
+					   "host.llc=8MiB",        "host.llc_ways=16",
+					   "host.ddio_ways=0",     "host.posted_interrupts=false",
+					   "host.eoi=exit",        "cost.vm_exit=2000",
+					   "cost.irq_handle=6900", NULL};
+static const char *const broadwell_2016[] = {"host.clock=2.2GHz",    "host.l2=256KiB",
+					     "host.llc=25MiB",       "host.llc_ways=20",
+					     "host.ddio_ways=2",     "host.llc_miss=74ns",
+					     "host.remote_dma=53ns", "iommu.walkers=6",
+					     "iommu.walk_read=72ns", NULL};
+static const char *const rome_2020[] = {"host.clock=2.25GHz",
+					"host.l2=512KiB",
+					"host.llc=16MiB",
+					"host.llc_ways=16",
+					"host.ddio_ways=0",
+					"cost.vm_exit=1360",
+					NULL};
+static const char *const icelake_2021[] = {"host.clock=3.1GHz", "host.l2=1280KiB",
+					   "host.llc=36MiB",    "host.llc_ways=12",
+					   "host.ddio_ways=2",  NULL};
+static const struct key_preset host_presets[] = {{"nehalem-2009", nehalem_2009},
+						 {"broadwell-2016", broadwell_2016},
+						 {"rome-2020", rome_2020},
+						 {"icelake-2021", icelake_2021},
+						 {0}};
+
 const struct key_decl host_keys[] = {
 	{"cores", KEY_COUNT, .def = "1", .min = 1, .max = 256,
 	 .help = "cores for datapaths and device emulators; workers are dealt out in turn"},
@@ -27,10 +57,14 @@ const struct key_decl host_keys[] = {
 	 .help = "idle: a core with nothing to do takes a guest's request to send without a trap"},
 	{"posted_interrupts", KEY_BOOL, .def = "true",
 	 .help = "a virtual function's interrupts reach a running vCPU without an exit (VT-d)"},
+	{"eoi", KEY_CHOICE, .def = "virtual", .choices = "virtual|exit",
+	 .help = "the guest's end of an interrupt: in the guest (APIC virtualization), or by an "
+		 "exit (before 2013)"},
 	{"dma_hypercalls", KEY_BOOL, .def = "true",
 	 .help = "the VMM maps memory for a guest's virtual function when the guest asks"},
-	{"preset", KEY_CHOICE, .def = "default", .choices = "default",
-	 .help = "set of [cost] defaults"},
+	{"preset", KEY_CHOICE, .def = "default", .presets = host_presets,
+	 .choices = "default|nehalem-2009|broadwell-2016|rome-2020|icelake-2021",
+	 .help = "machine generation whose constants are the defaults; see `list presets`"},
 	{"guest_cores", KEY_COUNT, .def = "0", .choices = "host", .max = 4096,
 	 .help = "cores that vCPUs share; 0: each has its own; host: those of the datapaths, too"},
 	{"quantum", KEY_TIME, .def = "3ms", .min = 1, .max = 1000 * SIM_S,

@@ -650,6 +650,8 @@ struct machine *machine_new(const struct scenario *sc, GError **error)
 	m->arrays = g_ptr_array_new_with_free_func(g_free);
 	evq_init(&m->q);
 	book_init(&m->warm);
+	for (unsigned d = 0; d < DIRECTIONS; d++)
+		stages_init(&m->stages[d]);
 	event_init(&m->warm_event, warm_event);
 	event_init(&m->stop_event, stop_event);
 	event_init(&m->deadline, deadline_event);
@@ -767,6 +769,8 @@ void machine_free(struct machine *m)
 	llc_free(m->llc);
 	mem_free(m->mem);
 	book_fini(&m->warm);
+	for (unsigned d = 0; d < DIRECTIONS; d++)
+		stages_fini(&m->stages[d]);
 	g_ptr_array_free(m->arrays, TRUE);
 	g_free(m);
 }

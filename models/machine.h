@@ -65,6 +65,7 @@ struct guest {
 	unsigned index, vcpus;
 	uint8_t mac[6], ip[4];
 	bool process;
+	bool eoi_exits;  /* the end of each interrupt leaves it */
 	bool halt_exits; /* a vCPU that halts leaves the guest */
 
 	struct gmem *gm;
@@ -100,9 +101,10 @@ struct guest {
 	struct event scribble;
 	struct frame *last_sent;
 	uint64_t last_num;
-	struct event app; /* the process's next intended send */
-	bool tx_full;     /* it waits for room instead */
-	bool tx_trap_vmm; /* its requests to send trap into the device emulator */
+	struct event app;  /* the process's next intended send */
+	bool tx_full;      /* it waits for room instead */
+	uint64_t tx_waits; /* frames that did */
+	bool tx_trap_vmm;  /* its requests to send trap into the device emulator */
 
 	sim_time irq_mask; /* how long it masks its receive interrupt after each */
 	sim_time unmask_at;
@@ -163,6 +165,8 @@ struct host_dma_device {
 	uint64_t to_host[2], to_device[2];
 };
 
+enum direction { DIR_RX, DIR_TX, DIR_LOCAL, DIRECTIONS };
+
 struct machine {
 	const struct scenario *sc;
 	struct evq q;
@@ -200,8 +204,9 @@ struct machine {
 	struct traffic_endpoint *endpoint;
 	/* traffic goes between guests; from guests to everybody; by IP addresses */
 	bool local, floods, by_ip;
-	bool switched;     /* some NIC has a switch between its guests */
-	struct book warm;  /* frames first stamped before `warmup` */
+	bool switched;    /* some NIC has a switch between its guests */
+	struct book warm; /* frames first stamped before `warmup` */
+	struct stages stages[DIRECTIONS];
 	GPtrArray *arrays; /* memory of all models, freed with the machine */
 
 	sim_time warmup, drain, max_time;
@@ -225,6 +230,10 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error);
 bool machine_verify(struct machine *m, GError **error);
 
 void machine_results(struct machine *m, struct result *r);
+/* The `explain` of a result and what bounds the run (machine_explain.c); `all`: of all guests, by
+   direction, NULL where there are no frames. */
+void machine_explain(struct machine *m, struct result *r, const struct book *const all[DIRECTIONS],
+		     sim_time window);
 void machine_free(struct machine *m);
 
 /* The run function of the command line, and its tables. */

@@ -83,6 +83,7 @@ static void gtx_burst(struct worker *w)
 {
 	struct guest *g = GUEST_OF(w, gtx);
 	struct world *world = &g->m->world;
+	bool was_full = g->tx_full;
 	sim_time at;
 
 	g->tx_full = false;
@@ -93,6 +94,7 @@ static void gtx_burst(struct worker *w)
 			return;
 		if (!gnet_tx_room(&g->net) && !sender_next(&g->sender)->drop) {
 			g->tx_full = true;
+			g->tx_waits += n > 0 || !was_full; /* not again for the same frame */
 			return;
 		}
 		f = sender_take(&g->sender);
@@ -145,8 +147,10 @@ static void interrupt(struct guest *g, struct worker *w, unsigned direction)
 			  : g->posted || cpu_waits(w->cpu)  ? 0
 							    : CPU_COST(VM_EXIT);
 
-	g->exits[direction] += leaves != 0;
-	cpu_wake(w, CPU_COST(GUEST_IRQ) | leaves);
+	if (leaves)
+		leaves |= CPU_COST(IRQ_HANDLE);
+	g->exits[direction] += (leaves != 0) + g->eoi_exits;
+	cpu_wake(w, CPU_COST(GUEST_IRQ) | leaves | (g->eoi_exits ? CPU_COST(EOI) : 0));
 }
 
 static void take_rx_intr(struct guest *g)
@@ -365,6 +369,7 @@ static bool build_cpus(struct guest *g, GError **error)
 	g->net.tx_pl = &g->gtx_pl;
 	g->net.poll = poll;
 	g->halt_exits = cfg_choice(g->cfg, "halt") == 0;
+	g->eoi_exits = cfg_choice(scenario_find(m->sc, "host"), "eoi") == 1;
 	return true;
 }
 
@@ -411,6 +416,9 @@ bool guest_build(struct guest *g, GError **error)
 	book_init(&g->rx);
 	book_init(&g->tx);
 	book_init(&g->local);
+	g->rx.stages = &g->m->stages[DIR_RX];
+	g->tx.stages = &g->m->stages[DIR_TX];
+	g->local.stages = &g->m->stages[DIR_LOCAL];
 	g->process = cfg_choice(g->cfg, "delivery") == 1;
 	g->net.process = g->process;
 	g->net.max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;

@@ -132,6 +132,9 @@ static const struct metric_decl metrics[] = {
 	{"latency_ns.max", "ns", G, .help = "exact"},
 	{"stage_ns.*.mean", "ns", G, .help = "part of the mean latency",
 	 .words = ledger_stage_names},
+	{"stage_ns.*.p50", "ns", OBJ_GUESTS,
+	 .help = "of all frames, also those that do not pass it", .words = ledger_stage_names},
+	{"stage_ns.*.p99", "ns", OBJ_GUESTS, .help = "within 0.8%", .words = ledger_stage_names},
 	{"work_ns.mean", "ns", G, .help = "with work: the process's work on a frame"},
 	{"work_wait_ns.*", "ns", G,
 	 .help = "with work: from handed to the guest until the process begins on the frame",
@@ -237,8 +240,10 @@ static const struct metric_decl metrics[] = {
 	{"truncated", "packets", OBJ_TRAFFIC, .help = "captured short, tail synthesised"},
 	{"synthesised_bytes", "bytes", OBJ_TRAFFIC, .help = "of those tails"},
 	{"backward", "packets", OBJ_TRAFFIC, .help = "stamped before one that precedes them"},
-	{"bound_by", "", OBJ_RUN, .help = "the busiest resource", .text = true},
-	{"bound_utilization", "", OBJ_RUN, .help = "of that resource"},
+	{"bound_by", "", OBJ_RUN,
+	 .help = "the busiest resource, or the ring that loses or stops frames", .text = true},
+	{"bound_utilization", "", OBJ_RUN,
+	 .help = "of that resource; of a ring: the share of frames that missed it"},
 	{"time_ns", "ns", OBJ_RUN, .help = "simulated, to the end"},
 	{"window_ns", "ns", OBJ_RUN, .help = "that time metrics cover"},
 	{"violations", "", OBJ_RUN, .help = "of the memory model: our bugs, always 0"},
@@ -309,8 +314,6 @@ static const struct report_col dma_pair_cols[] = DMA_COLS("write_read");
 static const struct report_col dma_packet_cols[] = DMA_COLS("packets");
 #undef DMA_COLS
 static const struct report_col run_cols[] = {
-	{"bound by", "bound_by", REPORT_TEXT},
-	{"at", "bound_utilization", REPORT_PERCENT},
 	{"simulated", "time_ns", REPORT_TIME_NS},
 	{0},
 };
@@ -322,8 +325,6 @@ const struct report_section machine_report[] = {
 	{"fallbacks", REPORT_NONZERO, GUESTS, .pattern = "fallbacks.*", .fmt = REPORT_COUNT},
 	{"drops", REPORT_NONZERO, GUESTS, .pattern = "drops.*", .fmt = REPORT_COUNT},
 	{"latency", REPORT_ROWS, GUESTS, .when = "delivered", .cols = time_cols},
-	{"where the time goes (mean of a packet)", REPORT_WORDS, GUESTS,
-	 .pattern = "stage_ns.*.mean", .fmt = REPORT_TIME_NS},
 	{"events", REPORT_ROWS, GUESTS, .when = "packets", .cols = event_cols},
 	{"CPUs", REPORT_ROWS, .objects = "host.core*|*.vcpu*", .cols = cpu_cols},
 	{"NIC", REPORT_ROWS, .objects = "nic", .when = "packets", .cols = nic_cols},

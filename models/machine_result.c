@@ -208,6 +208,24 @@ void machine_hist(struct result *r, const char *obj, const char *dir, const char
 			    bins->len, 1000);
 }
 
+static void stage_percentiles(struct result *r, const char *obj, const char *dir,
+			      const struct book *b)
+{
+	static const uint64_t percent[] = {50, 99};
+
+	for (unsigned s = 0; s < STAGE_N; s++)
+		for (unsigned i = 0; i < G_N_ELEMENTS(percent); i++) {
+			char name[48];
+			g_snprintf(name, sizeof(name), "stage_ns.%s.p%u", ledger_stage_names[s],
+				   (unsigned)percent[i]);
+			if (b->latency.count)
+				result_ps(r, obj, dir, name,
+					  hist_quantile(&b->stages->stage[s], percent[i], 100));
+			else
+				result_null(r, obj, dir, name);
+		}
+}
+
 static void latency(struct result *r, const char *obj, const char *dir, const struct book *b)
 {
 	machine_hist(r, obj, dir, "latency_ns", &b->latency);
@@ -216,11 +234,12 @@ static void latency(struct result *r, const char *obj, const char *dir, const st
 		g_snprintf(name, sizeof(name), "stage_ns.%s.mean", ledger_stage_names[s]);
 		result_mean_ps(r, obj, dir, name, b->stage_sum[s], b->latency.count);
 	}
+	if (b->stages)
+		stage_percentiles(r, obj, dir, b);
 }
 
-/* By index of a view; the third is there if a NIC has a switch between its guests. */
-static const char *const directions[] = {"rx", "tx", "local"};
-enum { VIEW_RX, VIEW_TX, VIEW_LOCAL, VIEWS };
+/* The third is there if a NIC has a switch between its guests. */
+static const char *const directions[DIRECTIONS] = {"rx", "tx", "local"};
 
 /* Of one direction, all guests or one. */
 struct view {
@@ -323,7 +342,7 @@ static void view_metrics(struct result *r, const char *obj, unsigned d, const st
 	char digest[17];
 
 	ledger_metrics(r, obj, dir, v);
-	if (d < VIEW_LOCAL)
+	if (d < DIR_LOCAL)
 		queue_metrics(r, obj, d, v);
 	g_snprintf(digest, sizeof(digest), "%016" PRIx64, v->digest);
 	result_str(r, obj, dir, "digest", digest);
@@ -390,16 +409,17 @@ static void view_add(struct view *all, const struct view *v)
 
 static void guest_metrics(struct machine *m, struct result *r, struct guest *g, struct view *all)
 {
-	const struct book *book[VIEWS] = {&g->rx, &g->tx, &g->local};
-	const struct endpoint *end[VIEWS] = {&g->net.rx_end, &g->tx_end, &g->net.local_end};
+	const struct book *book[DIRECTIONS] = {&g->rx, &g->tx, &g->local};
+	const struct endpoint *end[DIRECTIONS] = {&g->net.rx_end, &g->tx_end, &g->net.local_end};
 
-	for (unsigned d = 0; d < (local_seen(g) ? VIEWS : VIEW_LOCAL); d++) {
+	for (unsigned d = 0; d < (local_seen(g) ? DIRECTIONS : DIR_LOCAL); d++) {
 		struct view v = {.book = *book[d]};
 
+		v.book.stages = NULL; /* of all guests together */
 		v.resident = residents(m, book[d]).frames;
 		v.digest = end[d]->digest;
 		view_add(&all[d], &v);
-		if (d < VIEW_LOCAL) {
+		if (d < DIR_LOCAL) {
 			const struct virtq_dev *dev = d ? &g->dp.txq : &g->dp.rxq;
 			const struct virtq_drv *drv = d ? &g->vio.txq : &g->vio.rxq;
 			counts_sub(&v.c, &g->at_stop, &g->at_start);
@@ -496,51 +516,6 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 	result_u64(r, n->name, NULL, "unmaps", dma.unmaps);
 }
 
-/* ---- what bounds the run ---- */
-
-struct bound {
-	char what[64];
-	uint64_t busy;
-};
-
-static void bound_try(struct bound *best, const char *what, const char *part, uint64_t busy)
-{
-	if (busy <= best->busy)
-		return;
-	best->busy = busy;
-	g_snprintf(best->what, sizeof(best->what), "%s%s", what, part);
-}
-
-/* The resource with the highest utilization over the window. */
-static void bottleneck(struct machine *m, struct result *r, sim_time window)
-{
-	struct bound b = {.what = "nothing"};
-
-	for (unsigned i = 0; i < m->cores; i++)
-		bound_try(&b, m->core[i].name, "",
-			  m->core_counts[i].at_stop.busy_ps - m->core_counts[i].at_start.busy_ps);
-	for (unsigned i = 0; i < m->guests; i++)
-		for (unsigned v = 0; v < m->guest[i].vcpus; v++) {
-			const struct cpu_counts *c = &m->guest[i].vcpu_counts[v];
-			bound_try(&b, m->guest[i].vcpu[v].name, "",
-				  c->at_stop.busy_ps - c->at_start.busy_ps);
-		}
-	for (unsigned i = 0; i < m->pcores; i++) {
-		char number[16];
-		g_snprintf(number, sizeof(number), "%u", i);
-		bound_try(&b, "host.shared", number, cores_busy(m, i));
-	}
-	for (unsigned i = 0; i < m->nics; i++) {
-		const struct nic_counts *p = &m->nic[i].at_start, *q = &m->nic[i].at_stop;
-		bound_try(&b, m->nic[i].nic.name, ".rx link", q->rx_wire - p->rx_wire);
-		bound_try(&b, m->nic[i].nic.name, ".tx link", q->tx_wire - p->tx_wire);
-		bound_try(&b, m->nic[i].nic.name, ".rx bus", q->rx_bus - p->rx_bus);
-		bound_try(&b, m->nic[i].nic.name, ".tx bus", q->tx_bus - p->tx_bus);
-	}
-	result_str(r, "run", NULL, "bound_by", b.what);
-	result_ratio(r, "run", NULL, "bound_utilization", b.busy, window);
-}
-
 static void traffic_metrics(struct result *r, struct machine *m)
 {
 	for (unsigned i = 0; i < m->traffics; i++) {
@@ -563,17 +538,22 @@ static void traffic_metrics(struct result *r, struct machine *m)
 
 void machine_results(struct machine *m, struct result *r)
 {
-	struct view all[VIEWS] = {0};
+	struct view all[DIRECTIONS] = {0};
+	const struct book *book[DIRECTIONS];
 	sim_time window = m->window_stop > m->window_start ? m->window_stop - m->window_start : 0;
 
-	for (unsigned d = 0; d < VIEWS; d++)
+	for (unsigned d = 0; d < DIRECTIONS; d++)
 		book_init(&all[d].book);
 	for (unsigned i = 0; i < m->guests; i++)
 		guest_metrics(m, r, &m->guest[i], all);
-	for (unsigned d = 0; d < VIEWS; d++) {
-		if (d < VIEW_LOCAL || m->switched)
+	for (unsigned d = 0; d < DIRECTIONS; d++) {
+		bool seen = d < DIR_LOCAL || m->switched;
+
+		stages_end(&m->stages[d], all[d].book.latency.count);
+		all[d].book.stages = &m->stages[d];
+		if (seen)
 			view_metrics(r, "guests", d, &all[d]);
-		book_fini(&all[d].book);
+		book[d] = seen ? &all[d].book : NULL;
 	}
 	work_results(m, r, window);
 	traffic_metrics(r, m);
@@ -590,7 +570,9 @@ void machine_results(struct machine *m, struct result *r)
 	iommu_metrics(r, m, window);
 	cache_results(r, m);
 	cores_results(r, m, window);
-	bottleneck(m, r, window);
+	machine_explain(m, r, book, window);
+	for (unsigned d = 0; d < DIRECTIONS; d++)
+		book_fini(&all[d].book);
 	result_ps(r, "run", NULL, "time_ns", evq_now(&m->q));
 	result_ps(r, "run", NULL, "window_ns", window);
 	result_u64(r, "run", NULL, "violations", m->mem->violation.count);

@@ -234,6 +234,30 @@ static bool check_free_thresh(const struct scenario *sc, const struct cfg *n, GE
 	return true;
 }
 
+/* Somebody must look at what a NIC without interrupts has done, and at the last frames. */
+static bool check_interrupts(const struct scenario *sc, const struct cfg *n, GError **error)
+{
+	bool none = cfg_choice(n, "irq") == NIC_IRQ_NONE;
+	bool poll = cfg_choice(scenario_find(sc, "host"), "datapath") == 1;
+
+	if (cfg_u64(n, "irq_count") > 1 && !cfg_time(n, "irq_delay"))
+		return cfg_error(n, "irq_count", error,
+				 "would leave the last frames without an interrupt; set irq_delay");
+	for (size_t i = 0; none && i < scenario_count(sc, "guest"); i++) {
+		const struct cfg *g = scenario_at(sc, "guest", i), *ref = cfg_ref(g, "nic");
+
+		if (ref ? ref != n : n != scenario_at(sc, "nic", 0))
+			continue;
+		if (cfg_choice(g, "attach") == 1 || !poll)
+			return cfg_error(n, "irq", error,
+					 "none (which model = 82599-pmd brings) needs drivers that "
+					 "poll: %s",
+					 poll ? "a guest with attach = vf has none; use masked"
+					      : "use [host] datapath = poll, or irq = masked");
+	}
+	return true;
+}
+
 bool options_check(const struct scenario *sc, GError **error)
 {
 	size_t guests = scenario_count(sc, "guest");
@@ -278,6 +302,8 @@ bool options_check(const struct scenario *sc, GError **error)
 		if (rx & (rx - 1) || tx & (tx - 1))
 			return cfg_error(n, rx & (rx - 1) ? "rx_ring" : "tx_ring", error,
 					 "must be a power of two");
+		if (!check_interrupts(sc, n, error))
+			return false;
 		if (!check_free_thresh(sc, n, error))
 			return false;
 	}

@@ -48,8 +48,8 @@ static const struct verb verbs[] = {
 	 "Examples:\n"
 	 "  %s plot out/policy\n"
 	 "  %s plot copy.json zero-copy.json --out figures\n"},
-	{"list", "policies|keys|metrics|systems", "what there is to choose from", false, false,
-	 true, verb_list,
+	{"list", "policies|keys|metrics|systems|presets", "what there is to choose from", false,
+	 false, true, verb_list,
 	 "Examples:\n"
 	 "  %s list keys\n"
 	 "  %s list keys --markdown\n"

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "explain.h"
 #include "nearest.h"
 #include "outfile.h"
 #include "sim_error.h"
@@ -66,6 +67,8 @@ static void print_report(struct session *s, struct study *st, const struct study
 		g_string_append_printf(out, "base point; `%s sweep` does all of %zu points\n",
 				       s->prog->name, sweep_points(st->sweep));
 	report_print(s->prog->report, run->sc, run->result, out);
+	if (result_explained(run->result))
+		explain_print(result_explained(run->result), out);
 	describe_expectations(st, run, out);
 	session_print(s, session_tables(s), out->str);
 }
@@ -380,11 +383,13 @@ static void list_items(bool (*item)(size_t, struct cli_item *), GString *out)
 
 int verb_list(struct session *s)
 {
-	static const char *const topics[] = {"policies", "keys", "metrics", "systems", NULL};
+	static const char *const topics[] = {"policies", "keys",    "metrics",
+					     "systems",  "presets", NULL};
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	if (g_strv_length(s->o.rest) != 1)
-		return cli_usage_error(s->prog, "list takes one of: policies keys metrics systems");
+		return cli_usage_error(s->prog, "list takes one of: policies keys metrics systems "
+						"presets");
 	const char *what = s->o.rest[0];
 	if (strcmp(what, "policies") == 0) {
 		list_items(s->prog->policy, out);
@@ -392,6 +397,8 @@ int verb_list(struct session *s)
 		list_items(s->prog->system, out);
 	} else if (strcmp(what, "metrics") == 0) {
 		metric_print(s->prog->metrics, out);
+	} else if (strcmp(what, "presets") == 0) {
+		keys_print_presets(s->prog->groups, out);
 	} else if (strcmp(what, "keys") == 0) {
 		(s->o.markdown ? keys_print_markdown : keys_print)(s->prog->groups, out);
 	} else {

@@ -34,6 +34,20 @@ static struct hist_bin bin_of(const struct hist *h, uint32_t i)
 	return (struct hist_bin){lo, lo + ((1ull << octave) - 1), h->bucket[i]};
 }
 
+void hist_marks_end(struct hist *h, uint64_t count)
+{
+	struct hist_bin bin;
+	uint64_t marked = 0;
+
+	for (uint32_t pos = 0; hist_next(h, &pos, &bin);)
+		marked += bin.count;
+	h->bucket[0] += count - marked;
+	h->count = count;
+	for (uint32_t pos = 0; hist_next(h, &pos, &bin); h->max = bin.hi)
+		if (bin.lo < h->min)
+			h->min = bin.lo;
+}
+
 void hist_merge(struct hist *to, const struct hist *from)
 {
 	if (!from->count)

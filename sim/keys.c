@@ -293,3 +293,15 @@ void keys_print_markdown(const struct group_decl *groups, GString *out)
 			markdown_key(k, out);
 	}
 }
+
+void keys_print_presets(const struct group_decl *groups, GString *out)
+{
+	for (const struct group_decl *g = groups; g->kind; g++)
+		for (const struct key_decl *k = g->keys; k->name; k++)
+			for (const struct key_preset *p = k->presets; p && p->choice; p++) {
+				g_string_append_printf(out, "%s.%s = %s\n", g->kind, k->name,
+						       p->choice);
+				for (const char *const *set = p->sets; *set; set++)
+					g_string_append_printf(out, "    %s\n", *set);
+			}
+}

@@ -119,6 +119,8 @@ enum key_kind keys_quantity(const struct key_decl *key);
 
 /* `list keys`: aligned text, or the Markdown of the scenario reference. */
 void keys_print(const struct group_decl *groups, GString *out);
+/* `list presets`: each choice that brings defaults, and these. */
+void keys_print_presets(const struct group_decl *groups, GString *out);
 void keys_print_markdown(const struct group_decl *groups, GString *out);
 
 #endif

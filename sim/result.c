@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
+#include "explain.h"
 #include "outfile.h"
 #include "sim_error.h"
 
@@ -25,6 +26,7 @@ struct result {
 	GHashTable *lookup; /* full name -> struct result_value */
 	GHashTable *objects;
 	json_t *head, *point, *inputs, *config, *expect, *histograms, *machine;
+	struct explain *explain;
 	bool partial;
 };
 
@@ -70,6 +72,7 @@ void result_free(struct result *r)
 	json_decref(r->expect);
 	json_decref(r->histograms);
 	json_decref(r->machine);
+	explain_free(r->explain);
 	g_free(r);
 }
 
@@ -273,6 +276,12 @@ void result_expect(struct result *r, const char *metric, const char *want, const
 						   want, "got", got, "verdict", verdict));
 }
 
+void result_explain(struct result *r, struct explain *e)
+{
+	explain_free(r->explain);
+	r->explain = e;
+}
+
 /* ---- reading ---- */
 
 size_t result_count(const struct result *r)
@@ -298,6 +307,11 @@ bool result_has_object(const struct result *r, const char *object)
 bool result_partial(const struct result *r)
 {
 	return r->partial;
+}
+
+const struct explain *result_explained(const struct result *r)
+{
+	return r->explain;
 }
 
 u128 result_milli(const struct result_value *v)
@@ -441,6 +455,8 @@ char *result_json(const struct result *r)
 	json_object_set_new(top, "metrics", metrics_json(r));
 	json_object_set(top, "expect", r->expect);
 	json_object_set(top, "histograms", r->histograms);
+	if (r->explain)
+		json_object_set_new(top, "explain", explain_json(r->explain));
 	json_object_set(top, "machine", r->machine);
 	append_json(out, top, 0);
 	g_string_append_c(out, '\n');

@@ -63,6 +63,10 @@ void result_input(struct result *r, const char *name, const char *sha256, uint64
 /* The run was cut short (interrupted). */
 void result_set_partial(struct result *r);
 
+/* The `explain` object; the result takes it over. */
+struct explain;
+void result_explain(struct result *r, struct explain *e);
+
 /* The `machine` object: what depends on the machine that ran it. */
 void result_machine_u64(struct result *r, const char *name, uint64_t v);
 void result_machine_real(struct result *r, const char *name, double v); /* 3 decimals */
@@ -98,6 +102,7 @@ const struct result_value *result_at(const struct result *r, size_t i);
 const struct result_value *result_find(const struct result *r, const char *full);
 bool result_has_object(const struct result *r, const char *object);
 bool result_partial(const struct result *r);
+const struct explain *result_explained(const struct result *r); /* NULL: nothing explained */
 /* The value in thousandths, rounded half up, but never onto a whole number; of INT and RATIO. */
 unsigned __int128 result_milli(const struct result_value *v);
 /* "12", "0.333", "null", the text; into a buffer of at least 48 bytes for numbers. */

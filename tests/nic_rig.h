@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "models/host/peermap.h"
-#include "models/nic/nic.h"
+#include "models/nic/nic_bus.h"
 #include "frame.h"
 #include "nicdrv.h"
 
@@ -83,6 +83,33 @@ struct rig_opts {
 	bool no_map; /* the functions are not in the mapping */
 	uint32_t rx_buffer;
 };
+
+/*
+ * With it NICs are on a bus of their own: an 82599's batches, of status in both directions and with
+ * an interrupt's mask.
+ */
+static bool nic_rig_bus;
+
+static inline void rig_bus(struct nic_config *c)
+{
+	c->model = NIC_82599_KERNEL;
+	c->rx_use = (struct nic_use){.fetch = 4, .prefetch = 8, .writeback = 4};
+	c->tx_use = (struct nic_use){.fetch = 40, .prefetch = 40, .writeback = 8};
+	c->tx_reads = 64;
+}
+
+static inline void rig_bus_new(struct nic *n)
+{
+	static const struct pcie_config link = {.link = {3, 8, 256, 512, 0, false},
+						.tags = 32,
+						.read_base = 543400,
+						.read_byte = 291,
+						.write_latency = 300000,
+						.mmio_write = 250000,
+						.mmio_read = 550000};
+
+	assert_true(nic_bus_init(n, &link, NIC_RIG_VFS + 1));
+}
 
 static inline void *rig_array(struct rig *r, size_t n, size_t size)
 {
@@ -193,6 +220,8 @@ static inline struct rig *rig_new(struct rig_opts o)
 			       .peer_to_peer = 600000,
 			       .peer_wait = o.wait};
 
+	if (nic_rig_bus)
+		rig_bus(&c);
 	r->memory = g_ptr_array_new_with_free_func(g_free);
 	evq_init(&r->q);
 	r->mem = mem_new(NIC_RIG_MEM, true, 7);
@@ -206,6 +235,8 @@ static inline struct rig *rig_new(struct rig_opts o)
 	for (unsigned n = 0; n < r->nics; n++) {
 		nic_init(&r->nic[n], n ? "eth1" : "eth0", &r->q, &r->world, r->io, true, &c, 1,
 			 NIC_RIG_VFS);
+		if (nic_rig_bus)
+			rig_bus_new(&r->nic[n]);
 		r->nic[n].sink = rig_sink;
 		r->nic[n].sink_ctx = r;
 		r->nic[n].step = rig_step;

@@ -71,11 +71,11 @@ static void packets_have_the_published_overhead(void **state)
 static void a_link_that_does_not_exist_is_refused(void **state)
 {
 	static const struct pcie_link_config bad[] = {
-		{0, 8, 256, 512, 0, false},  {6, 8, 256, 512, 0, false},
-		{3, 3, 256, 512, 0, false},  {3, 32, 256, 512, 0, false},
-		{3, 8, 64, 512, 0, false},   {3, 8, 300, 512, 0, false},
-		{3, 8, 256, 8192, 0, false}, {3, 8, 256, 512, 96, false},
-		{3, 0, 256, 512, 0, false},
+		{0, 8, 256, 512, 0, false, 0},  {6, 8, 256, 512, 0, false, 0},
+		{3, 3, 256, 512, 0, false, 0},  {3, 32, 256, 512, 0, false, 0},
+		{3, 8, 64, 512, 0, false, 0},   {3, 8, 300, 512, 0, false, 0},
+		{3, 8, 256, 8192, 0, false, 0}, {3, 8, 256, 512, 96, false, 0},
+		{3, 0, 256, 512, 0, false, 0},
 	};
 	struct pcie_link l;
 
@@ -104,6 +104,23 @@ static void a_server_has_no_drift(void **state)
 
 static const enum pcie_kind writes[] = {PCIE_WRITE}, reads[] = {PCIE_READ},
 			    both[] = {PCIE_WRITE, PCIE_READ};
+
+/* Another rate than the specification's, to the picosecond: 64 Gbit/s are 125 ps a byte. */
+static void a_given_rate_is_the_rate(void **state)
+{
+	struct pcie_link_config c = {
+		.generation = 3, .lanes = 8, .mps = 256, .mrrs = 512, .rate_bps = 64000000000};
+	struct pcie_link l;
+
+	(void)state;
+	assert_true(pcie_link_init(&l, &c));
+	assert_int_equal(l.num, 125);
+	assert_int_equal(l.den, 1);
+	assert_int_equal(pcie_link_rate(&l), 64000000000);
+	c.rate_bps = 7000000;
+	assert_true(pcie_link_init(&l, &c));
+	assert_int_equal(pcie_link_rate(&l), 7000000);
+}
 
 static void saturated_dma_has_the_published_bandwidth(void **state)
 {
@@ -539,6 +556,7 @@ int main(void)
 		cmocka_unit_test(packets_have_the_published_overhead),
 		cmocka_unit_test(a_link_that_does_not_exist_is_refused),
 		cmocka_unit_test(a_server_has_no_drift),
+		cmocka_unit_test(a_given_rate_is_the_rate),
 		cmocka_unit_test(saturated_dma_has_the_published_bandwidth),
 		cmocka_unit_test(nics_have_the_published_bandwidth),
 		cmocka_unit_test(a_read_alone_takes_what_the_law_says),

@@ -119,7 +119,7 @@ result_members()
 {
 	members two.json >got
 	printf '%s\n' schema program version scenario seed partial inputs config metrics expect \
-		histograms machine | same - got
+		histograms explain machine | same - got
 }
 
 machine_members()

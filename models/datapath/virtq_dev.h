@@ -47,7 +47,8 @@ struct virtq_dev {
 	uint64_t features;
 	/* counters */
 	uint64_t pops, unpops, pushes, notifies, suppressed;
-	uint64_t oversize; /* chains of more segments than the caller had room for */
+	uint64_t oversize;                /* chains of more segments than the caller had room for */
+	uint64_t looks, found, found_max; /* at avail idx; chains that they found, at most */
 	uint32_t errors[VIRTQ_ERR_N];
 };
 
@@ -139,6 +140,9 @@ static inline unsigned virtq_dev_avail(struct virtq_dev *vq)
 		virtq_dev_fail(vq, VIRTQ_ERR_AVAIL_JUMP);
 		return 0;
 	}
+	vq->looks++;
+	vq->found += n;
+	vq->found_max = n > vq->found_max ? n : vq->found_max;
 	return n;
 }
 

@@ -573,7 +573,7 @@ static void enqueue(struct pcie *p, struct pcie_op *op, unsigned class)
 {
 	struct fn *f = &p->fn[op->fn];
 
-	op->seq = f->seq++;
+	op->seq = class == READS && op->loose ? 0 : ++f->seq;
 	event_init(&op->ev, done_event);
 	if (f->first[class])
 		f->last[class]->next = op;

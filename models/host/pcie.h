@@ -14,12 +14,12 @@
  * Towards the host an arbiter chooses. Each function has a queue of posted writes and one of
  * reads; functions with something to send take turns, surplus round robin by bytes on the link (a
  * read counts its completions, which are the dear part). Writes and reads alternate. A read does
- * not overtake the writes of its function that came before it; a write overtakes reads (Base 5.0,
- * section 2.4.1). A grant is of one transaction and at most PCIE_GRANT bytes of payload, or one
- * packet if that is more; longer ones wait for their next turn. The arbiter works ahead of the
- * link by no more than two packets of mps bytes, the transmit buffer: what is in there is in
- * order and beyond choice, whole grants are served in one computation, and no packet is an event
- * of its own. Completions of register reads go to its end.
+ * not overtake the writes of its function that came before it, unless it is `loose`; a write
+ * overtakes reads (Base 5.0, section 2.4.1). A grant is of one transaction and at most PCIE_GRANT
+ *bytes of payload, or one packet if that is more; longer ones wait for their next turn. The arbiter
+ *works ahead of the link by no more than two packets of mps bytes, the transmit buffer: what is in
+ *there is in order and beyond choice, whole grants are served in one computation, and no packet is
+ *an event of its own. Completions of register reads go to its end.
  *
  * Towards the device packets go in the order in which they are ready; the completions of one
  * request stay together.
@@ -105,6 +105,7 @@ struct pcie_op {
 	uint32_t returned;  /* of a read: ready at the host */
 	uint16_t fn;
 	uint8_t kind; /* enum pcie_kind */
+	bool loose;   /* a read that may overtake its function's writes: another engine's; stays */
 };
 
 static inline void pcie_op_init(struct pcie_op *op, void (*done)(struct pcie_op *op))

@@ -38,6 +38,10 @@ const struct key_decl pcie_keys[] = {
 	{"rcb", KEY_BYTES, .def = "mps", .min = 64, .max = 4096, .choices = "mps",
 	 .help = "most payload of a completion, a power of two; root complexes that cut: 64 or "
 		 "128"},
+	{"rate", KEY_RATE, .def = "link", .min = 1000000, .max = 16000000000000ull,
+	 .choices = "link",
+	 .help = "what packets can use of each direction; link: as generation, lanes and mps give "
+		 "it, less acknowledgements and flow control"},
 	{"address", KEY_CHOICE, .def = "64", .choices = "64|32",
 	 .help = "bits of addresses in requests; 32 saves 4 bytes each"},
 	{"tags", KEY_COUNT, .def = "256", .min = 1, .max = 1024,
@@ -83,7 +87,8 @@ bool pcie_config(struct pcie_config *out, const struct cfg *c, GError **error)
 			 .mps = (uint32_t)cfg_u64(c, "mps"),
 			 .mrrs = (uint32_t)cfg_u64(c, "mrrs"),
 			 .rcb = cfg_is_quantity(c, "rcb") ? (uint32_t)cfg_u64(c, "rcb") : 0,
-			 .address32 = cfg_choice(c, "address") == 1},
+			 .address32 = cfg_choice(c, "address") == 1,
+			 .rate_bps = cfg_is_quantity(c, "rate") ? cfg_rate(c, "rate") : 0},
 		.tags = (uint32_t)cfg_u64(c, "tags"),
 		.write_credits = (uint32_t)cfg_u64(c, "write_credits"),
 		.read_limit = cfg_u64(c, "read_limit"),

@@ -63,6 +63,14 @@ static void set_rate(struct pcie_link *l, const struct pcie_link_config *c)
 	l->den = den / d;
 }
 
+static void set_given_rate(struct pcie_link *l, uint64_t bps)
+{
+	uint64_t d = gcd(8 * SIM_S, bps);
+
+	l->num = 8 * SIM_S / d;
+	l->den = bps / d;
+}
+
 bool pcie_link_init(struct pcie_link *l, const struct pcie_link_config *c)
 {
 	if (!config_ok(c))
@@ -70,7 +78,10 @@ bool pcie_link_init(struct pcie_link *l, const struct pcie_link_config *c)
 	*l = (struct pcie_link){.mps = c->mps, .mrrs = c->mrrs};
 	l->completion = c->rcb && c->rcb < c->mps ? c->rcb : c->mps;
 	l->request = c->address32 ? PCIE_REQUEST - 4 : PCIE_REQUEST;
-	set_rate(l, c);
+	if (c->rate_bps)
+		set_given_rate(l, c->rate_bps);
+	else
+		set_rate(l, c);
 	return true;
 }
 

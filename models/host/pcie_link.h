@@ -36,6 +36,7 @@ struct pcie_link_config {
 	uint32_t mrrs;       /* most that a read request asks for, the same */
 	uint32_t rcb;        /* most payload of a completion; 0: mps */
 	bool address32;      /* requests carry 32-bit addresses, 4 bytes less */
+	uint64_t rate_bps;   /* what TLPs can use of each direction; 0: as the above give it */
 };
 
 struct pcie_link {

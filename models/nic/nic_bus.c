@@ -33,6 +33,7 @@ struct nic_xfer *nic_xfer_new(struct nic_queue *q, void (*done)(struct pcie_op *
 	x = b->free;
 	b->free = x->next;
 	x->op.done = done;
+	x->op.loose = true; /* sending and receiving are engines of their own */
 	x->next = x->about = NULL;
 	x->q = q;
 	x->life = q->life;
@@ -93,6 +94,9 @@ static bool look_up(struct nic *n, struct nic_queue *q, uint64_t iova, uint32_t 
 						      access, evq_now(n->q), &hit);
 		sim_time ready = x->at + iommu_wait(n->iommu, &hit, x->at);
 
+		if (s == IOMMU_OK && n->llc)
+			ready += llc_dma(n->llc, n->node, hit.hpa, (uint32_t)hit.len,
+					 access == IOMMU_WRITE);
 		if (ready > x->ready)
 			x->ready = ready;
 		x->fault = s != IOMMU_OK;
@@ -135,7 +139,7 @@ sim_time nic_bus_host(void *ctx, struct pcie_op *op, uint32_t from, uint32_t len
 	struct nic_xfer *x = nic_xfer_of(op);
 
 	(void)len;
-	if (!x->d.queue || x->life != x->q->life || !n->protects)
+	if (!x->d.queue || x->life != x->q->life || !(n->protects || n->llc))
 		return 0;
 	if (!from) {
 		x->x.at = x->x.ready = at;

@@ -17,7 +17,8 @@
  *
  * Bytes move at the completion of their transaction, or of the status right behind it. Pages are
  * looked up when a transaction arrives at the host, all at once; it completes when the last
- * translation is there (iommu_wait). A page that was given away in between is a fault.
+ * translation is there (iommu_wait) and the last piece of memory has answered (llc_dma). A page
+ * that was given away in between is a fault.
  *
  * Always holds: a driver sees no status before the data, and no interrupt before the status; each
  * frame that was accepted ends once, whatever becomes of its queue; nothing that is left over waits

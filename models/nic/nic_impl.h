@@ -96,7 +96,8 @@ static inline bool nic_dma_piece(struct nic *n, struct frame *f, const struct io
 			nic_too_early(n, hit->hpa);
 		memcpy(p, mem_ptr(n->mem, hit->hpa), hit->len);
 	}
-	if (__builtin_expect(n->llc != NULL, 0))
+	/* On a bus that was asked as the page was looked up. */
+	if (__builtin_expect(n->llc != NULL, 0) && !n->xlate)
 		llc_dma(n->llc, n->node, hit->hpa, (uint32_t)hit->len, access == IOMMU_WRITE);
 	f->led->dma_segments++;
 	return true;

@@ -48,7 +48,9 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(HEADER_EARLY, header_early) /* the virtio-net header, written before the frame is */     \
 	X(ZC_SEND, zc_send) /* zero-copy sending: keep a buffer that is away, see it come back */  \
 	X(ZC_PAGE, zc_page) /* ... find, pin and unpin one page of it */                           \
-	X(SWITCH, switch)   /* a shared core goes from one CPU to another */
+	X(SWITCH, switch)   /* a shared core goes from one CPU to another */                       \
+	X(IRQ_HANDLE, irq_handle) /* host takes an interrupt on its way into a guest */            \
+	X(EOI, eoi) /* a guest's end of interrupt that leaves it: vm_exit and irq_handle */
 
 enum plat_work {
 #define X(id, name) PLAT_W_##id,

@@ -25,6 +25,32 @@ void book_fini(struct book *b)
 	hist_fini(&b->latency);
 }
 
+void stages_init(struct stages *s)
+{
+	for (unsigned i = 0; i < STAGE_N; i++)
+		hist_init(&s->stage[i]);
+}
+
+void stages_end(struct stages *s, uint64_t frames)
+{
+	for (unsigned i = 0; i < STAGE_N; i++)
+		hist_marks_end(&s->stage[i], frames);
+}
+
+void stages_fini(struct stages *s)
+{
+	for (unsigned i = 0; i < STAGE_N; i++)
+		hist_fini(&s->stage[i]);
+}
+
+/* Most frames pass half of the stages. */
+static inline void stages_add(struct stages *s, const struct frame *f)
+{
+	for (unsigned i = 0; i < STAGE_N; i++)
+		if (f->stage_ps[i])
+			hist_mark(&s->stage[i], f->stage_ps[i]);
+}
+
 void world_init(struct world *w, struct evq *q, struct mem *mem)
 {
 	*w = (struct world){.q = q, .mem = mem};
@@ -75,6 +101,8 @@ void world_deliver(struct world *w, struct frame *f)
 	/* A stamp before its predecessor makes a stage that is all ones at the top. */
 	w->stage_errors += sum != latency || longest >> 63;
 	hist_add(&b->latency, latency);
+	if (b->stages)
+		stages_add(b->stages, f);
 	if (b->first_done == SIM_NEVER)
 		b->first_done = f->last;
 	b->last_done = f->last;
