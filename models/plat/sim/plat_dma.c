@@ -157,7 +157,7 @@ void plat_dma_unmapped(struct plat *pl, struct plat_dma *d)
 {
 	sim_time oldest;
 
-	if (d->mode == IOMMU_STRICT) /* one wait covers the buffer's pages */
+	if (d->mode == IOMMU_STRICT) /* one wait covers what was unmapped */
 		plat_dma_invalidate(pl, d);
 	else if (d->mode == IOMMU_DEFERRED && iommu_pending(d->io, &oldest) &&
 		 !event_pending(&d->flush))
