@@ -96,7 +96,7 @@ const struct key_decl guest_keys[] = {
 	{"napi_budget", KEY_COUNT, .def = "0", .max = 1000000,
 	 .help = "frames that its driver takes before the vCPU's other work has a turn; 0: one "
 		 "turn's; Linux 300, then a woken thread goes on"},
-	{"napi_time", KEY_TIME, .def = "2ms", .min = 1, .max = SIM_S,
+	{"napi_time", KEY_TIME, .def = "2ms", .min = 1, .max = 1000 * SIM_S,
 	 .help = "the same in time, with napi_budget; Linux 2 ms"},
 	{"destroyed_at", KEY_TIME, .max = SIM_MAX,
 	 .help = "when it is destroyed in mid-run; default: never"},

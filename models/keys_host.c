@@ -84,7 +84,7 @@ const struct key_decl host_keys[] = {
 	 .help = "frames that the worker of a NIC's shared queue takes, 64 a turn, before others "
 		 "of "
 		 "its core have a turn; 0: one turn's; Linux 300, then a woken thread goes on"},
-	{"napi_time", KEY_TIME, .def = "2ms", .min = 1, .max = SIM_S,
+	{"napi_time", KEY_TIME, .def = "2ms", .min = 1, .max = 1000 * SIM_S,
 	 .help = "the same in time, with napi_budget; Linux 2 ms"},
 	{"scatter", KEY_BOOL, .def = "true", .help = "hand out memory in shuffled order"},
 	{"memory", KEY_BYTES, .def = "0", .max = 1ull << 44,
