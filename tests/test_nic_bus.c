@@ -185,6 +185,53 @@ static void a_page_that_goes_in_mid_flight_is_a_fault(void **state)
 	assert_true(refused > 10 && refused < 60);
 }
 
+/* The delay is over while the driver has interrupts masked; it enables them before the status. */
+static void what_was_due_while_masked_is_not_forgotten_before_its_status(void **state)
+{
+	struct rig *r = on_bus(NIC_VEB);
+	struct vf *a = &r->vf[0], *b = &r->vf[1];
+	struct nic_queue *q = &b->nic->queue[b->queue];
+
+	(void)state;
+	b->nic->cfg.irq_delay = 50000;
+	post(b, 0);
+	rig_run(r);
+	b->drv.regs->rx_irq = false;
+	vf_send(a, b, 300, 1);
+	while (!q->port->rx.posted)
+		assert_true(evq_step(&r->q));
+	rig_run_until(r, evq_now(&r->q) + 100000);
+	assert_false(done(b, 0));
+	assert_false(
+		nicdrv_rx_irq(&b->drv, &b->pl, true)); /* it looks, finds nothing, and sleeps */
+	rig_run(r);
+	assert_int_equal(b->interrupts, 1);
+	vf_has(b, a, 300, 1, 0);
+	rig_free(r);
+}
+
+static void frames_that_wait_for_descriptors_go_with_their_queue(void **state)
+{
+	struct rig *r = on_bus(NIC_VEB);
+	struct vf *a = &r->vf[0], *b = &r->vf[1];
+	struct nic_queue *q = &b->nic->queue[b->queue];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		vf_send(a, b, 300, (uint8_t)(i + 1));
+	rig_run_until(r, 1000000);
+	post(b, 0); /* known, and not fetched, when the first one comes */
+	while (q->waiting < 2)
+		assert_true(evq_step(&r->q));
+	assert_int_equal(r->nic[0].rx_held, 900);
+	nic_queue_stop(b->nic, b->queue);
+	assert_int_equal(q->waiting, 0);
+	rig_run(r);
+	assert_int_equal(vf_lost(b, DROP_GUEST_GONE), 3);
+	assert_int_equal(b->interrupts, 0);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +239,8 @@ int main(void)
 		cmocka_unit_test(a_doorbell_is_known_when_it_arrives),
 		cmocka_unit_test(tails_that_cannot_be_move_nothing),
 		cmocka_unit_test(descriptors_are_the_devices_once_they_were_fetched),
+		cmocka_unit_test(what_was_due_while_masked_is_not_forgotten_before_its_status),
+		cmocka_unit_test(frames_that_wait_for_descriptors_go_with_their_queue),
 		cmocka_unit_test(a_page_that_goes_in_mid_flight_is_a_fault),
 	};
 

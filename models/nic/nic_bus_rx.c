@@ -81,31 +81,38 @@ static void status_there(struct nic_xfer *x)
 	nic_xfer_free(x);
 }
 
+/* A write of status is there: news for the driver. */
+static void told(struct nic_queue *q)
+{
+	q->port->rx.under_way--;
+	nic_irq_seen(q, false);
+}
+
 static void both_done(struct pcie_op *op)
 {
 	struct nic_xfer *x = nic_xfer_of(op);
 	struct nic_queue *q = x->q;
+	bool alive = x->life == q->life;
 
-	if (x->life == q->life)
-		q->port->rx.under_way--;
 	data_there(x);
 	status_there(x);
-	nic_irq_seen(q, false);
+	if (alive)
+		told(q);
 }
 
 static void status_done(struct pcie_op *op)
 {
 	struct nic_xfer *x = nic_xfer_of(op), *next;
 	struct nic_queue *q = x->q;
+	bool alive = x->life == q->life;
 
-	if (x->life == q->life)
-		q->port->rx.under_way--;
 	for (struct nic_xfer *f = x->about; f; f = next) {
 		next = f->next;
 		status_there(f);
 	}
 	nic_xfer_free(x);
-	nic_irq_seen(q, false);
+	if (alive)
+		told(q);
 }
 
 /* Writes the status of all frames whose data is on its way. */
@@ -276,12 +283,12 @@ static void peer_status_done(struct pcie_op *op)
 	struct nic_xfer *x = nic_xfer_of(op);
 	struct nic_job *job = x->d.job;
 	struct nic_queue *q = x->q;
+	bool alive = x->life == q->life;
 
-	if (x->life == q->life)
-		q->port->rx.under_way--;
 	nic_xfer_free(x);
 	nic_peer_told(job);
-	nic_irq_seen(q, false);
+	if (alive)
+		told(q);
 }
 
 void nic_bus_peer_status(struct nic_job *job)

@@ -8,15 +8,17 @@ static void status_done(struct pcie_op *op)
 {
 	struct nic_xfer *x = nic_xfer_of(op), *next;
 	struct nic_queue *q = x->q;
+	bool alive = x->life == q->life && !q->stopped;
 
 	for (struct nic_xfer *f = x->about; f; f = next) {
 		next = f->next;
-		if (f->life == q->life && !q->stopped)
+		if (alive)
 			nic_tx_status(&f->d);
 		nic_xfer_free(f);
 	}
 	nic_xfer_free(x);
-	nic_irq_seen(q, true);
+	if (alive)
+		nic_irq_seen(q, true);
 }
 
 static void flush(struct nic_queue *q)

@@ -56,7 +56,7 @@ const struct key_decl nic_keys[] = {
 	 .help = "vouches for the checksums of what it receives; else the guest's kernel looks"},
 	{"moderation", KEY_TIME, .def = "0s", .max = 1000000000000u,
 	 .help = "least time between two interrupts of a queue"},
-	{"irq_delay", KEY_TIME, .def = "0s", .max = SIM_S,
+	{"irq_delay", KEY_TIME, .def = "0s", .max = 1000 * SIM_S,
 	 .help = "from a queue's first frame since its last interrupt to the next; 0: at once"},
 	{"irq_count", KEY_COUNT, .def = "0", .max = 65536,
 	 .help = "frames that bring a queue's interrupt ahead of irq_delay; 0: not counted"},
@@ -83,7 +83,7 @@ const struct key_decl nic_keys[] = {
 	 .help = "on [pcie]: receive descriptors whose status is written at a time"},
 	{"tx_writeback", KEY_COUNT, .def = "1", .max = 256,
 	 .help = "the same of sent ones; 82599: 8; 0: no status is written, drivers read the head"},
-	{"writeback_delay", KEY_TIME, .def = "0s", .max = SIM_S,
+	{"writeback_delay", KEY_TIME, .def = "0s", .max = 1000 * SIM_S,
 	 .help = "how long a batch of status waits to be full; 0: as long as its queue half has "
 		 "more under way"},
 	{"rx_tail", KEY_COUNT, .def = "0", .max = 4096,
