@@ -144,6 +144,28 @@ const struct key_decl iommu_keys[] = {
 	 .help = "largest page of its tables"},
 	{"flush_batch", KEY_COUNT, .def = "256", .min = 1, .max = 65536,
 	 .help = "deferred: unmaps that force an invalidation; Linux 256"},
+	{"iova", KEY_CHOICE, .def = "fresh", .choices = "fresh|aged",
+	 .help = "strict, deferred: I/O pages are handed out side by side, or in random order, as "
+		 "after a long time (SOSP 2024)"},
+	{"flush_queue", KEY_CHOICE, .def = "shared", .choices = "shared|per-core",
+	 .help = "deferred: flush_batch is of all cores, or of each; Linux: each"},
+	{"inv_lock", KEY_BOOL, .def = "false",
+	 .help = "invalidations take a lock on which other cores spin (strict, deferred)"},
+	{"lock_pass", KEY_TIME, .def = "50ns", .max = SIM_MS,
+	 .help = "taking the lock from another core: a cache line's transfer, rule of thumb"},
+	{"lock_handover", KEY_TIME, .def = "100ns", .max = SIM_MS,
+	 .help = "and for each core that spins on it: it fetches the line again; as ticket locks "
+		 "(OLS 2012), rule of thumb"},
+	{"lock_handover_remote", KEY_TIME, .def = "300ns", .max = SIM_MS,
+	 .help = "the same for a core of another node, rule of thumb"},
+	{"nested", KEY_BOOL, .def = "false",
+	 .help = "the IOMMU is itself virtual: an invalidation exits, with the lock held; needs "
+		 "inv_lock"},
+	{"nested_exit", KEY_TIME, .def = "1us", .max = SIM_S,
+	 .help = "that exit, instead of [cost] iotlb_inv; 1000-2000 cycles twice, rule of thumb"},
+	{"nested_sync", KEY_TIME, .def = "9us", .max = SIM_S,
+	 .help = "until the hypervisor has done it; with the exit 10-12 us (nested-IOMMU logs "
+		 "beside Rubin et al., SOSP 2024)"},
 	{"flush_timeout", KEY_TIME, .def = "10ms", .min = 1, .max = 1000 * SIM_S,
 	 .help = "deferred: longest wait for one; Linux 10 ms"},
 	{0},

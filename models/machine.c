@@ -324,10 +324,9 @@ static bool build_nic(struct machine *m, struct host_nic *hn, const struct cfg *
 	iommu_attach(m->iommu, machine_requester(hn), hn->domain);
 	plat_dma_init(&hn->dma, &m->q, m->mem, m->iommu, hn->domain,
 		      (enum iommu_mode)cfg_choice(io, "mode"),
-		      hn->hosted * (c.rx_ring + c.tx_ring) + 64 +
-			      (uint32_t)cfg_u64(io, "flush_batch"),
+		      hn->hosted * (c.rx_ring + c.tx_ring) + 64 + machine_flush_pages(m),
 		      cfg_time(io, "flush_timeout"));
-	hn->dma.each = cfg_choice(io, "invalidate") == 1;
+	machine_dma_ready(m, &hn->dma, cfg_name(cfg));
 	sender_init(&hn->wire, &m->world, m->traffics);
 	hn->wire.book = wire_book;
 	hn->wire.made = wire_made;
@@ -545,28 +544,10 @@ static uint64_t memory_needed(const struct machine *m)
 
 static bool build_host(struct machine *m, GError **error)
 {
-	static const uint64_t page[] = {PT_4K, PT_2M, PT_1G};
-	const struct cfg *host = scenario_find(m->sc, "host"), *io = scenario_find(m->sc, "iommu");
+	const struct cfg *host = scenario_find(m->sc, "host");
 	const struct cfg *sce = scenario_find(m->sc, "scenario");
 	uint64_t bytes = cfg_u64(host, "memory");
-	struct iommu_config ic = {
-		.mode = (enum iommu_mode)cfg_choice(io, "mode"),
-		.entries = (uint32_t)cfg_u64(io, "iotlb_entries"),
-		.ways = (uint32_t)cfg_u64(io, "iotlb_ways"),
-		.replacement = (enum iotlb_replacement)cfg_choice(io, "iotlb_replacement"),
-		.seed = cfg_u64(sce, "seed"),
-		.walk_entries = (uint32_t)cfg_u64(io, "walk_cache"),
-		.max_table_pages = (uint32_t)cfg_u64(io, "max_table_pages"),
-		.walkers = (uint32_t)cfg_u64(io, "walkers"),
-		.walk_base = cfg_time(io, "walk_base"),
-		.walk_read = cfg_time(io, "walk_read"),
-		.flush_batch = (uint32_t)cfg_u64(io, "flush_batch"),
-		.page_bytes = page[cfg_choice(io, "page_size")]};
 
-	if (ic.max_table_pages && ic.mode != IOMMU_STRICT && ic.mode != IOMMU_DEFERRED)
-		return cfg_error(io, "max_table_pages", error,
-				 "needs mode = strict or deferred: in the others no buffer is "
-				 "mapped when it is posted");
 	m->mem = mem_new(bytes ? bytes : memory_needed(m), cfg_bool(host, "scatter"),
 			 cfg_u64(sce, "seed"));
 	if (!m->mem)
@@ -579,8 +560,9 @@ static bool build_host(struct machine *m, GError **error)
 		return cfg_error(sce, "checked", error, "no address space for it");
 	world_init(&m->world, &m->q, m->mem);
 	m->world.release = sender_release;
-	m->iommu = iommu_new(m->mem, &ic);
 	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
+	if (!machine_iommu(m, error))
+		return false;
 	m->reclaim_every = cfg_time(host, "reclaim_every");
 	m->offload = cfg_choice(host, "offload") == 1;
 	m->together = cfg_choice(host, "workers") == 1;
@@ -781,6 +763,7 @@ void machine_free(struct machine *m)
 		traffic_free(m->traffic[i]);
 	world_fini(&m->world);
 	switch_free(m);
+	invlock_fini(&m->invlock);
 	iommu_free(m->iommu);
 	llc_free(m->llc);
 	mem_free(m->mem);

@@ -176,6 +176,8 @@ struct machine {
 	struct iommu *iommu;
 	struct llc *llc; /* NULL: copies cost the same everywhere */
 	uint8_t *guest_node;
+	struct invlock invlock;
+	struct invlock *lock;                       /* NULL: [iommu] inv_lock = false */
 	uint64_t walkers_at_start, walkers_at_stop; /* busy, of all */
 	struct nic_fabric fabric;                   /* what mediated NICs share */
 	struct cost cost;
@@ -405,6 +407,17 @@ void vf_start(struct guest *g);
 void vf_end(struct guest *g);
 void vf_quiesce(struct guest *g);
 void vf_fini(struct guest *g);
+
+/* ---- the IOMMU (machine_iommu.c) ---- */
+
+/* After memory and costs. */
+bool machine_iommu(struct machine *m, GError **error);
+/* What [iommu] says of a mapping layer that has been set up: its lock, the state of its I/O pages.
+ */
+void machine_dma_ready(struct machine *m, struct plat_dma *d, const char *name);
+/* I/O pages whose unmaps can await their flush. */
+uint32_t machine_flush_pages(const struct machine *m);
+void iommu_metrics(struct result *r, const struct machine *m, sim_time window);
 
 /* ---- DMA benches (machine_dma.c) ---- */
 

@@ -79,7 +79,7 @@ static unsigned functions(struct machine *m, unsigned device)
 /* I/O pages that per-op benches of a device can have mapped or awaiting a flush. */
 static uint32_t io_pages(struct machine *m, unsigned device)
 {
-	uint32_t n = (uint32_t)cfg_u64(scenario_find(m->sc, "iommu"), "flush_batch");
+	uint32_t n = machine_flush_pages(m);
 	struct dmabench_config c;
 
 	for (unsigned i = 0; i < m->dmas; i++)
@@ -111,6 +111,7 @@ static bool build_device(struct machine *m, unsigned i, GError **error)
 	plat_dma_init(&d->dma, &m->q, m->mem, m->iommu, d->domain,
 		      (enum iommu_mode)cfg_choice(io, "mode"), io_pages(m, i),
 		      cfg_time(io, "flush_timeout"));
+	machine_dma_ready(m, &d->dma, cfg_name(m->dma[i].cfg));
 	return true;
 }
 

@@ -516,43 +516,6 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 	result_u64(r, n->name, NULL, "unmaps", dma.unmaps);
 }
 
-/* Only of walks that a device waited for: the others take no time. */
-static void walker_metrics(struct result *r, const struct machine *m, sim_time window)
-{
-	static const char *const names[] = {"walker_utilization", "walk_wait_ns.mean",
-					    "walk_wait_ns.max"};
-	const struct walkers *w = iommu_walkers(m->iommu);
-
-	for (unsigned i = 0; !w->walks && i < G_N_ELEMENTS(names); i++)
-		result_absent(r, "iommu", NULL, names[i], "no device here waits for a walk");
-	if (!w->walks)
-		return;
-	result_ratio(r, "iommu", NULL, names[0], m->walkers_at_stop - m->walkers_at_start,
-		     window * w->n);
-	result_mean_ps(r, "iommu", NULL, names[1], w->wait, w->walks);
-	result_ps(r, "iommu", NULL, names[2], w->wait_max);
-}
-
-static void iommu_metrics(struct result *r, const struct machine *m, sim_time window)
-{
-	const struct iommu_stats *s = iommu_stats(m->iommu);
-
-	result_u64(r, "iommu", NULL, "iotlb_hits", s->hits);
-	result_u64(r, "iommu", NULL, "iotlb_misses", s->misses);
-	result_u64(r, "iommu", NULL, "page_walks", s->page_walks);
-	result_u64(r, "iommu", NULL, "walk_reads", s->walk_reads);
-	walker_metrics(r, m, window);
-	result_u64(r, "iommu", NULL, "iommu_faults", s->faults);
-	result_u64(r, "iommu", NULL, "fault_records", s->faults - s->faults_lost);
-	result_u64(r, "iommu", NULL, "fault_records_lost", s->faults_lost);
-	result_u64(r, "iommu", NULL, "table_pages", s->table_pages_max);
-	result_u64(r, "iommu", NULL, "maps_failed", s->maps_failed);
-	result_u64(r, "iommu", NULL, "invalidations", s->invalidations);
-	result_u64(r, "iommu", NULL, "hazards.dma_after_unmap", s->stale_use.count);
-	result_mean_ps(r, "iommu", NULL, "stale_window_ns.mean", s->window.sum, s->window.count);
-	result_ps(r, "iommu", NULL, "stale_window_ns.max", s->window.max);
-}
-
 static void traffic_metrics(struct result *r, struct machine *m)
 {
 	for (unsigned i = 0; i < m->traffics; i++) {

@@ -73,11 +73,11 @@ bool vf_assign(struct guest *g)
 	if (!pages)
 		pages = (buffers + (uint32_t)cfg_u64(g->cfg, "socket_queue") + 2 * DPATH_BURST) *
 				(g->net.max_frame / HAC_CHUNK + 1) +
-			(uint32_t)cfg_u64(io, "flush_batch");
+			machine_flush_pages(g->m);
 	plat_dma_init(&h->vmm.dma, &g->m->q, g->m->mem, g->m->iommu, domain, domain_mode(g, kind),
 		      pages + rings + (kind == HAC_BOUNCE ? buffers : 0),
 		      cfg_time(io, "flush_timeout"));
-	h->vmm.dma.each = cfg_choice(io, "invalidate") == 1;
+	machine_dma_ready(g->m, &h->vmm.dma, cfg_name(g->cfg));
 	vmm_dma_init(&h->vmm, (uint16_t)(machine_requester(g->nic) + VF_FIRST + vf_number(g)),
 		     cfg_bool(scenario_find(g->m->sc, "host"), "dma_hypercalls"));
 	hac_init(h, kind, cfg_u64(g->cfg, "memory"), rings + buffers);

@@ -153,6 +153,38 @@ static void walkers_bound_the_rate(void **state)
 	}
 }
 
+/* One walker, walks in a row: 4 KiB take a base and so many reads. Fresh or aged, few flows or
+ * many. */
+static void pages_take_a_base_and_their_reads(void **state)
+{
+	static const unsigned flows[] = {2, 7, 20};
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		unsigned n = flows[i % 3], kib = i & 1 ? 16 : 4;
+		struct run run = run_text(
+			"[scenario]\nwarmup = 500us\n[host]\ncores = %u\n[cost]\niotlb_inv = 300\n"
+			"dma_map = 30\ndma_unmap = 30\n[iommu]\nmode = strict\niova = %s\n"
+			"walk_cache = 8\nwalkers = 1\nwalk_base = 90ns\nwalk_read = 240ns\n"
+			"[pcie]\nlanes = 16\n[dma]\nop = write\nsize = %uKiB\nwindow = 1MiB\n"
+			"outstanding = 16\ncount = 2000\ninvalidate = per-op\n"
+			"[dma f1]\n[dma f2..f%u]\nwith = f1\n",
+			n, i < 6 ? "fresh" : "aged", kib, n);
+		double reads = 0, pages = 0;
+
+		run_ok(&run);
+		for (unsigned f = 1; f <= n; f++) {
+			g_autofree char *of = g_strdup_printf("f%u.", f);
+			reads += (double)run_part(&run, of, "walk_reads");
+			pages += (double)run_part(&run, of, "write.done") * kib / 4;
+		}
+		assert_true(reads / pages > 1 && reads / pages < 5);
+		is_near(&run, "dmas.write.throughput_bps", 32768 / (90e-9 + reads / pages * 240e-9),
+			0.02);
+		run_free(&run);
+	}
+}
+
 static double erlang_b(unsigned n, double a)
 {
 	double b = 1;
@@ -262,6 +294,27 @@ static void a_read_waits_for_the_write_before_it(void **state)
 	run_free(&slow);
 }
 
+/* The same of a write that pushes a dirty line out of the DDIO ways: 2.5 of 25 MiB. */
+static void a_read_waits_for_the_write_back_before_it(void **state)
+{
+	static const char form[] = "[scenario]\nwarmup = 60ms\n[host]\ncache = model\n"
+				   "llc_miss = %uns\n[iommu]\nmode = off\n"
+				   "[dma d]\nop = write-read\nwindow = 50MiB\n"
+				   "outstanding = 1\ncount = 300000\n";
+	struct run fast = run_text(form, 0), slow = run_text(form, 200);
+	double more;
+
+	(void)state;
+	run_ok(&fast);
+	run_ok(&slow);
+	more = number(&slow, "d.write_read.latency_ns.mean") -
+	       number(&fast, "d.write_read.latency_ns.mean");
+	if (fabs(more - 200 * (1 - 2.5 / 50)) > 10)
+		fail_msg("%g ns more, wanted %g", more, 200 * (1 - 2.5 / 50));
+	run_free(&fast);
+	run_free(&slow);
+}
+
 static void what_contradicts_itself_is_refused(void **state)
 {
 	static const struct {
@@ -297,11 +350,13 @@ int main(void)
 		cmocka_unit_test(zipf_weights_are_powers),
 		cmocka_unit_test(a_cyclic_sweep_hits_all_or_nothing),
 		cmocka_unit_test(walkers_bound_the_rate),
+		cmocka_unit_test(pages_take_a_base_and_their_reads),
 		cmocka_unit_test(arrivals_that_find_no_token_are_lost_as_erlang_says),
 		cmocka_unit_test(arrivals_that_wait_wait_as_they_should),
 		cmocka_unit_test(strict_mapping_leaves_no_hit_and_all_balances),
 		cmocka_unit_test(a_bench_with_another_shares_its_link),
 		cmocka_unit_test(a_read_waits_for_the_write_before_it),
+		cmocka_unit_test(a_read_waits_for_the_write_back_before_it),
 		cmocka_unit_test(what_contradicts_itself_is_refused),
 	};
 

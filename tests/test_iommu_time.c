@@ -163,6 +163,18 @@ static void a_walk_asked_for_early_leaves_room(void **state)
 	world_free(&w);
 }
 
+/* ... and who comes takes the walker that was free last, so that an earlier one finds the other. */
+static void a_walk_takes_the_walker_that_is_free_for_the_shortest_time(void **state)
+{
+	struct world w = world_new(2, 0, 0);
+
+	(void)state;
+	assert_int_equal(access_at(&w, 0x1000, 0), 450000);
+	assert_int_equal(access_at(&w, 0x2000, 500000), 450000);
+	assert_int_equal(access_at(&w, 0x3000, 100000), 450000);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +186,7 @@ int main(void)
 		cmocka_unit_test(further_walks_wait_for_a_walker),
 		cmocka_unit_test(a_walk_that_finds_no_page_takes_a_walker_too),
 		cmocka_unit_test(a_walk_asked_for_early_leaves_room),
+		cmocka_unit_test(a_walk_takes_the_walker_that_is_free_for_the_shortest_time),
 	};
 
 	return cmocka_run_group_tests_name("iommu_time", tests, NULL, NULL);

@@ -81,7 +81,8 @@ void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz)
 #undef X
 	};
 	const uint64_t not_cycles = 1ull << PLAT_W_COPY | 1ull << PLAT_W_CSUM | 1ull << PLAT_W_EOI |
-				    1ull << PLAT_W_PROCESS | 1ull << PLAT_W_REG_READ;
+				    1ull << PLAT_W_PROCESS | 1ull << PLAT_W_REG_READ |
+				    1ull << PLAT_W_INV_LOCK;
 
 	*c = (struct cost){0};
 	for (unsigned w = 0; w < PLAT_W_N; w++)

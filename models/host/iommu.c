@@ -38,7 +38,8 @@ struct iommu {
 	struct iommu_domain **requester;
 	struct iommu_domain **domain; /* by id */
 	struct unmap_note *queue;
-	uint32_t queued;
+	uint32_t queued; /* of all; and by core, or [0] */
+	uint32_t *queued_by;
 	uint32_t fault_first, fault_count;
 	bool fault_overflow;
 	struct iommu_fault fault[IOMMU_FAULTS];
@@ -58,6 +59,11 @@ static inline uint64_t cache_key(const struct iommu_domain *d, uint64_t iova, un
 
 /* ---- life ---- */
 
+static uint32_t queues(const struct iommu *io)
+{
+	return io->config.flush_cores ? io->config.flush_cores : 1;
+}
+
 static bool iommu_init(struct iommu *io, uint32_t sets)
 {
 	const struct iommu_config *c = &io->config;
@@ -72,8 +78,10 @@ static bool iommu_init(struct iommu *io, uint32_t sets)
 		.walker = calloc(c->walkers ? c->walkers : 1, sizeof(*io->walkers.walker))};
 	io->requester = calloc(IOMMU_REQUESTERS, sizeof(struct iommu_domain *));
 	io->domain = calloc(IOMMU_DOMAINS, sizeof(struct iommu_domain *));
-	io->queue = calloc(c->flush_batch, sizeof(*io->queue));
-	return ok && io->walkers.walker && io->requester && io->domain && io->queue;
+	io->queue = calloc((size_t)c->flush_batch * queues(io), sizeof(*io->queue));
+	io->queued_by = calloc(queues(io), sizeof(*io->queued_by));
+	return ok && io->walkers.walker && io->requester && io->domain && io->queue &&
+	       io->queued_by;
 }
 
 struct iommu *iommu_new(struct mem *mem, const struct iommu_config *config)
@@ -262,16 +270,25 @@ static void page_gone(struct iommu *io, const struct iommu_domain *d, uint64_t i
 		iotlb_drop(&io->upper[u], cache_key(d, iova, u + 1));
 }
 
-static void queue_unmap(struct iommu *io, struct iommu_domain *d, sim_time now)
+/* A core's queue that is full flushes its domains, and so what others have queued: all go. */
+static void queue_unmap(struct iommu *io, struct iommu_domain *d, uint32_t core, sim_time now)
 {
+	uint32_t *mine = &io->queued_by[io->config.flush_cores ? core % io->config.flush_cores : 0];
+
 	io->queue[io->queued++] = (struct unmap_note){.domain = d, .time = now};
 	d->queued = true;
-	if (io->queued == io->config.flush_batch)
+	if (++*mine == io->config.flush_batch)
 		iommu_flush(io, now);
 }
 
 enum iommu_status iommu_unmap(struct iommu *io, struct iommu_domain *d, iova_t iova, uint64_t bytes,
 			      sim_time now)
+{
+	return iommu_unmap_by(io, d, iova, bytes, 0, now);
+}
+
+enum iommu_status iommu_unmap_by(struct iommu *io, struct iommu_domain *d, iova_t iova,
+				 uint64_t bytes, uint32_t core, sim_time now)
 {
 	enum iommu_status s;
 	struct pt_hit hit;
@@ -291,7 +308,7 @@ enum iommu_status iommu_unmap(struct iommu *io, struct iommu_domain *d, iova_t i
 	io->stats.unmaps++;
 	io->stats.unmap_pages += pages;
 	if (io->config.mode == IOMMU_DEFERRED)
-		queue_unmap(io, d, now);
+		queue_unmap(io, d, core, now);
 	else
 		io->stats.invalidations++;
 	return IOMMU_OK;
@@ -325,6 +342,7 @@ void iommu_flush(struct iommu *io, sim_time now)
 	}
 	io->stats.flushes += io->queued > 0;
 	io->queued = 0;
+	memset(io->queued_by, 0, queues(io) * sizeof(*io->queued_by));
 }
 
 uint32_t iommu_pending(const struct iommu *io, sim_time *oldest)
@@ -579,5 +597,6 @@ void iommu_free(struct iommu *io)
 	free(io->requester);
 	free(io->domain);
 	free(io->queue);
+	free(io->queued_by);
 	free(io);
 }

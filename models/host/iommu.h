@@ -75,6 +75,7 @@ struct iommu_config {
 	uint64_t seed;            /* of the IOTLB's stream, for IOTLB_RANDOM */
 	uint32_t walk_entries;    /* of each upper-level cache, fully associative; 0: none */
 	uint32_t flush_batch;     /* deferred: unmaps that force a flush; 0: 256 */
+	uint32_t flush_cores;     /* deferred: queues of that length, by core; 0: one for all */
 	uint64_t page_bytes;      /* largest page that iommu_map uses; 0: PT_4K */
 	uint32_t max_table_pages; /* of all domains, roots included; 0: what memory holds */
 	uint32_t walkers;         /* walks at once; 0: walks take no time */
@@ -149,6 +150,10 @@ enum iommu_status iommu_map(struct iommu *io, struct iommu_domain *d, iova_t iov
 /* Unmaps whole pages (large ones in one piece). `now` starts the stale window in deferred mode. */
 enum iommu_status iommu_unmap(struct iommu *io, struct iommu_domain *d, iova_t iova, uint64_t bytes,
 			      sim_time now);
+
+/* The same by a core, which queues it where [iommu] flush_queue = per-core. */
+enum iommu_status iommu_unmap_by(struct iommu *io, struct iommu_domain *d, iova_t iova,
+				 uint64_t bytes, uint32_t core, sim_time now);
 
 /* Deferred: invalidates for all queued unmaps. Nothing queued: nothing happens. */
 void iommu_flush(struct iommu *io, sim_time now);

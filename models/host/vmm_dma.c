@@ -44,7 +44,7 @@ static bool make_room(struct vmm_dma *v, struct plat *pl)
 	if (!v->dma.nheld)
 		return false;
 	iommu_flush(v->dma.io, pl->clk->now);
-	plat_charge(pl, PLAT_W_IOTLB_INV, 1);
+	plat_dma_invalidate(pl, &v->dma);
 	v->flushes_for_room++;
 	return true;
 }

@@ -260,7 +260,7 @@ static void arrival_event(struct event *ev)
 	arrivals((struct dmabench *)((char *)ev - offsetof(struct dmabench, arrival)));
 }
 
-/* ---- per_op: a CPU's turn ---- */
+/* ---- per_op: a CPU's turn, of one operation, so that CPUs meet in the order of time ---- */
 
 static bool map_token(struct dmabench_token *t)
 {
@@ -279,9 +279,11 @@ static void unmap_token(struct dmabench_token *t)
 {
 	struct dmabench *b = t->bench;
 
-	for (unsigned i = 0; i < t->pages; i++)
+	for (unsigned i = 0; i < t->pages; i++) {
 		plat_dma_unmap_page(&b->pl, &b->dev->dma, t->dma[i]);
-	plat_dma_unmapped(&b->pl, &b->dev->dma);
+		if (b->dev->dma.each || i + 1 == t->pages)
+			plat_dma_unmapped(&b->pl, &b->dev->dma);
+	}
 }
 
 /* Takes one that is done, and gets the next ready. */
@@ -307,12 +309,12 @@ static void cpu_burst(struct worker *w)
 {
 	struct dmabench *b = (struct dmabench *)((char *)w - offsetof(struct dmabench, worker));
 
-	for (unsigned i = 0; i < 64 && b->finished; i++) {
-		struct dmabench_token *t = b->finished;
+	struct dmabench_token *t = b->finished;
 
-		b->finished = t->next;
-		turn_token(b, t);
-	}
+	if (!t)
+		return;
+	b->finished = t->next;
+	turn_token(b, t);
 }
 
 static bool cpu_commit(struct worker *w)

@@ -28,6 +28,7 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(DMA_MAP, dma_map)       /* write one IOMMU entry */                                      \
 	X(DMA_UNMAP, dma_unmap)   /* clear one IOMMU entry */                                      \
 	X(IOTLB_INV, iotlb_inv)   /* invalidate and wait */                                        \
+	X(INV_LOCK, inv_lock)     /* spin on the lock of invalidations; by time, not by unit */    \
 	X(SYSCALL, syscall)       /* enter and leave a kernel, host's or guest's */                \
 	X(WAKE, wake)             /* wake a sleeping thread and switch to it */                    \
 	X(HOST_STACK, host_stack) /* host kernel: one frame through tap or bridge */               \

@@ -7,6 +7,11 @@
 static void dma_flush_event(struct event *ev)
 {
 	struct plat_dma *d = (struct plat_dma *)((char *)ev - offsetof(struct plat_dma, flush));
+	sim_time now = evq_now(d->q), oldest, wait;
+
+	if (d->lock &&
+	    iommu_pending(d->io, &oldest)) /* a timer's, on a core that is not modelled */
+		invlock_take(d->lock, now, now, 0, &wait);
 	iommu_flush(d->io, evq_now(d->q));
 }
 
@@ -30,6 +35,15 @@ void plat_dma_init(struct plat_dma *d, struct evq *q, struct mem *mem, struct io
 	d->held = g_new(uint32_t, pages);
 	for (uint32_t i = 0; i < pages; i++)
 		d->stack[i] = pages - 1 - i;
+}
+
+void plat_dma_age(struct plat_dma *d, uint64_t seed, const char *name)
+{
+	g_autofree char *stream = g_strconcat("iova.", name, NULL);
+	struct rng rng;
+
+	rng_init(&rng, seed, stream);
+	rng_shuffle(&rng, d->stack, d->pages, sizeof(*d->stack));
 }
 
 void plat_dma_fini(struct plat_dma *d)
@@ -99,16 +113,34 @@ bool plat_dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, unsigned 
 	return true;
 }
 
+void plat_dma_invalidate(struct plat *pl, struct plat_dma *d)
+{
+	sim_time takes, wait;
+
+	if (!d->lock) {
+		plat_charge(pl, PLAT_W_IOTLB_INV, 1);
+		return;
+	}
+	takes = invlock_take(d->lock, evq_now(d->q), pl->clk->now, pl->clk->node, &wait);
+	pl->clk->now += takes;
+	pl->clk->busy[PLAT_W_INV_LOCK] += wait;
+	pl->clk->busy[PLAT_W_IOTLB_INV] += takes - wait;
+}
+
 void plat_dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma)
 {
 	hpa_t frame = {dma & ~(uint64_t)(PAGE_BYTES - 1)};
+	uint64_t flushes;
 
 	if (d->mode != IOMMU_OFF) {
 		uint32_t page = (uint32_t)((dma - d->window) >> PAGE_SHIFT);
 		iova_t iova = {d->window + ((uint64_t)page << PAGE_SHIFT)};
 		frame = d->hpa[page];
 		dma_reclaim(d);
-		iommu_unmap(d->io, d->domain, iova, PAGE_BYTES, pl->clk->now);
+		flushes = iommu_stats(d->io)->flushes;
+		iommu_unmap_by(d->io, d->domain, iova, PAGE_BYTES, pl->clk->core, pl->clk->now);
+		if (d->lock && iommu_stats(d->io)->flushes != flushes)
+			plat_dma_invalidate(pl, d); /* it was this unmap that filled the queue */
 		if (d->mode == IOMMU_DEFERRED)
 			d->held[d->nheld++] = page;
 		else
@@ -126,7 +158,7 @@ void plat_dma_unmapped(struct plat *pl, struct plat_dma *d)
 	sim_time oldest;
 
 	if (d->mode == IOMMU_STRICT) /* one wait covers the buffer's pages */
-		plat_charge(pl, PLAT_W_IOTLB_INV, 1);
+		plat_dma_invalidate(pl, d);
 	else if (d->mode == IOMMU_DEFERRED && iommu_pending(d->io, &oldest) &&
 		 !event_pending(&d->flush))
 		evq_schedule(d->q, &d->flush, pl->clk->now + d->flush_timeout);

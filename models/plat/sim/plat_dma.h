@@ -20,6 +20,7 @@
 #define PLAT_DMA_H
 
 #include "../../guest/gmem.h"
+#include "../../host/invlock.h"
 #include "../../host/iommu.h"
 #include "plat.h"
 
@@ -31,6 +32,7 @@ struct plat_dma {
 	struct mem *mem;
 	struct evq *q;
 	enum iommu_mode mode;
+	struct invlock *lock; /* NULL: an invalidation costs the same whoever else does one */
 	sim_time flush_timeout;
 	struct event flush; /* deferred: timeout of the oldest */
 	bool each;          /* an unmapping takes effect page by page, not once a buffer */
@@ -53,6 +55,8 @@ extern const struct plat_dma_ops plat_dma_native;
 void plat_dma_init(struct plat_dma *d, struct evq *q, struct mem *mem, struct iommu *io,
 		   struct iommu_domain *domain, enum iommu_mode mode, uint32_t pages,
 		   sim_time flush_timeout);
+/* Its free I/O pages are in random order: what a long time of use leaves. Before the first map. */
+void plat_dma_age(struct plat_dma *d, uint64_t seed, const char *name);
 void plat_dma_fini(struct plat_dma *d);
 
 /* The I/O address of guest memory in static mode. */
@@ -76,6 +80,8 @@ bool plat_dma_map_page(struct plat *pl, struct plat_dma *d, hpa_t hpa, unsigned 
  * them: plat_dma_unmapped().
  */
 void plat_dma_unmap_page(struct plat *pl, struct plat_dma *d, uint64_t dma);
+/* Waits for an invalidation: [cost] iotlb_inv, or what the lock makes of it. */
+void plat_dma_invalidate(struct plat *pl, struct plat_dma *d);
 /* What makes the end true: an invalidation now (strict), or with others, later (deferred). */
 void plat_dma_unmapped(struct plat *pl, struct plat_dma *d);
 
