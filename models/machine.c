@@ -469,6 +469,8 @@ static void snapshot(struct machine *m, bool stop)
 		for (unsigned v = 0; v < g->vcpus; v++)
 			cpu_count(&g->vcpu_counts[v], &g->vcpu[v], now, stop);
 	}
+	if (m->lock)
+		*(stop ? &m->lock_at_stop : &m->lock_at_start) = (uint64_t)m->lock->held;
 	*(stop ? &m->walkers_at_stop : &m->walkers_at_start) =
 		walkers_busy(iommu_walkers(m->iommu), now);
 	for (unsigned i = 0; i < m->nics; i++)

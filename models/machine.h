@@ -183,6 +183,7 @@ struct machine {
 	struct invlock invlock;
 	struct invlock *lock;                       /* NULL: [iommu] inv_lock = false */
 	uint64_t walkers_at_start, walkers_at_stop; /* busy, of all */
+	uint64_t lock_at_start, lock_at_stop;       /* held, turns to come included */
 	struct nic_fabric fabric;                   /* what mediated NICs share */
 	struct cost cost;
 	struct cpu *core;

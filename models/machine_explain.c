@@ -69,6 +69,9 @@ static const char *cpu_advice(enum plat_work top, bool guest)
 	case PLAT_W_HYPERCALL:
 		return "mapping for DMA takes most of it; static or pooled mappings, or deferred "
 		       "invalidation, would relieve it";
+	case PLAT_W_INV_LOCK:
+		return "waiting for other cores' invalidations takes most of it; deferred ones "
+		       "with a queue a core, or mappings that stay, would relieve it";
 	case PLAT_W_WAKE:
 	case PLAT_W_HOST_IRQ:
 	case PLAT_W_INJECT:
@@ -98,7 +101,8 @@ static void cpu_of(struct gather *g, const struct cpu *c, const struct cpu_count
 
 	explain_resource(g->e, c->name, busy, g->window);
 	for (unsigned w = 0; w < PLAT_W_N; w++) {
-		uint64_t ps = n->at_stop.work_ps[w] - n->at_start.work_ps[w];
+		/* Work is counted when it begins, and may end beyond the window. */
+		uint64_t ps = MIN(n->at_stop.work_ps[w] - n->at_start.work_ps[w], busy);
 
 		explain_work(g->e, work_names[w], ps);
 		if (ps > most) {
@@ -199,6 +203,20 @@ static void walkers(struct gather *g)
 	    "devices wait for page walks; larger pages, fewer pages in use, a larger IOTLB or "
 	    "more walkers would relieve it",
 	    busy, g->window * w->n);
+}
+
+/* Turns are reserved ahead, so that a crowd may have more of them than there is window. */
+static void lock(struct gather *g)
+{
+	uint64_t held = MIN(g->m->lock_at_stop - g->m->lock_at_start, g->window);
+
+	if (!g->m->lock)
+		return;
+	explain_resource(g->e, "iommu.inv_lock", held, g->window);
+	try(&g->busiest, "iommu.inv_lock",
+	    "cores wait for each other's invalidations; deferred ones with a queue a core, or "
+	    "mappings that stay, would relieve it",
+	    held, g->window);
 }
 
 /* ---- rings ---- */
@@ -375,6 +393,7 @@ void machine_explain(struct machine *m, struct result *r, const struct book *con
 	nics(&g);
 	benches(&g);
 	walkers(&g);
+	lock(&g);
 	rings(&g);
 	name_bound(&g, r);
 	result_explain(r, g.e);

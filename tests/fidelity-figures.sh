@@ -63,7 +63,7 @@ draw iotlb
 sweep protection shadow-copy.ini "sweep.host.cores=1, 2, 4, 8, 16" \
 	"sweep.iommu.mode & guest.policy=strict & zero-copy, deferred & zero-copy, strict & single-copy, off & zero-copy"
 columns protection iommu_mode guest_policy host_cores guests.rx.throughput_bps |
-	sed 's,\t,/,' >"$out/protection.dat"
+	sed "s,\t,/," | sort -t "$(printf '\t')" -k1,1 -k2,2n >"$out/protection.dat"
 draw protection
 
 sweep copy-size dequeue-zero-copy.ini "sweep.guest.tx_policy=single-copy, zero-copy" \

@@ -176,6 +176,16 @@ static void page_walkers_are_the_bottleneck(void **state)
 		 "b.bus to host", "transfers wait for the bus");
 }
 
+static void a_lock_that_many_cores_want_is_the_bottleneck(void **state)
+{
+	(void)state;
+	bound_is("[scenario]\n[host]\ncores = 16\nworkers = together\n[iommu]\nmode = strict\n"
+		 "inv_lock = true\n[nic eth0]\nlink = 40Gbit/s\n[guest vm1..vm16]\nvcpus = 2\n"
+		 "policy = zero-copy\n[traffic in]\nto = vm1..vm16\nsize = 1514B\n"
+		 "rate = 30Gbit/s\nduration = 500us\n",
+		 "iommu.inv_lock", "cores wait for each other's invalidations");
+}
+
 /* The guest masks its interrupt for longer than its few buffers last: nobody is busy. */
 static void a_ring_that_is_too_small_is_the_bottleneck(void **state)
 {
@@ -273,6 +283,7 @@ int main(void)
 		cmocka_unit_test(a_core_that_copies_is_the_bottleneck),
 		cmocka_unit_test(a_vcpu_is_the_bottleneck),
 		cmocka_unit_test(page_walkers_are_the_bottleneck),
+		cmocka_unit_test(a_lock_that_many_cores_want_is_the_bottleneck),
 		cmocka_unit_test(a_ring_that_is_too_small_is_the_bottleneck),
 		cmocka_unit_test(the_object_is_there_and_its_shares_are_sound),
 		cmocka_unit_test(the_text_keeps_to_its_width_and_has_no_control_characters),
