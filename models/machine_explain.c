@@ -66,6 +66,7 @@ static const char *cpu_advice(enum plat_work top, bool guest)
 	case PLAT_W_DMA_MAP:
 	case PLAT_W_DMA_UNMAP:
 	case PLAT_W_IOTLB_INV:
+	case PLAT_W_INV_LOCK:
 	case PLAT_W_HYPERCALL:
 		return "mapping for DMA takes most of it; static or pooled mappings, or deferred "
 		       "invalidation, would relieve it";
@@ -161,6 +162,28 @@ static void nics(struct gather *g)
 		direction(g, hn, "tx link", b->tx_wire - a->tx_wire, link);
 		direction(g, hn, "rx bus", b->rx_bus - a->rx_bus, bus);
 		direction(g, hn, "tx bus", b->tx_bus - a->tx_bus, bus);
+	}
+}
+
+static void dma_links(struct gather *g)
+{
+	static const char link[] =
+		"transactions wait for the link; a wider or faster one, or larger "
+		"transactions, would relieve it";
+
+	for (unsigned i = 0; i < g->m->dmas; i++) {
+		const struct host_dma_device *h = &g->m->dma_device[i];
+
+		if (!h->dev.pcie)
+			continue;
+		for (unsigned d = 0; d < 2; d++) {
+			sim_time busy = dma_link_busy(h, d, g->window);
+			g_autofree char *name = g_strdup_printf(
+				"%s.to_%s", cfg_name(g->m->dma[i].cfg), d ? "device" : "host");
+
+			explain_resource(g->e, name, busy, g->window);
+			try(&g->busiest, name, link, busy, g->window);
+		}
 	}
 }
 
@@ -328,6 +351,7 @@ void machine_explain(struct machine *m, struct result *r, const struct book *con
 			waterfall(&g, d, all[d]);
 	cpus(&g);
 	nics(&g);
+	dma_links(&g);
 	walkers(&g);
 	rings(&g);
 	name_bound(&g, r);
