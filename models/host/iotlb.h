@@ -65,7 +65,8 @@ static inline uint64_t iotlb_key(uint32_t domain, uint64_t page, unsigned level)
 	return (uint64_t)1 << 63 | (uint64_t)domain << 38 | page << 2 | level;
 }
 
-/* Neighbours fall into neighbouring sets; guests, whose pages have the same low bits, do not meet. */
+/* Neighbours fall into neighbouring sets; guests, whose pages have the same low bits, do not meet.
+ */
 static inline uint32_t iotlb_set(const struct iotlb *c, uint64_t key)
 {
 	uint32_t page = (uint32_t)(key >> 2);
