@@ -434,6 +434,8 @@ void dma_snapshot(struct machine *m, bool stop);
 uint64_t dma_offered(const struct machine *m);
 void dma_quiesce(struct machine *m);
 void dma_results(struct machine *m, struct result *r, sim_time window);
+/* Time of the window that a direction of a device's link was busy. */
+sim_time dma_link_busy(const struct host_dma_device *h, bool to_device, sim_time window);
 void dma_fini(struct machine *m);
 
 /* ---- its end (machine_end.c) ---- */

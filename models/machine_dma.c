@@ -275,6 +275,15 @@ static void bench_metrics(struct result *r, const struct host_dma *h)
 	result_u64(r, obj, NULL, "iommu_faults", b->faults);
 }
 
+/* What was put on the link ahead of the window's end is not of the window. */
+sim_time dma_link_busy(const struct host_dma_device *h, bool to_device, sim_time window)
+{
+	const uint64_t *bytes = to_device ? h->to_device : h->to_host;
+	sim_time busy = pcie_busy(h->dev.pcie, bytes[1] - bytes[0]);
+
+	return MIN(busy, window);
+}
+
 static void device_metrics(struct result *r, struct machine *m, unsigned i, sim_time window)
 {
 	const struct host_dma_device *h = &m->dma_device[i];
@@ -282,11 +291,10 @@ static void device_metrics(struct result *r, struct machine *m, unsigned i, sim_
 
 	if (!h->dev.pcie)
 		return;
-	result_ratio(r, obj, NULL, "bus_utilization.to_host",
-		     pcie_utilization(h->dev.pcie, h->to_host[1] - h->to_host[0], window), 1000000);
-	result_ratio(r, obj, NULL, "bus_utilization.to_device",
-		     pcie_utilization(h->dev.pcie, h->to_device[1] - h->to_device[0], window),
-		     1000000);
+	result_ratio(r, obj, NULL, "bus_utilization.to_host", dma_link_busy(h, false, window),
+		     window);
+	result_ratio(r, obj, NULL, "bus_utilization.to_device", dma_link_busy(h, true, window),
+		     window);
 }
 
 /* All benches: rates added up. */

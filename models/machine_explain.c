@@ -172,21 +172,18 @@ static void nics(struct gather *g)
 /* Links of the DMA benches that have one of their own. */
 static void benches(struct gather *g)
 {
-	enum { MILLION = 1000000 };
+	static const char *const ways[] = {"bus to host", "bus to device"};
 
 	for (unsigned i = 0; i < g->m->dmas; i++) {
 		const struct host_dma_device *h = &g->m->dma_device[i];
-		const uint64_t bytes[] = {h->to_host[1] - h->to_host[0],
-					  h->to_device[1] - h->to_device[0]};
-		static const char *const ways[] = {"bus to host", "bus to device"};
 
 		for (unsigned d = 0; h->dev.pcie && d < G_N_ELEMENTS(ways); d++) {
-			uint64_t busy = pcie_utilization(h->dev.pcie, bytes[d], g->window);
+			sim_time busy = dma_link_busy(h, d, g->window);
 			g_autofree char *name =
 				g_strdup_printf("%s.%s", cfg_name(g->m->dma[i].cfg), ways[d]);
 
-			explain_resource(g->e, name, busy, MILLION);
-			try(&g->busiest, name, bus, busy, MILLION);
+			explain_resource(g->e, name, busy, g->window);
+			try(&g->busiest, name, bus, busy, g->window);
 		}
 	}
 }

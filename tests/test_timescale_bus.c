@@ -72,9 +72,33 @@ static void a_device_that_does_nothing_but_dma_scales(void **state)
 			    i < 2 ? "per-op" : "none");
 }
 
+/* A bus whose every figure is a key; walkers, lock, exits, caches and arrivals around it. */
+static void dma_benches_scale(void **state)
+{
+	static const char *const io[] = {
+		"mode = static\nwalk_base = 32ns\n", "mode = strict\nwalk_cache = 8\n",
+		"mode = strict\ninv_lock = true\niova = aged\n",
+		"mode = strict\ninv_lock = true\nnested = true\n",
+		"mode = deferred\ninv_lock = true\nflush_queue = per-core\nflush_batch = 32\n"};
+	static const char *const op[] = {"op = write\nsize = 8KiB\ninvalidate = per-op\n",
+					 "op = read\nsource = poisson\nrate = 16MHz\n",
+					 "op = write-read\nsource = constant\nrate = 16MHz\n"
+					 "when_full = drop\noutstanding = 4\n",
+					 "op = packets\ntraffic = 82599-kernel\nsize = 508B\n"};
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		scales_text("cores = 3\ncache = model\nllc = 1MiB\nnodes = 2\n",
+			    BUS "write_credits = 64\n[iommu]\niotlb_entries = 16\n%s"
+				"[dma]\nwindow = 256KiB\ncount = 1000\n%s"
+				"[dma a]\n[dma b]\nwith = a\nmemory_node = 1\n[dma c]\n",
+			    io[i / 4], op[!(i / 4) && !(i % 4) ? 1 : i % 4]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dma_benches_scale),
 		cmocka_unit_test(a_nic_on_a_bus_scales),
 		cmocka_unit_test(caches_and_nodes_scale),
 		cmocka_unit_test(a_device_that_does_nothing_but_dma_scales),
