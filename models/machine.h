@@ -397,7 +397,8 @@ void guest_split_start(struct guest *g);
 void work_build(struct guest *g);
 /* Frames that are handed to the guest now. */
 void work_arrive(struct guest *g, const struct dpath_burst *b);
-/* Metrics of every guest that works, and of all of them; `window` is that of time metrics. */
+/* Objects vm1.process of guests that work, and guests.process of all; `window` is that of time
+ * metrics. */
 void work_results(struct machine *m, struct result *r, sim_time window);
 
 /* ---- its virtual function (machine_vf.c), step by step ---- */

@@ -42,16 +42,16 @@ static void times(struct result *r, const char *obj, const char *what, const str
 	char name[48];
 
 	g_snprintf(name, sizeof(name), "%s.min", what);
-	h->count ? result_ps(r, obj, "rx", name, h->min) : result_null(r, obj, "rx", name);
+	h->count ? result_ps(r, obj, NULL, name, h->min) : result_null(r, obj, NULL, name);
 	g_snprintf(name, sizeof(name), "%s.mean", what);
-	result_mean_ps(r, obj, "rx", name, h->sum, h->count);
+	result_mean_ps(r, obj, NULL, name, h->sum, h->count);
 	for (unsigned i = 0; i < G_N_ELEMENTS(q); i++) {
 		g_snprintf(name, sizeof(name), "%s.%s", what, q[i].name);
-		h->count ? result_ps(r, obj, "rx", name, hist_quantile(h, q[i].num, q[i].den))
-			 : result_null(r, obj, "rx", name);
+		h->count ? result_ps(r, obj, NULL, name, hist_quantile(h, q[i].num, q[i].den))
+			 : result_null(r, obj, NULL, name);
 	}
 	g_snprintf(name, sizeof(name), "%s.max", what);
-	h->count ? result_ps(r, obj, "rx", name, h->max) : result_null(r, obj, "rx", name);
+	h->count ? result_ps(r, obj, NULL, name, h->max) : result_null(r, obj, NULL, name);
 }
 
 /* area / window, whose numerator may have to be made shorter. */
@@ -70,20 +70,22 @@ static void occupancy(struct result *r, const char *obj, unsigned __int128 area,
 		area >>= 1;
 		window >>= 1;
 	}
-	result_ratio(r, obj, "rx", "work_occupancy.mean", (uint64_t)area, window);
+	result_ratio(r, obj, NULL, "occupancy.mean", (uint64_t)area, window);
 }
 
 /* Of a virtual function nobody sees frames being handed over but their stamps: no occupancy. */
-static void books(struct result *r, const char *obj, const struct station_books *b,
+static void books(struct result *r, const char *guest, const struct station_books *b,
 		  unsigned __int128 area, bool counted, sim_time window)
 {
-	result_mean_ps(r, obj, "rx", "work_ns.mean", b->work, b->wait.count);
-	times(r, obj, "work_wait_ns", &b->wait);
-	times(r, obj, "work_sojourn_ns", &b->sojourn);
+	g_autofree char *obj = g_strdup_printf("%s.process", guest);
+
+	result_mean_ps(r, obj, NULL, "work_ns.mean", b->work, b->wait.count);
+	times(r, obj, "wait_ns", &b->wait);
+	times(r, obj, "sojourn_ns", &b->sojourn);
 	if (counted)
 		occupancy(r, obj, area, window);
 	else
-		result_null(r, obj, "rx", "work_occupancy.mean");
+		result_null(r, obj, NULL, "occupancy.mean");
 }
 
 void work_results(struct machine *m, struct result *r, sim_time window)
