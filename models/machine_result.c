@@ -305,12 +305,6 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 
 /* ---- metrics of CPUs, NICs, the IOMMU ---- */
 
-static const char *const work_names[PLAT_W_N + 1] = {
-#define X(id, name) #name,
-	PLAT_WORKS(X)
-#undef X
-		NULL};
-
 static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_counts *n,
 			sim_time window)
 {
@@ -325,7 +319,7 @@ static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_
 			     n->at_stop.steal_ps - n->at_start.steal_ps, window);
 	for (unsigned w = 0; w < PLAT_W_N; w++) {
 		char name[40];
-		g_snprintf(name, sizeof(name), "busy_ns.%s", work_names[w]);
+		g_snprintf(name, sizeof(name), "busy_ns.%s", cost_names[w]);
 		result_ps(r, c->name, NULL, name, n->at_stop.work_ps[w] - n->at_start.work_ps[w]);
 	}
 }
