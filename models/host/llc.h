@@ -17,9 +17,8 @@
  *	core, reads  enters, leaves         enters the CPUs' ways if it is in neither part
  *	or writes    any other core's
  *	device,      leaves all             updated where it is; else enters the DDIO ways, where
- *the writes                              line that goes is dirty and must be written back first
- *	device,      -                      -
- *	reads
+ *	writes                              the line that goes is dirty and must be written back
+ *first device,      -                      - reads
  *
  * A device's writes to memory of another node go to memory. A line is in the last-level cache of
  * one node at a time, that of the core that touched it last.
@@ -54,8 +53,9 @@ struct llc_config {
 	uint32_t ways, ddio_ways;
 	uint64_t working_set;   /* bytes of it that others use */
 	uint64_t private_bytes; /* of a core's own cache */
-	sim_time miss;          /* a device's access to memory instead of the cache */
-	sim_time remote;        /* and to another node */
+	sim_time write_miss; /* a device's write to memory instead of the cache, or a write-back */
+	sim_time read_miss;  /* and its read */
+	sim_time remote;     /* and to another node */
 };
 
 enum llc_place {
