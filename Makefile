@@ -159,7 +159,7 @@ systems: deps                            ## the five systems side by side: table
 
 fidelity: deps                           ## theory and published measurements: docs/fidelity.md
 	@$(MAKE) --no-print-directory all
-	@tests/fidelity.sh $(B)/vnicsim out/fidelity docs/fidelity.md; status=$$?; \
+	@tests/fidelity.sh $(B)/vnicsim out/fidelity docs/fidelity.md README.md; status=$$?; \
 	 echo && tests/fidelity-figures.sh $(B)/vnicsim out/fidelity docs/fidelity && exit $$status
 
 study: deps                              ## when does zero copy pay: 495 runs (minutes), the figure in docs

@@ -16,9 +16,10 @@
  *	who          private cache          last-level cache of its node
  *	core, reads  enters, leaves         enters the CPUs' ways if it is in neither part
  *	or writes    any other core's
- *	device,      leaves all             updated where it is; else enters the DDIO ways, where
- *	writes                              the line that goes is dirty and must be written back
- *first device,      -                      - reads
+ *	device,      leaves all             updated where it is; else enters the DDIO ways, and
+ *	writes                              the line that goes is dirty: written back first
+ *	device,      -                      -
+ *	reads
  *
  * A device's writes to memory of another node go to memory. A line is in the last-level cache of
  * one node at a time, that of the core that touched it last.
