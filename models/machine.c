@@ -446,12 +446,24 @@ static void cpu_count(struct cpu_counts *c, const struct cpu *cpu, sim_time now,
 	memcpy(n->work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
 }
 
+/* Busy times are counted when work begins: what of it is from `from` until `free` is still to come.
+ */
+static sim_time busy_by(sim_time from, sim_time busy, sim_time free)
+{
+	return busy - (free > from ? free - from : 0);
+}
+
 static void nic_count(const struct host_nic *hn, struct nic_counts *c)
 {
-	*c = (struct nic_counts){.rx_wire = hn->nic.rx_wire.busy_ps,
-				 .tx_wire = hn->nic.tx_wire.busy_ps,
-				 .rx_bus = hn->nic.rx_bus_busy,
-				 .tx_bus = hn->nic.tx_bus_busy};
+	const struct nic *n = &hn->nic;
+	sim_time now = evq_now(n->q);
+
+	*c = (struct nic_counts){
+		.rx_wire = busy_by(MAX(now, n->arriving_at), n->rx_wire.busy_ps, n->rx_wire.free),
+		.tx_wire = busy_by(now, n->tx_wire.busy_ps, n->tx_wire.free),
+		.rx_bus = busy_by(now, n->rx_bus_busy, n->rx_bus_free),
+		.tx_bus = busy_by(now, n->tx_bus_busy, n->tx_bus_free),
+	};
 	for (unsigned i = 0; i < hn->nic.cfg.queues; i++)
 		c->interrupts += hn->nic.queue[i].interrupts;
 	bus_count(hn, c);
@@ -760,6 +772,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
+	evq_clear(&m->q); /* a run cut short leaves events in memory of every model */
 	for (unsigned i = 0; m->guest && i < m->guests; i++)
 		guest_fini(&m->guest[i]);
 	for (unsigned i = 0; m->nic && i < m->nics; i++) {
