@@ -498,13 +498,23 @@ static void warm_event(struct event *ev)
 	snapshot(m, false);
 }
 
+/* A warm-up that is not over leaves an empty window. */
+static void end_window(struct machine *m)
+{
+	m->window_stop = evq_now(&m->q);
+	if (event_pending(&m->warm_event)) {
+		evq_cancel(&m->q, &m->warm_event);
+		warm_event(&m->warm_event);
+	}
+	snapshot(m, true);
+}
+
 static void stop_event(struct event *ev)
 {
 	struct machine *m = (struct machine *)((char *)ev - offsetof(struct machine, stop_event));
 
-	m->window_stop = evq_now(&m->q);
 	m->stopped = true;
-	snapshot(m, true);
+	end_window(m);
 	evq_schedule(&m->q, &m->deadline, m->window_stop + m->drain);
 }
 
@@ -762,8 +772,7 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 	}
 	if (!m->stopped) { /* cut short: the window ends here */
 		evq_cancel(&m->q, &m->stop_event);
-		m->window_stop = evq_now(&m->q);
-		snapshot(m, true);
+		end_window(m);
 	}
 	return !source_error(m, error);
 }

@@ -400,10 +400,33 @@ static void any_setting_runs_or_is_refused_by_name(void **state)
 		fail_msg("%" PRIu64 " of %" PRIu64 " failed", failed, n);
 }
 
+/* Found by it: sources stop at 300 us and frames are still under way when the warm-up ends, or it
+   never does. */
+static void a_warm_up_beyond_the_last_source_leaves_an_empty_window(void **state)
+{
+	static const char *const warmup[] = {"310us", "10s"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct run run = run_text("[scenario]\nwarmup = %s\n[pcie]\nrate = 10Mbit/s\n"
+					  "[nic eth0]\nmodel = 82599-kernel\n[guest vm1]\n"
+					  "[traffic a]\nto = vm1\nsize = 60B\npps = 1e6\n"
+					  "packets = 300\n",
+					  warmup[i]);
+
+		run_ok(&run);
+		run_is(&run, "eth0.rx.pcie.tlps", 0);
+		run_is(&run, "vm1.rx.vm_exits", 0);
+		assert_int_equal(run_value(&run, "eth0.rx.bus_utilization")->type, RESULT_NULL);
+		run_free(&run);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_setting_runs_or_is_refused_by_name),
+		cmocka_unit_test(a_warm_up_beyond_the_last_source_leaves_an_empty_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
