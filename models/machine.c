@@ -122,12 +122,24 @@ static void cpu_count(struct cpu_counts *c, const struct cpu *cpu, sim_time now,
 	memcpy(n->work_ps, cpu->clk.busy, sizeof(cpu->clk.busy));
 }
 
+/* Busy times are counted when work begins: what of it is from `from` until `free` is still to come.
+ */
+static sim_time busy_by(sim_time from, sim_time busy, sim_time free)
+{
+	return busy - (free > from ? free - from : 0);
+}
+
 static void nic_count(const struct host_nic *hn, struct nic_counts *c)
 {
-	*c = (struct nic_counts){.rx_wire = hn->nic.rx_wire.busy_ps,
-				 .tx_wire = hn->nic.tx_wire.busy_ps,
-				 .rx_bus = hn->nic.rx_bus_busy,
-				 .tx_bus = hn->nic.tx_bus_busy};
+	const struct nic *n = &hn->nic;
+	sim_time now = evq_now(n->q);
+
+	*c = (struct nic_counts){
+		.rx_wire = busy_by(MAX(now, n->arriving_at), n->rx_wire.busy_ps, n->rx_wire.free),
+		.tx_wire = busy_by(now, n->tx_wire.busy_ps, n->tx_wire.free),
+		.rx_bus = busy_by(now, n->rx_bus_busy, n->rx_bus_free),
+		.tx_bus = busy_by(now, n->tx_bus_busy, n->tx_bus_free),
+	};
 	for (unsigned i = 0; i < hn->nic.cfg.queues; i++)
 		c->interrupts += hn->nic.queue[i].interrupts;
 	bus_count(hn, c);
@@ -162,13 +174,23 @@ static void warm_event(struct event *ev)
 	snapshot(m, false);
 }
 
+/* A warm-up that is not over leaves an empty window. */
+static void end_window(struct machine *m)
+{
+	m->window_stop = evq_now(&m->q);
+	if (event_pending(&m->warm_event)) {
+		evq_cancel(&m->q, &m->warm_event);
+		warm_event(&m->warm_event);
+	}
+	snapshot(m, true);
+}
+
 static void stop_event(struct event *ev)
 {
 	struct machine *m = (struct machine *)((char *)ev - offsetof(struct machine, stop_event));
 
-	m->window_stop = evq_now(&m->q);
 	m->stopped = true;
-	snapshot(m, true);
+	end_window(m);
 	evq_schedule(&m->q, &m->deadline, m->window_stop + m->drain);
 }
 
@@ -424,8 +446,7 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 	}
 	if (!m->stopped) { /* cut short: the window ends here */
 		evq_cancel(&m->q, &m->stop_event);
-		m->window_stop = evq_now(&m->q);
-		snapshot(m, true);
+		end_window(m);
 	}
 	return !source_error(m, error);
 }
@@ -434,6 +455,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
+	evq_clear(&m->q); /* a run cut short leaves events in memory of every model */
 	for (unsigned i = 0; m->guest && i < m->guests; i++)
 		guest_fini(&m->guest[i]);
 	for (unsigned i = 0; m->nic && i < m->nics; i++) {

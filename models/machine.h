@@ -168,7 +168,7 @@ struct host_dma {
 };
 struct host_dma_device {
 	struct dmabench_device dev; /* no pcie: the bench shares another's */
-	uint64_t to_host[2], to_device[2];
+	sim_time to_host[2], to_device[2];
 };
 
 enum direction { DIR_RX, DIR_TX, DIR_LOCAL, DIRECTIONS };
@@ -454,10 +454,11 @@ bool dma_build(struct machine *m, GError **error);
 void dma_start(struct machine *m);
 void dma_snapshot(struct machine *m, bool stop);
 uint64_t dma_offered(const struct machine *m);
+uint64_t dma_under_way(const struct machine *m);
 void dma_quiesce(struct machine *m);
 void dma_results(struct machine *m, struct result *r, sim_time window);
 /* Time of the window that a direction of a device's link was busy. */
-sim_time dma_link_busy(const struct host_dma_device *h, bool to_device, sim_time window);
+sim_time dma_link_busy(const struct host_dma_device *h, bool to_device);
 void dma_fini(struct machine *m);
 
 /* ---- its end (machine_end.c) ---- */

@@ -21,8 +21,7 @@ void bus_count(const struct host_nic *hn, struct nic_counts *c)
 	if (!b)
 		return;
 	pcie_stats(b->pcie, &c->pcie);
-	c->rx_bus = pcie_busy(b->pcie, c->pcie.to_host.bytes);
-	c->tx_bus = pcie_busy(b->pcie, c->pcie.to_device.bytes);
+	pcie_busy_now(b->pcie, &c->rx_bus, &c->tx_bus);
 }
 
 void bus_metrics(struct result *r, const struct host_nic *hn, sim_time window)

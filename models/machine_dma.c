@@ -35,6 +35,12 @@ uint64_t dma_memory(const struct scenario *sc, uint64_t page_bytes)
 	return bytes;
 }
 
+static bool node_ok(const struct scenario *sc, const struct cfg *d, const char *key, GError **error)
+{
+	return cfg_u64(d, key) < cfg_u64(scenario_find(sc, "host"), "nodes") ||
+	       cfg_error(d, key, error, "there is no such node; see [host] nodes");
+}
+
 bool dma_check(const struct scenario *sc, GError **error)
 {
 	size_t n = scenario_count(sc, "dma");
@@ -54,10 +60,8 @@ bool dma_check(const struct scenario *sc, GError **error)
 			return false;
 		if (cfg_is_set(d, "warm") && !cfg_choice(scenario_find(sc, "host"), "cache"))
 			return cfg_error(d, "warm", error, "needs [host] cache = model");
-		if (cfg_u64(d, "node") >= cfg_u64(scenario_find(sc, "host"), "nodes") ||
-		    cfg_u64(d, "memory_node") >= cfg_u64(scenario_find(sc, "host"), "nodes"))
-			return cfg_error(d, "node", error,
-					 "there is no such node; see [host] nodes");
+		if (!node_ok(sc, d, "node", error) || !node_ok(sc, d, "memory_node", error))
+			return false;
 		if (c.per_op && mode != IOMMU_STRICT && mode != IOMMU_DEFERRED)
 			return cfg_error(d, "invalidate", error,
 					 "per-op needs [iommu] mode = strict or deferred");
@@ -201,14 +205,24 @@ void dma_snapshot(struct machine *m, bool stop)
 {
 	for (unsigned i = 0; i < m->dmas; i++) {
 		struct host_dma_device *h = &m->dma_device[i];
-		struct pcie_stats s;
 
-		if (!h->dev.pcie)
-			continue;
-		pcie_stats(h->dev.pcie, &s);
-		h->to_host[stop] = s.to_host.bytes;
-		h->to_device[stop] = s.to_device.bytes;
+		if (h->dev.pcie)
+			pcie_busy_now(h->dev.pcie, &h->to_host[stop], &h->to_device[stop]);
 	}
+}
+
+uint64_t dma_under_way(const struct machine *m)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < m->dmas; i++) {
+		const struct dmabench *b = &m->dma[i].bench;
+
+		n += b->cfg.outstanding;
+		for (const struct dmabench_token *t = b->idle; t; t = t->next)
+			n--;
+	}
+	return n;
 }
 
 uint64_t dma_offered(const struct machine *m)
@@ -275,13 +289,11 @@ static void bench_metrics(struct result *r, const struct host_dma *h)
 	result_u64(r, obj, NULL, "iommu_faults", b->faults);
 }
 
-/* What was put on the link ahead of the window's end is not of the window. */
-sim_time dma_link_busy(const struct host_dma_device *h, bool to_device, sim_time window)
+sim_time dma_link_busy(const struct host_dma_device *h, bool to_device)
 {
-	const uint64_t *bytes = to_device ? h->to_device : h->to_host;
-	sim_time busy = pcie_busy(h->dev.pcie, bytes[1] - bytes[0]);
+	const sim_time *busy = to_device ? h->to_device : h->to_host;
 
-	return MIN(busy, window);
+	return busy[1] - busy[0];
 }
 
 static void device_metrics(struct result *r, struct machine *m, unsigned i, sim_time window)
@@ -291,10 +303,8 @@ static void device_metrics(struct result *r, struct machine *m, unsigned i, sim_
 
 	if (!h->dev.pcie)
 		return;
-	result_ratio(r, obj, NULL, "bus_utilization.to_host", dma_link_busy(h, false, window),
-		     window);
-	result_ratio(r, obj, NULL, "bus_utilization.to_device", dma_link_busy(h, true, window),
-		     window);
+	result_ratio(r, obj, NULL, "bus_utilization.to_host", dma_link_busy(h, false), window);
+	result_ratio(r, obj, NULL, "bus_utilization.to_device", dma_link_busy(h, true), window);
 }
 
 /* All benches: rates added up. */

@@ -172,7 +172,7 @@ static void benches(struct gather *g)
 		const struct host_dma_device *h = &g->m->dma_device[i];
 
 		for (unsigned d = 0; h->dev.pcie && d < G_N_ELEMENTS(ways); d++) {
-			sim_time busy = dma_link_busy(h, d, g->window);
+			sim_time busy = dma_link_busy(h, d);
 			g_autofree char *name =
 				g_strdup_printf("%s.%s", cfg_name(g->m->dma[i].cfg), ways[d]);
 

@@ -77,8 +77,11 @@ static bool beyond_limit(struct machine *m, GError **error)
 	const struct cfg *c = scenario_find(m->sc, "scenario");
 
 	cfg_error(c, "max_time", error,
-		  "%s passed with %" PRIu64 " frames under way; allow more time or offer less",
-		  cfg_str(c, "max_time"), m->world.live);
+		  "%s passed with %" PRIu64 " %s under way; allow more time or offer less",
+		  cfg_str(c, "max_time"), m->world.live + dma_under_way(m),
+		  !m->dmas      ? "frames"
+		  : m->traffics ? "frames and DMA operations"
+				: "DMA operations");
 	if (error && *error)
 		(*error)->code = SIM_EXIT_VIOLATION;
 	return false;

@@ -131,7 +131,7 @@ int verb_fidelity(struct session *s)
 		return cli_usage_error(s->prog, "no [fidelity ROW] in any of these files");
 	write_files(&f);
 	fidelity_print(list, text);
-	if (!s->o.quiet)
+	if (!s->o.quiet && list->len)
 		session_print(s, session_tables(s), text->str);
 	session_end(s);
 	return s->code;

@@ -97,6 +97,16 @@ static void advance(struct evq *q, sim_time to)
 		replace_slot(q, level, slot, NULL);
 }
 
+void evq_clear(struct evq *q)
+{
+	while (q->levels) {
+		unsigned int level = (unsigned int)__builtin_ctz(q->levels);
+		unsigned int slot = (unsigned int)__builtin_ctzll(q->bits[level]);
+
+		evq_cancel(q, (struct event *)q->slot[level][slot].next);
+	}
+}
+
 uint64_t evq_run(struct evq *q, sim_time until)
 {
 	uint64_t before = q->executed;

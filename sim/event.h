@@ -167,6 +167,10 @@ static inline void evq_cancel(struct evq *q, struct event *ev)
 	}
 }
 
+/* Takes every pending event out, so that owners can go in any order; none runs. A queue that is all
+   zeroes is empty. */
+void evq_clear(struct evq *q);
+
 /* Moves `ev`, pending or not, to `at`: it runs after all others already scheduled for then. */
 static inline void evq_rearm(struct evq *q, struct event *ev, sim_time at)
 {

@@ -23,6 +23,8 @@ static double size_of(double x)
 
 /* ---- numbers ---- */
 
+#define NO_DIFFERENCE 0.005 /* percent that two values differ by and read as 0% */
+
 /* Five digits that count; of whole numbers all. */
 static void append_number(GString *out, double v)
 {
@@ -38,6 +40,8 @@ static void append_value(GString *out, const struct fidelity_row *row, double v)
 {
 	const char *unit = *row->want.unit ? row->want.unit : row->unit;
 
+	if ((row->as == FIDELITY_GAIN || row->as == FIDELITY_LOSS) && size_of(v) < NO_DIFFERENCE)
+		v = 0;
 	append_number(out, v / want_real(row->want.unit_size));
 	if (*unit)
 		g_string_append_printf(out, "%s%s", strcmp(unit, "%") == 0 ? "" : " ", unit);

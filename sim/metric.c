@@ -56,15 +56,21 @@ const struct metric_decl *metric_find(const struct metric_table *t, const char *
 }
 
 /* All that could stand for the object's part of a name. */
+static void add_once(GPtrArray *names, const char *name)
+{
+	if (!g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+		g_ptr_array_add(names, (void *)name);
+}
+
 static GPtrArray *object_names(const struct metric_table *t, const struct scenario *sc)
 {
 	GPtrArray *names = g_ptr_array_new();
 
 	for (const struct metric_object *o = t->objects; o->bit; o++) {
 		if (o->name)
-			g_ptr_array_add(names, (void *)o->name);
+			add_once(names, o->name);
 		for (size_t i = 0; o->kind && !o->part && i < scenario_count(sc, o->kind); i++)
-			g_ptr_array_add(names, (void *)cfg_name(scenario_at(sc, o->kind, i)));
+			add_once(names, cfg_name(scenario_at(sc, o->kind, i)));
 	}
 	g_ptr_array_add(names, NULL);
 	return names;

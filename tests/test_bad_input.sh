@@ -201,6 +201,26 @@ one_line_file()
 	fails "$2" "${@:3}" -- "$vnicsim" run bad.ini
 }
 
+# scenario, but of DMA benches; the lines begin at line 4.
+benches()
+{
+	{ printf '%s\n' '[scenario]' 'seed = 1' '[dma d]'; cat -; } >bad.ini
+}
+
+test_benches()
+{
+	benches < <(echo 'memory_node = 1')
+	check "a node that is not there is told at the key that names it" \
+		fails 2 "bad.ini:4: [dma d] memory_node: " "[host] nodes" -- "$vnicsim" run bad.ini
+	benches </dev/null
+	check "max_time counts DMA operations, not frames" \
+		fails 4 "max_time: 1ns passed with 256 DMA operations under way" -- \
+		"$vnicsim" run bad.ini --set scenario.max_time=1ns
+	check "what can be measured is named once" \
+		fails 2 "known: guests, host, iommu, d, dmas, run" -- \
+		"$vnicsim" run bad.ini --set expect.x=1
+}
+
 test_paths()
 {
 	constant | scenario syn.ini
@@ -443,6 +463,7 @@ base_point()
 
 test_captures
 test_scenarios
+test_benches
 test_paths
 test_usage
 test_output

@@ -369,6 +369,29 @@ static void an_empty_queue_has_no_next_time_and_takes_no_step(void **state)
 	assert_false(evq_step(&d.q));
 }
 
+static void a_cleared_queue_has_let_go_of_every_event(void **state)
+{
+	static struct diary d;
+	struct evq zero = {0};
+
+	(void)state;
+	diary_open(&d);
+	at(&d, 0, 0);
+	at(&d, 1, 64);
+	at(&d, 2, 64);
+	at(&d, 3, 1ull << 40);
+	at(&d, 4, SIM_NEVER - 1);
+	evq_clear(&d.q);
+	for (unsigned i = 0; i < 5; i++)
+		assert_false(event_pending(&d.note[i].ev));
+	assert_int_equal(evq_count(&d.q), 0);
+	assert_int_equal(evq_peek(&d.q), SIM_NEVER);
+	at(&d, 3, 100); /* and may be used again */
+	evq_run(&d.q, SIM_NEVER);
+	assert_string_equal(d.log, "d");
+	evq_clear(&zero);
+}
+
 static void the_last_representable_times_work(void **state)
 {
 	static struct diary d;
@@ -503,6 +526,7 @@ int main(void)
 		cmocka_unit_test(an_event_scheduled_now_runs_after_those_already_queued_for_now),
 		cmocka_unit_test(cancelled_events_do_not_run_and_rearmed_ones_queue_anew),
 		cmocka_unit_test(an_empty_queue_has_no_next_time_and_takes_no_step),
+		cmocka_unit_test(a_cleared_queue_has_let_go_of_every_event),
 		cmocka_unit_test(the_last_representable_times_work),
 		cmocka_unit_test(two_queues_do_not_notice_each_other),
 		cmocka_unit_test(a_handler_may_free_its_owner),

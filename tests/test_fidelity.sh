@@ -119,6 +119,20 @@ without_a_point_the_base_is_meant()
 		fidelity 1 a.ini --set guest.policy=zero-copy
 }
 
+noise_reads_as_nothing()
+{
+	row tiny 'at = guest.policy=copy & t.rate=1000001kbit/s' \
+		'base_at = guest.policy=copy & t.rate=1Gbit/s' 'as = loss' 'want = < 1%' | file a.ini
+	sed 's/, 5Gbit/, 1000001kbit/' a.ini >n.ini
+	fidelity 0 n.ini && line tiny '< 1%' ' 0%' ok
+}
+
+no_table_without_rows()
+{
+	row bad 'want = fast' | file a.ini
+	exits 2 "$vnicsim" fidelity a.ini && [ ! -s "$out" ]
+}
+
 # Arrivals are random: the mean of the repeats, and room for three standard errors of it.
 repeats_have_an_error()
 {
@@ -196,6 +210,8 @@ check "a published row may miss if a note says why" a_published_row_needs_a_note
 check "a calibration is shown and not counted" a_calibration_is_not_counted
 check "ratio, gain, loss, difference, of" comparisons
 check "without a point the base is meant" without_a_point_the_base_is_meant
+check "a difference below 0.005% reads 0%" noise_reads_as_nothing
+check "a file that is refused prints no empty table" no_table_without_rows
 check "repeats are averaged, their error widens the tolerance" repeats_have_an_error
 check "JSON, markdown and CSV are whole, on any number of threads" the_files_are_whole_and_the_same
 check "mistakes are refused at their line" mistakes

@@ -666,6 +666,20 @@ sim_time pcie_busy(const struct pcie *p, uint64_t bytes)
 	return (sim_time)((unsigned __int128)bytes * p->link.num / p->link.den);
 }
 
+static sim_time busy_until_now(const struct pcie *p, const struct pcie_server *s, uint64_t bytes)
+{
+	sim_time busy = pcie_busy(p, bytes), now = evq_now(p->q);
+	sim_time ahead = s->at > now ? s->at - now : 0;
+
+	return busy > ahead ? busy - ahead : 0;
+}
+
+void pcie_busy_now(const struct pcie *p, sim_time *to_host, sim_time *to_device)
+{
+	*to_host = busy_until_now(p, &p->to_host, p->stats.to_host.bytes);
+	*to_device = busy_until_now(p, &p->to_device, p->stats.to_device.bytes);
+}
+
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed)
 {
 	unsigned __int128 busy = (unsigned __int128)bytes * p->link.num / p->link.den;

@@ -190,6 +190,9 @@ const struct pcie_fn_stats *pcie_fn_stats(const struct pcie *p, unsigned fn);
 /* How long so many bytes keep one direction busy. */
 sim_time pcie_busy(const struct pcie *p, uint64_t bytes);
 
+/* How long each direction has been busy until now; what is on its way there is still to come. */
+void pcie_busy_now(const struct pcie *p, sim_time *to_host, sim_time *to_device);
+
 /* Millionths of `elapsed` that so many bytes keep one direction busy. */
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed);
 
