@@ -70,7 +70,7 @@ BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
 TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
-.PHONY: all deps test test-programs bench demo systems fidelity traces check-style seam memcheck reproduce docs \
+.PHONY: all deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -159,8 +159,14 @@ systems: deps                            ## the five systems side by side: table
 
 fidelity: deps                           ## theory and published measurements: docs/fidelity.md
 	@$(MAKE) --no-print-directory all
-	@tests/fidelity.sh $(B)/vnicsim out/fidelity docs/fidelity.md; status=$$?; \
+	@tests/fidelity.sh $(B)/vnicsim out/fidelity docs/fidelity.md README.md; status=$$?; \
 	 echo && tests/fidelity-figures.sh $(B)/vnicsim out/fidelity docs/fidelity && exit $$status
+
+study: deps                              ## when does zero copy pay: 495 runs (minutes), the figure in docs
+	@$(MAKE) --no-print-directory all
+	$(B)/vnicsim sweep scenarios/studies/when-does-zero-copy-pay.ini --out out/when-does-zero-copy-pay
+	cd out/when-does-zero-copy-pay && gnuplot $(CURDIR)/plots/when-does-zero-copy-pay.gp && \
+		cp when-does-zero-copy-pay.png $(CURDIR)/docs/
 
 traces:                                  ## take a large capture for benchmarks (root): build/traces
 	traces/make-traces.sh --large build/traces

@@ -3,12 +3,14 @@
  * machine.h - one simulated host with its NICs, guests and traffic: everything of one run.
  *
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
+ * machine_nic.c builds a NIC and what the host has for it,
  * machine_guest.c builds and drives one guest, on a device by machine_virtio.c or machine_vf.c,
  * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split,
  * machine_work.c its process's work;
  * machine_local.c and machine_switch.c let guests talk to each other, by the host's switch or the
- * NIC's; machine_end.c ends one in mid-run; machine_dma.c has the DMA benches; machine_result.c
- * says what came of it, in the terms of machine_metrics.c.
+ * NIC's; machine_end.c ends one in mid-run; machine_dma.c has the DMA benches; machine_verify.c
+ * asks whether a run adds up, machine_result.c says what came of it, in the terms of
+ * machine_metrics.c.
  *
  * Life: machine_new() -> machine_run() -> machine_results() -> machine_free(). Nothing is global:
  * two machines in one process do not notice each other.
@@ -234,6 +236,13 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error);
 /* Conservation, order, balance: false with SIM_EXIT_VIOLATION if anything does not add up. */
 bool machine_verify(struct machine *m, GError **error);
 
+struct residents {
+	const struct ledger *led;
+	uint64_t frames, bytes;
+};
+/* Frames of a book under way, counted one by one, not derived. */
+struct residents machine_residents(struct machine *m, const struct book *b);
+
 void machine_results(struct machine *m, struct result *r);
 /* The `explain` of a result and what bounds the run (machine_explain.c); `all`: of all guests, by
    direction, NULL where there are no frames. */
@@ -259,9 +268,28 @@ void machine_wake(struct plat_line *line);
 /* Host cores are dealt out in turn. */
 struct cpu *machine_core(struct machine *m);
 
+/* ---- a NIC (machine_nic.c) ---- */
+
+/* Before its guests: the NIC as `cfg` says, its domain, its wire, and the queue that guests share.
+ */
+bool machine_nic(struct machine *m, struct host_nic *hn, const struct cfg *cfg, GError **error);
+
+/* The error that the IOMMU's tables are too small. */
+bool machine_tables_full(struct machine *m, GError **error);
+
 /* n hypervisor or VMM buffers of `bytes` each. */
 void machine_hbufs(struct machine *m, struct hbuf_pool *p, struct plat_dma *dma, uint32_t n,
 		   uint32_t bytes);
+
+/* Rings in contiguous machine memory, bound to a queue of the NIC. */
+void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struct plat_port *port);
+
+/* Queue 0's worker: frames for guests without a queue, for several, and between guests. */
+void machine_shared(struct machine *m, struct host_nic *hn);
+
+/* The record of one more receiver of f, which travels with it; counted in `book`, or as warm-up. */
+struct frame *machine_peer(struct machine *m, struct frame *f, const struct guest *to,
+			   struct book *book);
 
 /* ---- cores (machine_cores.c) ---- */
 
@@ -282,24 +310,17 @@ unsigned machine_core_node(const struct machine *m, unsigned i, unsigned cores);
 void machine_cache_nic(struct machine *m, struct host_nic *hn);
 void cache_results(struct result *r, const struct machine *m);
 
-/* Rings in contiguous machine memory, bound to a queue of the NIC. */
-void machine_queue(struct machine *m, struct host_nic *hn, unsigned queue, struct plat_port *port);
-
-/* The record of one more receiver of f, which travels with it; counted in `book`, or as warm-up. */
-struct frame *machine_peer(struct machine *m, struct frame *f, const struct guest *to,
-			   struct book *book);
-
 /* A source has nothing left; it stopped then. */
 void machine_source_done(struct machine *m, sim_time stopped);
 /* The same of a sender of frames. */
 void machine_sender_done(struct machine *m, const struct sender *s);
 
-/* min, mean, percentiles, max and histogram of times, under `name` ("latency_ns"). */
+/* min, mean, percentiles and max of times, under `name` ("latency_ns"). */
+void machine_times(struct result *r, const char *obj, const char *dir, const char *name,
+		   const struct hist *h);
+/* The same, and their histogram. */
 void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
 		  const struct hist *h);
-
-/* Queue 0's worker: frames for guests without a queue, for several, and between guests. */
-void machine_shared(struct machine *m, struct host_nic *hn);
 
 /* ---- traffic between guests, and the host's switch (machine_local.c) ---- */
 
@@ -397,7 +418,8 @@ void guest_split_start(struct guest *g);
 void work_build(struct guest *g);
 /* Frames that are handed to the guest now. */
 void work_arrive(struct guest *g, const struct dpath_burst *b);
-/* Metrics of every guest that works, and of all of them; `window` is that of time metrics. */
+/* Objects vm1.process of guests that work, and guests.process of all; `window` is that of time
+ * metrics. */
 void work_results(struct machine *m, struct result *r, sim_time window);
 
 /* ---- its virtual function (machine_vf.c), step by step ---- */

@@ -44,7 +44,8 @@ bool machine_cache(struct machine *m, GError **error)
 			       .ddio_ways = (uint32_t)cfg_u64(host, "ddio_ways"),
 			       .working_set = cfg_u64(host, "working_set"),
 			       .private_bytes = cfg_u64(host, "l2"),
-			       .miss = cfg_time(host, "llc_miss"),
+			       .write_miss = cfg_time(host, "llc_miss"),
+			       .read_miss = cfg_time(host, "llc_read_miss"),
 			       .remote = cfg_time(host, "remote_dma")};
 
 	if (!check_nodes(m, error))

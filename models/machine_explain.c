@@ -48,12 +48,6 @@ static void try(struct bound *b, const char *what, const char *advice, uint64_t 
 
 /* ---- by time ---- */
 
-static const char *const work_names[PLAT_W_N] = {
-#define X(id, name) #name,
-	PLAT_WORKS(X)
-#undef X
-};
-
 /* What helps a CPU that is busy most with this. */
 static const char *cpu_advice(enum plat_work top, bool guest)
 {
@@ -104,7 +98,7 @@ static void cpu_of(struct gather *g, const struct cpu *c, const struct cpu_count
 		/* Work is counted when it begins, and may end beyond the window. */
 		uint64_t ps = MIN(n->at_stop.work_ps[w] - n->at_start.work_ps[w], busy);
 
-		explain_work(g->e, work_names[w], ps);
+		explain_work(g->e, cost_names[w], ps);
 		if (ps > most) {
 			most = ps;
 			top = w;

@@ -22,15 +22,20 @@ enum {
 	OBJ_DMA = 2048,
 	OBJ_DMAS = 4096,
 	OBJ_SHARED = 8192,
+	OBJ_PROCESS = 16384,
+	OBJ_PROCESSES = 32768,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
+#define P (OBJ_PROCESS | OBJ_PROCESSES)
 
 static const struct metric_object objects[] = {
 	{OBJ_GUEST, .kind = "guest", .directed = true},
 	{OBJ_GUESTS, .name = "guests", .directed = true},
 	{OBJ_CORE, .name = "host", .part = "core"},
 	{OBJ_VCPU, .kind = "guest", .part = "vcpu"},
+	{OBJ_PROCESS, .kind = "guest", .part = "process", .only = true},
+	{OBJ_PROCESSES, .name = "guests", .part = "process", .only = true},
 	{OBJ_VF, .kind = "nic", .part = "vf", .directed = true},
 	{OBJ_NIC_DIR, .kind = "nic", .directed = true},
 	{OBJ_NIC, .kind = "nic"},
@@ -135,15 +140,14 @@ static const struct metric_decl metrics[] = {
 	{"stage_ns.*.p50", "ns", OBJ_GUESTS,
 	 .help = "of all frames, also those that do not pass it", .words = ledger_stage_names},
 	{"stage_ns.*.p99", "ns", OBJ_GUESTS, .help = "within 0.8%", .words = ledger_stage_names},
-	{"work_ns.mean", "ns", G, .help = "with work: the process's work on a frame"},
-	{"work_wait_ns.*", "ns", G,
-	 .help = "with work: from handed to the guest until the process begins on the frame",
+	{"work_ns.mean", "ns", P, .help = "of a guest with work: of its process on a frame"},
+	{"wait_ns.*", "ns", P,
+	 .help = "from handed to the guest until the process begins on the frame",
 	 .words = work_words},
-	{"work_sojourn_ns.*", "ns", G, .help = "with work: until the process is done with it",
-	 .words = work_words},
-	{"work_occupancy.mean", "packets", G,
-	 .help = "with work, virtio: frames handed to the guest and not done with, over time; kept "
-		 "apart from the stamps"},
+	{"sojourn_ns.*", "ns", P, .help = "until the process is done with it", .words = work_words},
+	{"occupancy.mean", "packets", P,
+	 .help = "virtio: frames handed to the guest and not done with, over time; kept apart "
+		 "from the stamps"},
 	{"throughput_bps", "bit/s", G, .help = "delivered, first to last delivery"},
 	{"packets_per_second", "1/s", G, .help = "delivered, first to last delivery"},
 	{"busy_ratio", "", C | OBJ_SHARED, .help = "time not idle, spinning included"},

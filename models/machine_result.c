@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * machine_result.c - what came of a run: does it add up, and what the metrics of
- * machine_metrics.c are.
+ * machine_result.c - what came of a run: the metrics of machine_metrics.c.
  *
  * Frame metrics cover frames first stamped at or after the warm-up. Time metrics (busy, exits,
  * kicks, interrupts, utilization) cover the window from the end of the warm-up to the last source's
@@ -15,146 +14,6 @@
 
 #include "../sim/sim_error.h"
 
-/* ---- does it add up? ---- */
-
-struct residents {
-	const struct ledger *led;
-	uint64_t frames, bytes;
-};
-
-static void count_resident(void *arg, struct frame *f)
-{
-	struct residents *r = arg;
-
-	if (f->led != r->led)
-		return;
-	r->frames++;
-	r->bytes += f->len;
-}
-
-/* Frames of a book under way, counted one by one, not derived. */
-static struct residents residents(struct machine *m, const struct book *b)
-{
-	struct residents r = {.led = &b->led};
-
-	world_each_live(&m->world, count_resident, &r);
-	return r;
-}
-
-static bool violated(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool violated(GError **error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	g_autofree char *text = g_strdup_vprintf(format, ap);
-	va_end(ap);
-	g_set_error(error, SIM_ERROR, SIM_EXIT_VIOLATION, "model violation: %s", text);
-	return false;
-}
-
-static bool conserved(struct machine *m, const struct book *b, const char *whose, GError **error)
-{
-	const struct ledger *l = &b->led;
-	struct residents r = residents(m, b);
-	uint64_t frames = l->delivered + r.frames, bytes = l->delivered_bytes + r.bytes;
-
-	for (unsigned d = 0; d < DROP_N; d++) {
-		frames += l->drops[d];
-		bytes += l->drop_bytes[d];
-	}
-	if (frames != l->offered || bytes != l->offered_bytes)
-		return violated(error,
-				"%s: %" PRIu64 " frames, %" PRIu64 " bytes offered, but %" PRIu64
-				" and %" PRIu64 " delivered, dropped or resident",
-				whose, l->offered, l->offered_bytes, frames, bytes);
-	if (l->corrupt)
-		return violated(error, "%s: %" PRIu64 " frames arrived with other bytes", whose,
-				l->corrupt);
-	if (l->reordered)
-		return violated(error, "%s: %" PRIu64 " frames arrived out of order in their flow",
-				whose, l->reordered);
-	return true;
-}
-
-/* Frames that were offered but never begun (SIGINT, drain): they wait in their traffic. */
-static void count_waiting(struct machine *m, struct sender *s)
-{
-	sim_time now = evq_now(&m->q), at;
-
-	while (sender_peek(s, now, &at) && at <= now)
-		if (!sender_take(s))
-			break;
-}
-
-/* The run was cut off where the scenario says that none may go. */
-static bool beyond_limit(struct machine *m, GError **error)
-{
-	const struct cfg *c = scenario_find(m->sc, "scenario");
-
-	cfg_error(c, "max_time", error,
-		  "%s passed with %" PRIu64 " frames under way; allow more time or offer less",
-		  cfg_str(c, "max_time"), m->world.live);
-	if (error && *error)
-		(*error)->code = SIM_EXIT_VIOLATION;
-	return false;
-}
-
-/* Of one function: what was mapped is unmapped, what was pinned is not any more. */
-static bool balanced(const struct plat_dma *d, const char *whose, GError **error)
-{
-	if (d->pins != d->unpins)
-		return violated(error, "%s: %" PRIu64 " pins, %" PRIu64 " unpins", whose, d->pins,
-				d->unpins);
-	if (d->maps != d->unmaps)
-		return violated(error, "%s: %" PRIu64 " maps, %" PRIu64 " unmaps", whose, d->maps,
-				d->unmaps);
-	return true;
-}
-
-bool machine_verify(struct machine *m, GError **error)
-{
-	for (unsigned i = 0; i < m->nics; i++)
-		count_waiting(m, &m->nic[i].wire);
-	for (unsigned i = 0; i < m->guests; i++)
-		count_waiting(m, &m->guest[i].sender);
-	for (unsigned i = 0; i < m->guests; i++) {
-		g_autofree char *rx = g_strdup_printf("%s.rx", cfg_name(m->guest[i].cfg));
-		g_autofree char *tx = g_strdup_printf("%s.tx", cfg_name(m->guest[i].cfg));
-		g_autofree char *local = g_strdup_printf("%s.local", cfg_name(m->guest[i].cfg));
-		if (!conserved(m, &m->guest[i].rx, rx, error) ||
-		    !conserved(m, &m->guest[i].tx, tx, error) ||
-		    !conserved(m, &m->guest[i].local, local, error))
-			return false;
-	}
-	if (!conserved(m, &m->warm, "warm-up", error))
-		return false;
-	if (m->world.stage_errors)
-		return violated(error, "%" PRIu64 " frames whose stages do not add up",
-				m->world.stage_errors);
-	if (m->mem->violation.count)
-		return violated(
-			error,
-			"%s at %" PRIu64 " ps: %s (address %#" PRIx64 "), %" PRIu64 " in all",
-			m->mem->violation.actor, m->mem->violation.time, m->mem->violation.what,
-			m->mem->violation.hpa.a, m->mem->violation.count);
-	for (unsigned i = 0; i < m->guests; i++)
-		guest_quiesce(&m->guest[i]);
-	dma_quiesce(m);
-	for (unsigned i = 0; i < m->nics; i++)
-		if (!balanced(&m->nic[i].dma, m->nic[i].nic.name, error))
-			return false;
-	for (unsigned i = 0; i < m->guests; i++)
-		if (!balanced(&m->guest[i].hac.vmm.dma, cfg_name(m->guest[i].cfg), error))
-			return false;
-	for (unsigned i = 0; i < m->dmas; i++)
-		if (!balanced(&m->dma_device[i].dev.dma, cfg_name(m->dma[i].cfg), error))
-			return false;
-	if (m->limit_passed)
-		return beyond_limit(m, error);
-	return true;
-}
-
 /* ---- metrics of a guest, and of all guests ---- */
 
 static void names(struct result *r, const char *obj, const char *dir, const char *prefix,
@@ -167,17 +26,14 @@ static void names(struct result *r, const char *obj, const char *dir, const char
 	}
 }
 
-void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
-		  const struct hist *h)
+void machine_times(struct result *r, const char *obj, const char *dir, const char *name,
+		   const struct hist *h)
 {
 	static const struct {
 		const char *name;
 		uint64_t num, den;
 	} q[] = {{"p50", 50, 100}, {"p90", 90, 100}, {"p99", 99, 100}, {"p999", 999, 1000}};
-	struct hist_bin bin;
-	uint32_t pos = 0;
 	char full[64];
-	g_autoptr(GArray) bins = g_array_new(FALSE, FALSE, sizeof(struct result_bin));
 
 #define NAME(of) (g_snprintf(full, sizeof(full), "%s.%s", name, of), full)
 	if (!h->count) {
@@ -199,6 +55,16 @@ void machine_hist(struct result *r, const char *obj, const char *dir, const char
 	else
 		result_null(r, obj, dir, NAME("max"));
 #undef NAME
+}
+
+void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
+		  const struct hist *h)
+{
+	g_autoptr(GArray) bins = g_array_new(FALSE, FALSE, sizeof(struct result_bin));
+	struct hist_bin bin;
+	uint32_t pos = 0;
+
+	machine_times(r, obj, dir, name, h);
 	while (hist_next(h, &pos, &bin)) {
 		struct result_bin out = {bin.lo, bin.hi + 1, bin.count};
 		g_array_append_val(bins, out);
@@ -416,7 +282,7 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 		struct view v = {.book = *book[d]};
 
 		v.book.stages = NULL; /* of all guests together */
-		v.resident = residents(m, book[d]).frames;
+		v.resident = machine_residents(m, book[d]).frames;
 		v.digest = end[d]->digest;
 		view_add(&all[d], &v);
 		if (d < DIR_LOCAL) {
@@ -439,12 +305,6 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 
 /* ---- metrics of CPUs, NICs, the IOMMU ---- */
 
-static const char *const work_names[PLAT_W_N + 1] = {
-#define X(id, name) #name,
-	PLAT_WORKS(X)
-#undef X
-		NULL};
-
 static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_counts *n,
 			sim_time window)
 {
@@ -459,7 +319,7 @@ static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_
 			     n->at_stop.steal_ps - n->at_start.steal_ps, window);
 	for (unsigned w = 0; w < PLAT_W_N; w++) {
 		char name[40];
-		g_snprintf(name, sizeof(name), "busy_ns.%s", work_names[w]);
+		g_snprintf(name, sizeof(name), "busy_ns.%s", cost_names[w]);
 		result_ps(r, c->name, NULL, name, n->at_stop.work_ps[w] - n->at_start.work_ps[w]);
 	}
 }

@@ -33,27 +33,6 @@ void work_arrive(struct guest *g, const struct dpath_burst *b)
 		station_arrive(g->station, b->frame, b->frames, evq_now(&g->m->q));
 }
 
-static void times(struct result *r, const char *obj, const char *what, const struct hist *h)
-{
-	static const struct {
-		const char *name;
-		uint64_t num, den;
-	} q[] = {{"p50", 50, 100}, {"p90", 90, 100}, {"p99", 99, 100}, {"p999", 999, 1000}};
-	char name[48];
-
-	g_snprintf(name, sizeof(name), "%s.min", what);
-	h->count ? result_ps(r, obj, "rx", name, h->min) : result_null(r, obj, "rx", name);
-	g_snprintf(name, sizeof(name), "%s.mean", what);
-	result_mean_ps(r, obj, "rx", name, h->sum, h->count);
-	for (unsigned i = 0; i < G_N_ELEMENTS(q); i++) {
-		g_snprintf(name, sizeof(name), "%s.%s", what, q[i].name);
-		h->count ? result_ps(r, obj, "rx", name, hist_quantile(h, q[i].num, q[i].den))
-			 : result_null(r, obj, "rx", name);
-	}
-	g_snprintf(name, sizeof(name), "%s.max", what);
-	h->count ? result_ps(r, obj, "rx", name, h->max) : result_null(r, obj, "rx", name);
-}
-
 /* area / window, whose numerator may have to be made shorter. */
 static void occupancy(struct result *r, const char *obj, unsigned __int128 area, sim_time window)
 {
@@ -70,20 +49,22 @@ static void occupancy(struct result *r, const char *obj, unsigned __int128 area,
 		area >>= 1;
 		window >>= 1;
 	}
-	result_ratio(r, obj, "rx", "work_occupancy.mean", (uint64_t)area, window);
+	result_ratio(r, obj, NULL, "occupancy.mean", (uint64_t)area, window);
 }
 
 /* Of a virtual function nobody sees frames being handed over but their stamps: no occupancy. */
-static void books(struct result *r, const char *obj, const struct station_books *b,
+static void books(struct result *r, const char *guest, const struct station_books *b,
 		  unsigned __int128 area, bool counted, sim_time window)
 {
-	result_mean_ps(r, obj, "rx", "work_ns.mean", b->work, b->wait.count);
-	times(r, obj, "work_wait_ns", &b->wait);
-	times(r, obj, "work_sojourn_ns", &b->sojourn);
+	g_autofree char *obj = g_strdup_printf("%s.process", guest);
+
+	result_mean_ps(r, obj, NULL, "work_ns.mean", b->work, b->wait.count);
+	machine_times(r, obj, NULL, "wait_ns", &b->wait);
+	machine_times(r, obj, NULL, "sojourn_ns", &b->sojourn);
 	if (counted)
 		occupancy(r, obj, area, window);
 	else
-		result_null(r, obj, "rx", "work_occupancy.mean");
+		result_null(r, obj, NULL, "occupancy.mean");
 }
 
 void work_results(struct machine *m, struct result *r, sim_time window)

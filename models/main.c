@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 {
 	static const struct cli_program program = {
 		.name = "vnicsim",
-		.version = "0.1",
+		.version = "0.2",
 		.summary = "simulate how packets pass between a wire and processes in virtual "
 			   "machines",
 		.groups = option_groups,

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include "scenario.h"
 
-/* Key, value, key, value... ended by NULL, freed with g_strfreev(); empty text: none. NULL and
- *why, freed with g_free(), if a key or value is wrong. */
+/* Key, value, key, value... ended by NULL, freed with g_strfreev(); empty text: none. If a key or
+   value is wrong: NULL, and in *why what, freed with g_free(). */
 char **condition_parse(const struct scenario *sc, const char *text, char **why);
 
 /* Do all of them hold at this point? */

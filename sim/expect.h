@@ -3,10 +3,11 @@
  * expect.h - [expect]: what a scenario says about its own results, judged exactly.
  *
  *	vm1.rx.drops = 0                      also = != < <= > >=
- *	vm1.rx.latency_ns.p99 = < 20us        units of the metric's kind; a bare number is in its
- *unit vm1.rx.packets = 10..20               both included vm1.rx.packets = 1000 ~ 5% within 5% of
- *1000 vm*.rx.drops = 0                      every metric that matches, and at least one [expect
- *guest.policy=copy]            at those points of a sweep only
+ *	vm1.rx.latency_ns.p99 = < 20us        units of the metric's kind, or bare, in its unit
+ *	vm1.rx.packets = 10..20               both included
+ *	vm1.rx.packets = 1000 ~ 5%            within 5% of 1000
+ *	vm*.rx.drops = 0                      every metric that matches, and at least one
+ *	[expect guest.policy=copy]            at those points of a sweep only
  *
  * Names and wants are judged when the list is made, before anything runs. Comparisons are exact, on
  * fractions; two values are also equal when they print the same thousandths, so that what a result

@@ -3,11 +3,13 @@
  * explain.h - where a run's time went and what bounds it: gathered by the model, shown as text and
  * as the object `explain` of the result file.
  *
- *	waterfalls   for each direction the stages of a frame in order of passage: mean, median,
- *p99. The means add up to the mean of the whole. resources    what is used up by time (CPUs, links,
- *buses), the busiest first, with its kinds of work rings        how full they were against their
- *size, and how often one that was full or empty lost or stopped a frame bound        the one that
- *gives out first, and what would relieve it
+ *	waterfalls   for each direction the stages of a frame in order of passage: mean,
+ *	             median, p99; the means add up to the mean of the whole
+ *	resources    what is used up by time (CPUs, links, buses), the busiest first, with its
+ *	             kinds of work
+ *	rings        how full they were against their size, and how often one that was full or
+ *	             empty lost or stopped a frame
+ *	bound        the one that gives out first, and what would relieve it
  *
  * All numbers are integers until they are printed, as everywhere in a result.
  */

@@ -168,14 +168,14 @@ static struct tally count(const GArray *list)
 	return t;
 }
 
-static void append_tally(GString *out, const struct tally *t)
+static void append_tally(GString *out, const char *bullet, const struct tally *t)
 {
 	if (t->all[FIDELITY_SHAPE])
-		g_string_append_printf(out, "%u of %u shapes hold\n", t->held[FIDELITY_SHAPE],
-				       t->all[FIDELITY_SHAPE]);
+		g_string_append_printf(out, "%s%u of %u shapes hold\n", bullet,
+				       t->held[FIDELITY_SHAPE], t->all[FIDELITY_SHAPE]);
 	g_string_append_printf(out,
-			       "%u of %u exact rows, %u of %u published rows within tolerance\n",
-			       t->held[FIDELITY_EXACT], t->all[FIDELITY_EXACT],
+			       "%s%u of %u exact rows, %u of %u published rows within tolerance\n",
+			       bullet, t->held[FIDELITY_EXACT], t->all[FIDELITY_EXACT],
 			       t->held[FIDELITY_PUBLISHED], t->all[FIDELITY_PUBLISHED]);
 }
 
@@ -233,7 +233,7 @@ void fidelity_print(const GArray *list, GString *out)
 			g_string_append_printf(out, "\n%s misses: %s\n", at(list, i)->row->name,
 					       reason(at(list, i)));
 	g_string_append_c(out, '\n');
-	append_tally(out, &tally);
+	append_tally(out, "", &tally);
 }
 
 /* ---- as a document ---- */
@@ -318,7 +318,7 @@ void fidelity_markdown(const GArray *list, GString *out)
 					     "Calibrations: no evidence"};
 	struct tally tally = count(list);
 
-	append_tally(out, &tally);
+	append_tally(out, "- ", &tally);
 	for (int section = 0; section < 4; section++) {
 		bool any = false;
 

@@ -80,11 +80,14 @@ static bool is_object(const struct metric_object *o, const struct scenario *sc, 
 	return false;
 }
 
-/* "core3" or "core*". */
-static bool is_part(const char *part, const char *word)
+/* "core3" or "core*"; "process". */
+static bool is_part(const struct metric_object *o, const char *word)
 {
+	const char *part = o->part;
 	size_t n = strlen(part);
 
+	if (o->only)
+		return metric_glob(word, part);
 	return strcmp(word, "*") == 0 || (strncmp(word, part, n) == 0 && word[n] &&
 					  strspn(word + n, "0123456789*") == strlen(word + n));
 }
@@ -106,7 +109,7 @@ static unsigned prefix_length(const struct metric_object *o, const struct scenar
 	if (!words[0] || !is_object(o, sc, words[0]))
 		return 0;
 	if (o->part) {
-		if (!words[n] || !is_part(o->part, words[n]))
+		if (!words[n] || !is_part(o, words[n]))
 			return 0;
 		n++;
 	}
@@ -186,7 +189,7 @@ static void print_object(const struct metric_object *o, GString *out)
 	else
 		g_string_append(out, o->name);
 	if (o->part)
-		g_string_append_printf(out, ".%sN", o->part);
+		g_string_append_printf(out, ".%s%s", o->part, o->only ? "" : "N");
 	if (o->directed)
 		g_string_append(out, ".rx|tx|local");
 }

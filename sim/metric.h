@@ -11,6 +11,7 @@
  *		{OBJ_GUESTS, .name = "guests", .directed = true},        guests.rx.
  *		{OBJ_CORE, .name = "host", .part = "core"},              host.core0.
  *		{OBJ_VF, .kind = "nic", .part = "vf", .directed = true}, eth0.vf2.rx.
+ *		{OBJ_PROCESS, .kind = "guest", .part = "process", .only = true}, vm1.process.
  *		{0},
  *	};
  */
@@ -26,6 +27,7 @@ struct metric_object {
 	const char *kind; /* objects of this kind... */
 	const char *name; /* ...or the one thing of this name */
 	const char *part; /* followed by a part: this word and a number */
+	bool only;        /* the part is that word alone, without a number */
 	bool directed;    /* followed by rx, tx or local */
 };
 

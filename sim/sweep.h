@@ -10,8 +10,8 @@
  *
  * Each line is a dimension; the points are their product, the last line varies fastest. Every point
  * is run `scenario.repeat` times, with seeds that depend on `scenario.seed` and the repeat only;
- *the first repeat has the scenario's own seed. Without [sweep] there is one point, that sets
- *nothing.
+ * the first repeat has the scenario's own seed. Without [sweep] there is one point, which sets
+ * nothing.
  *
  * All points are built once when the sweep is made, so a mistake shows before anything runs.
  */

@@ -30,8 +30,8 @@ struct decimal {
    or it is too long. */
 bool units_decimal(const char **text, struct decimal *d);
 
-/* A whole number of base units. `hint` is a unit to suggest when it is missing, or NULL. On false
- *why is what is wrong and what to write, freed with g_free(). */
+/* A whole number of base units. `hint` is a unit to suggest when it is missing, or NULL. False:
+   what is wrong and what to write is in *why, freed with g_free(). */
 bool units_parse(enum key_kind kind, const char *text, const char *hint, uint64_t *value,
 		 char **why);
 

@@ -136,6 +136,16 @@ static inline uint64_t run_int(const struct run *run, const char *metric)
 	return (uint64_t)v->num;
 }
 
+/* A number of any type, in its unit. */
+static inline double run_number(const struct run *run, const char *metric)
+{
+	const struct result_value *v = run_value(run, metric);
+
+	if (v->type != RESULT_INT && v->type != RESULT_RATIO)
+		fail_msg("%s is no number", metric);
+	return (double)v->num / (v->type == RESULT_INT ? 1 : (double)v->den);
+}
+
 /* "vm1.rx.", "drops" */
 static inline uint64_t run_part(const struct run *run, const char *of, const char *name)
 {

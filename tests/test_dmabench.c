@@ -10,17 +10,9 @@
 #include "models/nic/dmabench.h"
 #include "pcie_rig.h"
 
-static double number(const struct run *run, const char *metric)
-{
-	const struct result_value *v = run_value(run, metric);
-
-	assert_true(v->type == RESULT_INT || v->type == RESULT_RATIO);
-	return (double)v->num / (v->type == RESULT_INT ? 1 : (double)v->den);
-}
-
 static void is_near(const struct run *run, const char *metric, double want, double within)
 {
-	double got = number(run, metric);
+	double got = run_number(run, metric);
 
 	if (fabs(got - want) > within * fabs(want)) {
 		run_show(run);
@@ -97,9 +89,9 @@ static void zipf_hits_what_che_says(void **state)
 		double want = che(t[i].pages, t[i].entries, atof(t[i].a));
 
 		run_ok(&run);
-		if (fabs(number(&run, "d.iotlb_hit_ratio") - want) > 0.01)
+		if (fabs(run_number(&run, "d.iotlb_hit_ratio") - want) > 0.01)
 			fail_msg("zipf:%s over %u: %g hits, wanted %g", t[i].a, t[i].pages,
-				 number(&run, "d.iotlb_hit_ratio"), want);
+				 run_number(&run, "d.iotlb_hit_ratio"), want);
 		run_free(&run);
 	}
 }
@@ -211,9 +203,10 @@ static void arrivals_that_find_no_token_are_lost_as_erlang_says(void **state)
 		double offered, lost, want = erlang_b(t[i].n, t[i].mhz * 0.4);
 
 		run_ok(&run);
-		offered = number(&run, "d.read.transactions");
-		lost = number(&run, "d.read.drops") / offered;
-		assert_true(number(&run, "d.read.done") + number(&run, "d.read.drops") == offered);
+		offered = run_number(&run, "d.read.transactions");
+		lost = run_number(&run, "d.read.drops") / offered;
+		assert_true(run_number(&run, "d.read.done") + run_number(&run, "d.read.drops") ==
+			    offered);
 		if (fabs(lost - want) > 0.01 * want)
 			fail_msg("%u tokens: %g lost, wanted %g", t[i].n, lost, want);
 		run_free(&run);
@@ -269,8 +262,10 @@ static void a_bench_with_another_shares_its_link(void **state)
 	(void)state;
 	run_ok(&alone);
 	run_ok(&both);
-	is_near(&both, "a.read.throughput_bps", number(&alone, "a.read.throughput_bps") / 2, 0.01);
-	is_near(&both, "dmas.read.throughput_bps", number(&alone, "a.read.throughput_bps"), 0.02);
+	is_near(&both, "a.read.throughput_bps", run_number(&alone, "a.read.throughput_bps") / 2,
+		0.01);
+	is_near(&both, "dmas.read.throughput_bps", run_number(&alone, "a.read.throughput_bps"),
+		0.02);
 	run_free(&alone);
 	run_free(&both);
 }
@@ -287,8 +282,8 @@ static void a_read_waits_for_the_write_before_it(void **state)
 	(void)state;
 	run_ok(&fast);
 	run_ok(&slow);
-	more = number(&slow, "d.write_read.latency_ns.mean") -
-	       number(&fast, "d.write_read.latency_ns.mean");
+	more = run_number(&slow, "d.write_read.latency_ns.mean") -
+	       run_number(&fast, "d.write_read.latency_ns.mean");
 	assert_true(more > 3970 && more <= 4000);
 	run_free(&fast);
 	run_free(&slow);
@@ -307,8 +302,8 @@ static void a_read_waits_for_the_write_back_before_it(void **state)
 	(void)state;
 	run_ok(&fast);
 	run_ok(&slow);
-	more = number(&slow, "d.write_read.latency_ns.mean") -
-	       number(&fast, "d.write_read.latency_ns.mean");
+	more = run_number(&slow, "d.write_read.latency_ns.mean") -
+	       run_number(&fast, "d.write_read.latency_ns.mean");
 	if (fabs(more - 200 * (1 - 2.5 / 50)) > 10)
 		fail_msg("%g ns more, wanted %g", more, 200 * (1 - 2.5 / 50));
 	run_free(&fast);

@@ -38,15 +38,6 @@ static void marks_are_a_histogram_with_the_rest_at_zero(void **state)
 	stages_fini(&s);
 }
 
-static double number(const struct run *run, const char *metric)
-{
-	const struct result_value *v = run_value(run, metric);
-
-	if (v->type != RESULT_INT && v->type != RESULT_RATIO)
-		fail_msg("%s is no number", metric);
-	return (double)v->num / (double)v->den;
-}
-
 static void near(double got, double want, double part, const char *what)
 {
 	if (got < want * (1 - part) || got > want * (1 + part))
@@ -64,9 +55,9 @@ static void percentiles_of_the_wire_are_the_slots_of_two_sizes(void **state)
 			 "start = 3us\n");
 
 	run_ok(&run);
-	near(number(&run, "guests.rx.stage_ns.wire.p50"), 67.2, 0.008, "p50");
-	near(number(&run, "guests.rx.stage_ns.wire.p99"), 1230.4, 0.008, "p99");
-	near(number(&run, "guests.rx.stage_ns.wire.mean"), 0.9 * 67.2 + 0.1 * 1230.4, 0.0001,
+	near(run_number(&run, "guests.rx.stage_ns.wire.p50"), 67.2, 0.008, "p50");
+	near(run_number(&run, "guests.rx.stage_ns.wire.p99"), 1230.4, 0.008, "p99");
+	near(run_number(&run, "guests.rx.stage_ns.wire.mean"), 0.9 * 67.2 + 0.1 * 1230.4, 0.0001,
 	     "mean");
 	assert_int_equal(run_value(&run, "guests.tx.stage_ns.wire.p50")->type, RESULT_NULL);
 	run_free(&run);

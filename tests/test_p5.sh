@@ -38,7 +38,7 @@ lacks() { # file, word
 layers='hac_|vmm_dma|iommu_|gmem_|plat_dma_'
 
 both_sides_use() {
-	nm -u "$B/sim/models/machine.o" | grep -q " $1\$" &&
+	nm -u "$B/sim/models/machine_nic.o" | grep -q " $1\$" &&
 		nm -u "$B/sim/models/machine_vf.o" | grep -q " $1\$"
 }
 

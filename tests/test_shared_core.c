@@ -313,13 +313,6 @@ static void wake_up_is_latency(void **state)
 	"[traffic t1]\nto = vm1\nsize = 60B\npps = %s\nduration = 20ms\n"                          \
 	"[traffic t2]\nto = vm2\nsize = 60B\npps = %s\nduration = 20ms\n"
 
-static double ratio(const struct run *r, const char *metric)
-{
-	const struct result_value *v = run_value(r, metric);
-
-	return (double)v->num / (v->type == RESULT_RATIO ? (double)v->den : 1);
-}
-
 /* Two guests with more to do than there is time: each has half of the core, less the switches. */
 static void two_busy_guests_have_half_each(void **state)
 {
@@ -328,13 +321,13 @@ static void two_busy_guests_have_half_each(void **state)
 
 	(void)state;
 	run_ok(&r);
-	a = ratio(&r, "vm1.vcpu0.busy_ratio");
-	b = ratio(&r, "vm2.vcpu0.busy_ratio");
+	a = run_number(&r, "vm1.vcpu0.busy_ratio");
+	b = run_number(&r, "vm2.vcpu0.busy_ratio");
 	if (a < 0.48 || a > 0.52 || b < 0.48 || b > 0.52)
 		fail_msg("%.3f and %.3f", a, b);
-	a = ratio(&r, "host.shared0.busy_ratio");
+	a = run_number(&r, "host.shared0.busy_ratio");
 	assert_true(a > 0.999 && a < 1.001);
-	a = ratio(&r, "vm1.vcpu0.steal_ratio") + ratio(&r, "vm2.vcpu0.steal_ratio");
+	a = run_number(&r, "vm1.vcpu0.steal_ratio") + run_number(&r, "vm2.vcpu0.steal_ratio");
 	assert_true(a > 0.98 && a < 1.02);
 	run_free(&r);
 }
@@ -358,8 +351,8 @@ static void shared_or_not_is_the_same_work(void **state)
 	run_is(&all, "guests.rx.delivered", run_int(&own, "guests.rx.delivered"));
 	assert_string_equal(run_str(&one, "guests.rx.digest"), run_str(&own, "guests.rx.digest"));
 	assert_string_equal(run_str(&all, "guests.rx.digest"), run_str(&own, "guests.rx.digest"));
-	assert_true(ratio(&one, "guests.rx.latency_ns.mean") >
-		    ratio(&own, "guests.rx.latency_ns.mean"));
+	assert_true(run_number(&one, "guests.rx.latency_ns.mean") >
+		    run_number(&own, "guests.rx.latency_ns.mean"));
 	assert_true(run_int(&one, "host.shared0.switches") > 0);
 	run_free(&own);
 	run_free(&two);

@@ -55,23 +55,6 @@ static void shared_and_sleeping_cpus_scale(void **state)
 			    i & 4 ? "zero-copy" : "copy");
 }
 
-/* Alone on its link; poisson operations come at a rate that divides. */
-static void a_device_that_does_nothing_but_dma_scales(void **state)
-{
-	static const char *const op[] = {"read", "write", "both", "write-read", "packets"};
-	static const char *const how[] = {
-		"outstanding = 8\n", "source = poisson\nrate = 640000Hz\n",
-		"source = constant\nrate = 3200kHz\noutstanding = 2\nwhen_full = drop\n"};
-
-	(void)state;
-	for (unsigned i = 0; i < 15; i++)
-		scales_text("cache = model\n",
-			    BUS "[iommu]\nmode = %s\n[dma bench]\nop = %s\n%sinvalidate = %s\n"
-				"window = 1MiB\nsize = 512B\ncount = 3000\n",
-			    i < 2 || i & 1 ? "strict" : "static", op[i % 5], how[i / 5],
-			    i < 2 ? "per-op" : "none");
-}
-
 /* A bus whose every figure is a key; walkers, lock, exits, caches and arrivals around it. */
 static void dma_benches_scale(void **state)
 {
@@ -84,15 +67,16 @@ static void dma_benches_scale(void **state)
 					 "op = read\nsource = poisson\nrate = 16MHz\n",
 					 "op = write-read\nsource = constant\nrate = 16MHz\n"
 					 "when_full = drop\noutstanding = 4\n",
-					 "op = packets\ntraffic = 82599-kernel\nsize = 508B\n"};
+					 "op = packets\ntraffic = 82599-kernel\nsize = 508B\n",
+					 "op = both\noutstanding = 8\n"};
 
 	(void)state;
-	for (unsigned i = 0; i < 20; i++)
+	for (unsigned i = 0; i < 25; i++)
 		scales_text("cores = 3\ncache = model\nllc = 1MiB\nnodes = 2\n",
 			    BUS "write_credits = 64\n[iommu]\niotlb_entries = 16\n%s"
 				"[dma]\nwindow = 256KiB\ncount = 1000\n%s"
 				"[dma a]\n[dma b]\nwith = a\nmemory_node = 1\n[dma c]\n",
-			    io[i / 4], op[!(i / 4) && !(i % 4) ? 1 : i % 4]);
+			    io[i / 5], op[i ? i % 5 : 1]);
 }
 
 int main(void)
@@ -101,7 +85,6 @@ int main(void)
 		cmocka_unit_test(dma_benches_scale),
 		cmocka_unit_test(a_nic_on_a_bus_scales),
 		cmocka_unit_test(caches_and_nodes_scale),
-		cmocka_unit_test(a_device_that_does_nothing_but_dma_scales),
 		cmocka_unit_test(shared_and_sleeping_cpus_scale),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,12 +61,12 @@ static void work_is_no_part_of_latency(void **state)
 			lone.text = lone.full = NULL;
 			run_ratio_is(&run, "vm1.vcpu0.busy_ns.process", work ? 50 * 77000 : 0, 1);
 			if (work) {
-				run_ratio_is(&run, "vm1.rx.work_ns.mean", 77000, 1);
+				run_ratio_is(&run, "vm1.process.work_ns.mean", 77000, 1);
 				assert_int_equal(
-					run_value(&run, "vm1.rx.work_wait_ns.max")->num + 77000000,
-					run_value(&run, "vm1.rx.work_sojourn_ns.max")->num);
+					run_value(&run, "vm1.process.wait_ns.max")->num + 77000000,
+					run_value(&run, "vm1.process.sojourn_ns.max")->num);
 			} else {
-				assert_null(result_find(run.r, "vm1.rx.work_ns.mean"));
+				assert_null(result_find(run.r, "vm1.process.work_ns.mean"));
 			}
 			run_free(&run);
 		}
@@ -87,7 +87,7 @@ static void frames_wait_for_the_work_on_those_before_them(void **state)
 		uint64_t longest;
 
 		run_ok(&run);
-		longest = (uint64_t)run_value(&run, "vm1.rx.work_wait_ns.max")->num;
+		longest = (uint64_t)run_value(&run, "vm1.process.wait_ns.max")->num;
 		assert_in_range(longest, 39900000, 40000000);
 		longest = (uint64_t)run_value(&run, "vm1.rx.latency_ns.max")->num;
 		assert_in_range(longest, 39900000, 41000000);

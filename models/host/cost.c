@@ -73,13 +73,14 @@ const struct key_decl cost_keys[] = {
 	{0},
 };
 
+const char *const cost_names[PLAT_W_N + 1] = {
+#define X(id, name) #name,
+	PLAT_WORKS(X)
+#undef X
+		NULL};
+
 void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz)
 {
-	static const char *const names[PLAT_W_N] = {
-#define X(id, name) #name,
-		PLAT_WORKS(X)
-#undef X
-	};
 	const uint64_t not_cycles = 1ull << PLAT_W_COPY | 1ull << PLAT_W_CSUM | 1ull << PLAT_W_EOI |
 				    1ull << PLAT_W_PROCESS | 1ull << PLAT_W_REG_READ |
 				    1ull << PLAT_W_INV_LOCK;
@@ -87,7 +88,8 @@ void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz)
 	*c = (struct cost){0};
 	for (unsigned w = 0; w < PLAT_W_N; w++)
 		if (!(not_cycles >> w & 1))
-			c->work_ps[w] = (cfg_u64(cost, names[w]) * SIM_S + clock_hz / 2) / clock_hz;
+			c->work_ps[w] =
+				(cfg_u64(cost, cost_names[w]) * SIM_S + clock_hz / 2) / clock_hz;
 	c->work_ps[PLAT_W_EOI] = c->work_ps[PLAT_W_VM_EXIT] + c->work_ps[PLAT_W_IRQ_HANDLE];
 	c->work_ps[PLAT_W_CSUM] = cfg_time(cost, "csum_byte");
 	c->copy_base_ps = cfg_time(cost, "copy_base");

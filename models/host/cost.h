@@ -23,6 +23,7 @@ struct cost {
 };
 
 extern const struct key_decl cost_keys[];
+extern const char *const cost_names[PLAT_W_N + 1]; /* of kinds of work; ends with NULL */
 
 void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz);
 

@@ -28,7 +28,7 @@ struct llc {
 	struct line *line; /* sparse: one a line of machine memory */
 	struct part part[2 * LLC_NODES];
 	uint64_t own_capacity;
-	sim_time miss, remote;
+	sim_time write_miss, read_miss, remote;
 	struct llc_stats stats;
 	uint64_t own[]; /* number given last, by core */
 };
@@ -65,7 +65,8 @@ struct llc *llc_new(struct mem *mem, const struct llc_config *config)
 	c->own_capacity = config->private_bytes >> LLC_LINE_SHIFT;
 	for (uint32_t k = 0; k < config->cores; k++)
 		c->own[k] = c->own_capacity;
-	c->miss = config->miss;
+	c->write_miss = config->write_miss;
+	c->read_miss = config->read_miss;
 	c->remote = config->remote;
 	return c;
 }
@@ -181,7 +182,7 @@ sim_time llc_dma(struct llc *c, unsigned node, hpa_t at, uint32_t len, bool writ
 		slow |= write ? dma_write_line(c, &c->line[i], node, home)
 			      : dma_read_line(c, &c->line[i]);
 	}
-	return (slow ? c->miss : 0) + (far ? c->remote : 0);
+	return (!slow ? 0 : write ? c->write_miss : c->read_miss) + (far ? c->remote : 0);
 }
 
 void llc_cpu(struct llc *c, uint32_t core, unsigned node, hpa_t at, uint32_t len, bool write,

@@ -16,8 +16,8 @@
  *	who          private cache          last-level cache of its node
  *	core, reads  enters, leaves         enters the CPUs' ways if it is in neither part
  *	or writes    any other core's
- *	device,      leaves all             updated where it is; else enters the DDIO ways, where
- *the writes                              line that goes is dirty and must be written back first
+ *	device,      leaves all             updated where it is; else enters the DDIO ways, and
+ *	writes                              the line that goes is dirty: written back first
  *	device,      -                      -
  *	reads
  *
@@ -54,8 +54,9 @@ struct llc_config {
 	uint32_t ways, ddio_ways;
 	uint64_t working_set;   /* bytes of it that others use */
 	uint64_t private_bytes; /* of a core's own cache */
-	sim_time miss;          /* a device's access to memory instead of the cache */
-	sim_time remote;        /* and to another node */
+	sim_time write_miss; /* a device's write to memory instead of the cache, or a write-back */
+	sim_time read_miss;  /* and its read */
+	sim_time remote;     /* and to another node */
 };
 
 enum llc_place {

@@ -16,10 +16,10 @@
  * read counts its completions, which are the dear part). Writes and reads alternate. A read does
  * not overtake the writes of its function that came before it, unless it is `loose`; a write
  * overtakes reads (Base 5.0, section 2.4.1). A grant is of one transaction and at most PCIE_GRANT
- *bytes of payload, or one packet if that is more; longer ones wait for their next turn. The arbiter
- *works ahead of the link by no more than two packets of mps bytes, the transmit buffer: what is in
- *there is in order and beyond choice, whole grants are served in one computation, and no packet is
- *an event of its own. Completions of register reads go to its end.
+ * bytes of payload, or one packet if that is more; longer ones wait for their next turn. The
+ * arbiter works ahead of the link by no more than two packets of mps bytes, the transmit buffer:
+ * what is in there is in order and beyond choice, whole grants are served in one computation, and
+ * no packet is an event of its own. Completions of register reads go to its end.
  *
  * Towards the device packets go in the order in which they are ready; the completions of one
  * request stay together.
