@@ -70,9 +70,12 @@ static struct nic_ring host_ring(struct machine *m, struct plat_dma *dma, uint32
 	hpa_t hpa = host_run(m, dma, MEM_HOST, pages);
 
 	r.page = machine_array(m, pages, sizeof(*r.page));
+	r.io = machine_array(m, pages, sizeof(*r.io));
 	r.tag = machine_array(m, size, sizeof(*r.tag));
-	for (uint32_t i = 0; i < pages; i++)
-		r.page[i] = mem_ptr(m->mem, (hpa_t){hpa.a + (uint64_t)i * PAGE_BYTES});
+	for (uint32_t i = 0; i < pages; i++) {
+		r.io[i] = hpa.a + (uint64_t)i * PAGE_BYTES;
+		r.page[i] = mem_ptr(m->mem, (hpa_t){r.io[i]});
+	}
 	return r;
 }
 

@@ -89,10 +89,13 @@ bool vf_assign(struct guest *g)
 static bool guest_ring(struct guest *g, uint32_t size, struct nic_ring *r)
 {
 	uint32_t pages = ring_pages(size);
+	const struct hac *h = &g->hac;
+	unsigned kept = h->nkept;
 	gpa_t at;
 
 	*r = (struct nic_ring){.size = size};
 	r->page = machine_array(g->m, pages, sizeof(*r->page));
+	r->io = machine_array(g->m, pages, sizeof(*r->io));
 	r->tag = machine_array(g->m, size, sizeof(*r->tag));
 	if (gmem_alloc(g->gm, (uint64_t)pages * PAGE_BYTES, PAGE_BYTES, &at) != GMEM_OK ||
 	    !hac_keep(&g->hac, &g->grx_pl, at, pages * PAGE_BYTES))
@@ -101,6 +104,8 @@ static bool guest_ring(struct guest *g, uint32_t size, struct nic_ring *r)
 		uint64_t len = PAGE_BYTES;
 		gpa_t gpa = {at.a + (uint64_t)i * PAGE_BYTES};
 		r->page[i] = gmem_ptr(g->gm, gpa, &len, GMEM_WRITE);
+		r->io[i] = h->kind == HAC_STATIC ? plat_dma_static(g->gm->id, gpa)
+						 : h->kept[kept + i].dma;
 	}
 	return true;
 }
@@ -228,7 +233,10 @@ static void revoke_event(struct event *ev)
 
 static void permit_event(struct event *ev)
 {
-	vmm_dma_permit(&GUEST_OF(ev, permit)->hac.vmm);
+	struct guest *g = GUEST_OF(ev, permit);
+
+	vmm_dma_permit(&g->hac.vmm);
+	nic_queue_permit(g->nq);
 }
 
 void vf_start(struct guest *g)

@@ -232,6 +232,165 @@ static void frames_that_wait_for_descriptors_go_with_their_queue(void **state)
 	rig_free(r);
 }
 
+/* ---- rings behind the IOMMU ---- */
+
+#define RING_IOVA 0x800000ull
+
+/* Its rings are reached through its domain, but for the last pages of the receive ring. */
+static void map_rings(struct vf *v, unsigned missing)
+{
+	struct nic_queue *q = &v->nic->queue[v->queue];
+	struct nic_ring *ring[] = {&q->rx, &q->tx};
+
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned pages = (ring[i]->size * NIC_DESC_BYTES + 4095) / 4096;
+
+		ring[i]->io = rig_array(v->rig, pages, sizeof(uint64_t));
+		for (unsigned p = 0; p < pages; p++) {
+			ring[i]->io[p] = RING_IOVA + (i * 16 + p) * 4096;
+			if (!i && p + missing >= pages)
+				continue;
+			assert_int_equal(iommu_map(v->rig->io, v->domain, (iova_t){ring[i]->io[p]},
+						   v->frame[0], 4096, IOMMU_READ | IOMMU_WRITE),
+					 IOMMU_OK);
+		}
+	}
+}
+
+static void looked_up(struct rig *r, uint64_t hits, uint64_t misses)
+{
+	assert_int_equal(iommu_stats(r->io)->hits, hits);
+	assert_int_equal(iommu_stats(r->io)->misses, misses);
+}
+
+static void each_access_to_a_ring_is_looked_up(void **state)
+{
+	struct rig *r = on_bus(NIC_VEB);
+	struct vf *a = &r->vf[0], *b = &r->vf[1];
+
+	(void)state;
+	map_rings(a, 0);
+	map_rings(b, 0);
+	post(b, 0);
+	rig_run(r);
+	looked_up(r, 0, 1); /* the descriptor is read */
+	vf_send(a, b, 300, 1);
+	rig_run(r);
+	vf_has(b, a, 300, 1, 0);
+	looked_up(r, 2, 4); /* its descriptor, data, status; data, status */
+	for (unsigned i = 0; i < 8; i++)
+		post(b, 0);
+	rig_run(r);
+	looked_up(r, 4, 4); /* two batches of four */
+	b->nic->cfg.rx_use.fetch = 1;
+	b->nic->cfg.rx_use.prefetch = 16;
+	for (unsigned i = 0; i < 3; i++)
+		post(b, 0);
+	rig_run(r);
+	looked_up(r, 7, 4); /* three reads of one each */
+	rig_free(r);
+}
+
+/* The second page of the ring is missing: once it is there all goes on, without a hole. */
+static void a_refused_descriptor_halts_its_queue_until_it_is_permitted(void **state)
+{
+	struct rig *r;
+	struct vf *a, *b;
+	unsigned taken = 0;
+	bool error = false;
+
+	(void)state;
+	nic_rig_bus = true;
+	r = rig_new((struct rig_opts){.kind = NIC_VEB, .ring = 512});
+	a = &r->vf[0];
+	b = &r->vf[1];
+	map_rings(a, 0);
+	map_rings(b, 1);
+	for (unsigned i = 0; i < 400; i++)
+		post(b, 0);
+	for (unsigned i = 0; i < 300; i++) {
+		vf_send(a, b, 300, 1);
+		rig_run(r);
+	}
+	for (; vf_take(b, &error); taken++)
+		assert_false(error);
+	assert_int_equal(taken, 256);
+	assert_int_equal(vf_lost(b, DROP_DMA_FAULT), 44);
+	assert_int_equal(iommu_stats(r->io)->faults, 1);
+	assert_int_equal(iommu_map(r->io, b->domain, (iova_t){RING_IOVA + 4096}, b->frame[0], 4096,
+				   IOMMU_READ | IOMMU_WRITE),
+			 IOMMU_OK);
+	nic_queue_permit(&b->nic->queue[b->queue]);
+	rig_run(r);
+	for (taken = 0; taken < 50; taken++) {
+		vf_send(a, b, 300, 2);
+		rig_run(r);
+		assert_int_equal(vf_take(b, &error), 300);
+		assert_false(error);
+	}
+	assert_int_equal(iommu_stats(r->io)->faults, 1);
+	rig_free(r);
+}
+
+/* Function `who` may not use the IOMMU from `at` on, for so long; 0: until nothing moves. */
+static unsigned interrupted(enum nic_switch_kind kind, unsigned who, sim_time at, sim_time gap)
+{
+	struct rig *r = on_bus(kind);
+	struct vf *a = &r->vf[0], *b = &r->vf[1], *v = &r->vf[who];
+	unsigned lost, good = 0, bad = 0;
+	uint32_t len;
+	bool error;
+
+	map_rings(a, 0);
+	map_rings(b, 0);
+	for (unsigned i = 0; i < 4; i++)
+		post(b, i);
+	rig_run_until(r, at < 400000 ? 0 : 5000000);
+	for (unsigned i = 0; i < 2; i++)
+		vf_send(a, b, 1000, (uint8_t)(i + 1));
+	rig_run_until(r, evq_now(&r->q) + at);
+	iommu_attach(r->io, v->requester, NULL);
+	rig_run_until(r, evq_now(&r->q) + (gap ? gap : 1000000)); /* what was translated comes */
+	if (!gap) {
+		int told = done(b, 0) + done(b, 1);
+
+		rig_run(r);
+		assert_true(who == 0 || done(b, 0) + done(b, 1) == told);
+	}
+	iommu_attach(r->io, v->requester, v->domain);
+	nic_queue_permit(&v->nic->queue[v->queue]);
+	rig_run(r);
+	assert_int_equal(a->nic->queue[a->queue].tx_done, 2);
+	vf_send(a, b, 500, 3);
+	rig_run(r);
+	while ((len = vf_take(b, &error)) == 1000) {
+		good += !error;
+		bad += error;
+	}
+	assert_int_equal(len, 500); /* in its turn, behind those that failed */
+	assert_false(error);
+	lost = (unsigned)(vf_lost(b, DROP_DMA_FAULT) + vf_lost(b, DROP_NO_PEER_BUFFER));
+	assert_int_equal(good + lost, 2);
+	assert_true(bad <= lost);
+	assert_int_equal(a->nic->queue[a->queue].tx_done, 3);
+	rig_free(r);
+	return bad;
+}
+
+static void a_function_that_is_interrupted_loses_frames_and_nothing_else(void **state)
+{
+	static const sim_time gap[] = {0, 50000, 400000, 1500000};
+	unsigned bad = 0;
+
+	(void)state;
+	for (unsigned kind = NIC_VEB; kind <= NIC_MEDIATED; kind++)
+		for (unsigned who = 0; who < 2; who++)
+			for (unsigned g = 0; g < 4; g++)
+				for (sim_time at = 0; at < 6000000; at += 37000)
+					bad += interrupted(kind, who, at, gap[g]);
+	assert_true(bad > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +401,9 @@ int main(void)
 		cmocka_unit_test(what_was_due_while_masked_is_not_forgotten_before_its_status),
 		cmocka_unit_test(frames_that_wait_for_descriptors_go_with_their_queue),
 		cmocka_unit_test(a_page_that_goes_in_mid_flight_is_a_fault),
+		cmocka_unit_test(each_access_to_a_ring_is_looked_up),
+		cmocka_unit_test(a_refused_descriptor_halts_its_queue_until_it_is_permitted),
+		cmocka_unit_test(a_function_that_is_interrupted_loses_frames_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

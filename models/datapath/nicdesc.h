@@ -95,6 +95,7 @@ struct frame;
 struct nic_ring {
 	uint32_t size; /* descriptors, a power of two */
 	uint8_t **page;
+	uint64_t *io;       /* I/O address of each page; NULL: reached without */
 	struct frame **tag; /* beside each slot: whose frame it carries */
 };
 

@@ -355,6 +355,11 @@ static inline void nic_queue_close(struct nic_queue *q)
 {
 	q->closed = true;
 }
+/*
+ * Its function may use the IOMMU again: on a bus, what that has refused of its rings is tried
+ * again. (The VMM that had disabled its DMA enables the queue anew.)
+ */
+void nic_queue_permit(struct nic_queue *q);
 /* Does the device still hold, or have to fetch, anything of this queue? */
 static inline bool nic_queue_busy(const struct nic_queue *q)
 {

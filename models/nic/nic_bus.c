@@ -37,7 +37,8 @@ struct nic_xfer *nic_xfer_new(struct nic_queue *q, void (*done)(struct pcie_op *
 	x->next = x->about = NULL;
 	x->q = q;
 	x->life = q->life;
-	x->arrived = x->send = false;
+	x->arrived = x->send = x->refused = false;
+	x->ring = NIC_NO_RING;
 	x->d.queue = NULL;
 	x->x.n = x->x.used = 0;
 	x->x.fault = false;
@@ -139,10 +140,11 @@ sim_time nic_bus_host(void *ctx, struct pcie_op *op, uint32_t from, uint32_t len
 	struct nic_xfer *x = nic_xfer_of(op);
 
 	(void)len;
-	if (!x->d.queue || x->life != x->q->life || !(n->protects || n->llc))
+	if (x->life != x->q->life || !(n->protects || n->llc))
 		return 0;
-	if (!from) {
+	if (!from)
 		x->x.at = x->x.ready = at;
+	if (!from && x->d.queue) {
 		x->x.looking = true;
 		n->xlate = &x->x;
 		if (x->send)
@@ -152,6 +154,8 @@ sim_time nic_bus_host(void *ctx, struct pcie_op *op, uint32_t from, uint32_t len
 		n->xlate = NULL;
 		x->x.looking = false;
 	}
+	if (!from && x->ring)
+		nic_bus_look_ring(n, x);
 	return x->x.ready > at ? x->x.ready - at : 0;
 }
 
@@ -289,7 +293,7 @@ void nic_bus_fetch(struct nic_queue *q, struct nic_side *s, const struct nic_use
 {
 	struct nic_bus *b = q->nic->bus;
 
-	while (s->asked != s->tail) {
+	while (s->asked != s->tail && !s->halted) {
 		uint32_t ahead = s->asked - head, n = s->tail - s->asked;
 		uint32_t to_end = size - (s->asked & (size - 1)), most = use->fetch;
 		bool now = !ahead || (wanted && s->asked == s->have);
@@ -308,6 +312,8 @@ void nic_bus_fetch(struct nic_queue *q, struct nic_side *s, const struct nic_use
 		n = n < most ? n : most;
 		n = n < to_end ? n : to_end;
 		x = nic_xfer_new(q, done);
+		x->ring = NIC_FETCH;
+		x->send = s == &q->port->tx;
 		x->at = s->asked;
 		x->n = n;
 		nic_xlist_add(&s->fetch, x);

@@ -18,15 +18,15 @@
  * Bytes move at the completion of their transaction, or of the status right behind it. Pages are
  * looked up when a transaction arrives at the host, all at once; it completes when the last
  * translation is there (iommu_wait) and the last piece of memory has answered (llc_dma). A page
- * that was given away in between is a fault.
+ * that was given away in between is a fault. Rings are looked up as data is (nic_bus_ring.c).
  *
  * Always holds: a driver sees no status before the data, and no interrupt before the status; each
  * frame that was accepted ends once, whatever becomes of its queue; nothing that is left over waits
  * for a frame that need not come.
  *
- * Not there: interrupt masks and what the driver has taken reach the device at once; descriptor
- * rings are not translated; a peer's write (mediated) is translated when it is complete, for free;
- * messages between functions are not on the link.
+ * Not there: interrupt masks and what the driver has taken reach the device at once; a peer's write
+ * (mediated) is translated when it is complete, for free; messages between functions are not on the
+ * link.
  *
  * Sources: Intel 82599 datasheet 331520, 7.1.7 and 7.2.4 (prefetch and write-back of descriptors);
  * Neugebauer et al., Understanding PCIe performance for end host networking, SIGCOMM 2018.
@@ -54,6 +54,14 @@ struct nic_xlate {
 	struct nic_xpiece *piece;
 };
 
+/* What of a ring a transaction reads or writes: translated as data is. */
+enum nic_ring_use {
+	NIC_NO_RING,
+	NIC_FETCH,      /* n descriptors from `at` on */
+	NIC_STATUS,     /* of the frames `about`; none there: of n descriptors from `at` on */
+	NIC_OWN_STATUS, /* of the frame whose data goes with it */
+};
+
 /* A transaction of the NIC's, and what it is for. */
 struct nic_xfer {
 	struct pcie_op op;
@@ -63,7 +71,10 @@ struct nic_xfer {
 	uint32_t at;   /* descriptors from here on; a register's value */
 	uint32_t n;
 	bool arrived;           /* of those that end in order: is there */
-	bool send;              /* of an interrupt or write-back: which half */
+	bool send;              /* which half */
+	uint8_t ring;           /* enum nic_ring_use */
+	bool refused;           /* by the IOMMU, its part of the ring ... */
+	uint32_t permits;       /* ... when the function had got permission so often */
 	struct nic_xfer *about; /* a write-back: the frames whose status it is, first to last */
 	struct nic_dma d;
 	struct nic_xlate x;
@@ -85,6 +96,8 @@ struct nic_side {
 	uint32_t status_n;       /* descriptors of theirs */
 	uint32_t under_way;      /* receive: writes of data and status not done */
 	uint32_t posted;         /* writes of status that are not there yet */
+	bool halted;             /* descriptors were refused: none are asked for */
+	struct nic_xlist held;   /* frames whose status was refused */
 	struct event flush;
 	struct plat_line head;
 	uint32_t heads; /* reads of it that were put on the link */
@@ -92,6 +105,7 @@ struct nic_side {
 
 struct nic_port {
 	struct nic_side rx, tx;
+	uint32_t permits; /* nic_queue_permit()s */
 };
 
 struct nic_bus {

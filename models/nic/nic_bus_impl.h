@@ -53,6 +53,21 @@ sim_time nic_bus_host(void *ctx, struct pcie_op *op, uint32_t from, uint32_t len
 void nic_bus_rx_bell(struct plat_line *line);
 void nic_bus_tx_bell(struct plat_line *line);
 
+/* What x reads or writes of its ring is translated; x->x.ready moves to when that is there. */
+void nic_bus_look_ring(struct nic *n, struct nic_xfer *x);
+/*
+ * May the descriptors that x has read be used, next in order? Not if they were refused, which halts
+ * the half, or are behind such; they are asked for anew.
+ */
+bool nic_bus_usable(struct nic_queue *q, struct nic_side *s, const struct nic_xfer *x);
+/* The write of status w was refused; the frames are held. */
+void nic_bus_refused(struct nic_queue *q, const struct nic_xfer *w);
+/* What is held stands before flush() as if its status had just become due. */
+void nic_bus_unhold(struct nic_side *s);
+/* The status that is held is written now. */
+void nic_bus_rx_again(struct nic_queue *q);
+void nic_bus_tx_again(struct nic_queue *q);
+
 /* Ask for descriptors from s->asked on as `use` says; `wanted`: something waits for them. */
 void nic_bus_fetch(struct nic_queue *q, struct nic_side *s, const struct nic_use *use,
 		   uint32_t head, uint32_t size, bool wanted, void (*done)(struct pcie_op *op));

@@ -22,7 +22,7 @@ uint32_t nic_bus_claim(struct nic_queue *q, uint32_t len)
 
 bool nic_bus_coming(const struct nic_queue *q)
 {
-	return q->port->rx.have != q->port->rx.tail;
+	return q->port->rx.have != q->port->rx.tail && !q->port->rx.halted;
 }
 
 static void fetched(struct pcie_op *op)
@@ -35,13 +35,16 @@ static void fetched(struct pcie_op *op)
 		nic_xfer_free(x);
 		return;
 	}
+	bool usable;
+
 	x->arrived = true;
 	while (s->fetch.first && s->fetch.first->arrived) {
 		x = nic_xlist_take(&s->fetch);
-		for (uint32_t i = x->at; i != x->at + x->n; i++)
+		usable = nic_bus_usable(q, s, x);
+		for (uint32_t i = x->at; usable && i != x->at + x->n; i++)
 			q->rx_copy[i & (q->rx.size - 1)] =
 				*(const struct nic_rx_read *)nic_ring_desc(&q->rx, i);
-		s->have += x->n;
+		s->have += usable ? x->n : 0;
 		nic_xfer_free(x);
 	}
 	nic_bus_rx_wake(q);
@@ -74,10 +77,23 @@ static void data_there(struct nic_xfer *x)
 		nic_pkt_put(n, d->pkt);
 }
 
-/* Its status, too. */
-static void status_there(struct nic_xfer *x)
+/* Its status, too; or it was refused. A frame that the driver cannot be told of is lost. */
+static void status_there(struct nic_xfer *x, bool refused)
 {
-	nic_rx_status(x->q->nic, &x->d);
+	struct nic_queue *q = x->q;
+	struct frame *f = x->d.frame;
+
+	if (refused && x->life == q->life) {
+		if (f)
+			nic_rx_drop(q, f, DROP_DMA_FAULT);
+		x->d.frame = NULL;
+		nic_xlist_add(&q->port->rx.held, x);
+		return;
+	}
+	if (f)
+		nic_rx_status(q->nic, &x->d);
+	else if (x->life == q->life)
+		nic_rx_lost(&x->d);
 	nic_xfer_free(x);
 }
 
@@ -95,7 +111,9 @@ static void both_done(struct pcie_op *op)
 	bool alive = x->life == q->life;
 
 	data_there(x);
-	status_there(x);
+	status_there(x, x->refused);
+	if (alive && x->refused)
+		nic_bus_refused(q, x);
 	if (alive)
 		told(q);
 }
@@ -108,8 +126,10 @@ static void status_done(struct pcie_op *op)
 
 	for (struct nic_xfer *f = x->about; f; f = next) {
 		next = f->next;
-		status_there(f);
+		status_there(f, x->refused);
 	}
+	if (alive && x->refused)
+		nic_bus_refused(q, x);
 	nic_xfer_free(x);
 	if (alive)
 		told(q);
@@ -122,6 +142,7 @@ static struct nic_xfer *flush(struct nic_queue *q)
 	struct nic_xfer *x = nic_xfer_new(q, status_done);
 	uint32_t frames = 0;
 
+	x->ring = NIC_STATUS;
 	x->about = s->status.first;
 	for (struct nic_xfer *f = x->about; f; f = f->next)
 		frames++;
@@ -142,6 +163,13 @@ void nic_bus_rx_flush_event(struct event *ev)
 		(struct nic_side *)((char *)ev - offsetof(struct nic_side, flush));
 
 	flush(s->head.ctx);
+}
+
+void nic_bus_rx_again(struct nic_queue *q)
+{
+	nic_bus_unhold(&q->port->rx);
+	if (q->port->rx.status.first)
+		flush(q);
 }
 
 static void data_done(struct pcie_op *op)
@@ -174,6 +202,7 @@ static void begin(struct nic_queue *q, struct nic_xfer *x, uint32_t ndesc)
 	s->under_way++;
 	if (ndesc >= c->rx_use.writeback && !s->status.first) {
 		x->op.done = both_done;
+		x->ring = NIC_OWN_STATUS;
 		q->desc_bytes += ndesc * NIC_DESC_BYTES;
 		pcie_submit_writes(p, nic_function(q), &x->op, x->d.len, ndesc * NIC_DESC_BYTES);
 		nic_irq_posted(q, false, 1);
@@ -190,6 +219,12 @@ static void begin(struct nic_queue *q, struct nic_xfer *x, uint32_t ndesc)
 }
 
 /* ---- from the filters ---- */
+
+/* Why there is no descriptor, and none will come. */
+static enum drop_reason none(const struct nic_queue *q)
+{
+	return q->port->rx.halted ? DROP_DMA_FAULT : nic_rx_empty(q);
+}
 
 static void lost(struct nic_queue *q, struct nic_xfer *x, enum drop_reason why)
 {
@@ -218,7 +253,7 @@ void nic_bus_rx_wake(struct nic_queue *q)
 		if (ndesc)
 			begin(q, x, ndesc);
 		else
-			lost(q, x, nic_rx_empty(q));
+			lost(q, x, none(q));
 	}
 	nic_bus_rx_more(q);
 	if (q->wait_first)
@@ -233,7 +268,7 @@ void nic_bus_deliver(struct nic_queue *q, struct frame *f, uint32_t target, stru
 	struct nic_xfer *x;
 
 	if (!ndesc && !nic_bus_coming(q)) {
-		nic_rx_drop(q, f, nic_rx_empty(q));
+		nic_rx_drop(q, f, none(q));
 		return;
 	}
 	if (held)
@@ -285,8 +320,17 @@ static void peer_status_done(struct pcie_op *op)
 	struct nic_queue *q = x->q;
 	bool alive = x->life == q->life;
 
-	nic_xfer_free(x);
-	nic_peer_told(job);
+	if (alive && x->refused) { /* the frame is lost, its descriptors wait */
+		x->d = (struct nic_dma){
+			.queue = q, .desc = x->at, .ndesc = x->n, .len = job->pkt->len};
+		x->d.target = job->target;
+		nic_job_drop(job, DROP_DMA_FAULT);
+		status_there(x, true);
+		nic_bus_refused(q, x);
+	} else {
+		nic_xfer_free(x);
+		nic_peer_told(job);
+	}
 	if (alive)
 		told(q);
 }
@@ -297,6 +341,9 @@ void nic_bus_peer_status(struct nic_job *job)
 	struct nic_xfer *x = nic_xfer_new(q, peer_status_done);
 
 	x->d.job = job;
+	x->ring = NIC_STATUS;
+	x->at = job->desc;
+	x->n = job->ndesc;
 	q->port->rx.under_way++;
 	q->desc_bytes += job->ndesc * NIC_DESC_BYTES;
 	pcie_submit(q->nic->bus->pcie, nic_function(q), &x->op, PCIE_WRITE,
@@ -314,6 +361,7 @@ void nic_bus_rx_stop(struct nic_queue *q)
 	while (s->data.first)
 		lost(q, nic_xlist_take(&s->data), DROP_GUEST_GONE);
 	q->waiting = 0;
+	nic_bus_unhold(s);
 	if (s->status.first)
 		flush(q)->life--; /* of the life that has just ended */
 }

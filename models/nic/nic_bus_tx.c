@@ -12,10 +12,16 @@ static void status_done(struct pcie_op *op)
 
 	for (struct nic_xfer *f = x->about; f; f = next) {
 		next = f->next;
+		if (alive && x->refused) {
+			nic_xlist_add(&q->port->tx.held, f);
+			continue;
+		}
 		if (alive)
 			nic_tx_status(&f->d);
 		nic_xfer_free(f);
 	}
+	if (alive && x->refused)
+		nic_bus_refused(q, x);
 	nic_xfer_free(x);
 	if (alive)
 		nic_irq_seen(q, true);
@@ -27,6 +33,8 @@ static void flush(struct nic_queue *q)
 	struct nic_xfer *x = nic_xfer_new(q, status_done);
 	uint32_t frames = 0;
 
+	x->ring = NIC_STATUS;
+	x->send = true;
 	x->about = s->status.first;
 	for (struct nic_xfer *f = x->about; f; f = f->next)
 		frames++;
@@ -45,6 +53,13 @@ void nic_bus_tx_flush_event(struct event *ev)
 		(struct nic_side *)((char *)ev - offsetof(struct nic_side, flush));
 
 	flush(s->head.ctx);
+}
+
+void nic_bus_tx_again(struct nic_queue *q)
+{
+	nic_bus_unhold(&q->port->tx);
+	if (q->port->tx.status.first)
+		flush(q);
 }
 
 /* Nothing is under way that would fill the batch. */
@@ -97,13 +112,16 @@ static void fetched(struct pcie_op *op)
 		nic_xfer_free(x);
 		return;
 	}
+	bool usable;
+
 	x->arrived = true;
 	while (s->fetch.first && s->fetch.first->arrived) {
 		x = nic_xlist_take(&s->fetch);
-		for (uint32_t i = x->at; i != x->at + x->n; i++)
+		usable = nic_bus_usable(q, s, x);
+		for (uint32_t i = x->at; usable && i != x->at + x->n; i++)
 			q->tx_copy[i & (q->tx.size - 1)] =
 				*(const struct nic_tx_desc *)nic_ring_desc(&q->tx, i);
-		s->have += x->n;
+		s->have += usable ? x->n : 0;
 		nic_xfer_free(x);
 	}
 	nic_tx_ready(q);
@@ -205,6 +223,7 @@ void nic_bus_tx_stop(struct nic_queue *q)
 		if (x->arrived)
 			gone(x);
 	}
+	nic_bus_unhold(s);
 	while (s->status.first)
 		nic_xfer_free(nic_xlist_take(&s->status));
 }

@@ -204,6 +204,8 @@ void nic_bus_deliver(struct nic_queue *q, struct frame *f, uint32_t target, stru
 bool nic_rx_move(struct nic *n, const struct nic_dma *d);
 /* d->moved says how that went: status, books. The caller tells the driver. */
 void nic_rx_status(struct nic *n, const struct nic_dma *d);
+/* Its descriptors go back to the driver; its frame is gone. */
+void nic_rx_lost(const struct nic_dma *d);
 /* A transfer of len bytes towards memory, to be filled in; `ndesc` descriptors go along. */
 struct nic_dma *nic_rx_transfer(struct nic *n, uint32_t len, uint32_t ndesc);
 /* A frame sent back by the bridge waits for the wire. */

@@ -348,6 +348,14 @@ void nic_rx_status(struct nic *n, const struct nic_dma *d)
 		rx_status(n, d, splits(d), d->moved);
 }
 
+void nic_rx_lost(const struct nic_dma *d)
+{
+	if (splits(d))
+		nic_split_write_back(d, NULL);
+	else
+		nic_rx_write_back(d->queue, d->desc, d->ndesc, d->len, NULL, d->target);
+}
+
 /* The transfer is done: status, books, interrupt. */
 static inline void rx_done(struct nic *n, const struct nic_dma *d)
 {
