@@ -7,7 +7,6 @@
  * file, then what the second has alone.
  */
 #include "compare.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "report.h"
@@ -97,11 +96,11 @@ static bool same_value(const json_t *a, const json_t *b)
  */
 static bool near(double a, double b, double share)
 {
-	double off = fabs(b - a);
+	double off = ABS(b - a);
 
 	if (share <= 0 || a == 0 || b == 0)
 		return false;
-	return off <= share * fabs(a) * (1 + 1e-12) || off <= LAST_DIGIT * (1 + 1e-6);
+	return off <= share * ABS(a) * (1 + 1e-12) || off <= LAST_DIGIT * (1 + 1e-6);
 }
 
 static enum compare_verdict judge(const struct pair *p, double share)
@@ -278,9 +277,9 @@ static char *difference(const struct pair *p)
 				       json_integer_value(p->b) - json_integer_value(p->a));
 	if (!p->measured || a == 0)
 		return g_strdup_printf("%+.3f", off);
-	if (fabs(off) < 0.00005 * fabs(a))
+	if (ABS(off) < 0.00005 * ABS(a))
 		return g_strdup_printf("%c<0.01%%", off < 0 ? '-' : '+');
-	return g_strdup_printf("%+.2f%%", 100 * off / fabs(a));
+	return g_strdup_printf("%+.2f%%", 100 * off / ABS(a));
 }
 
 static const char *verdict_word(const struct pair *p)
