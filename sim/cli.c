@@ -15,21 +15,22 @@
 #include "sim_error.h"
 
 static const struct verb verbs[] = {
-	{"run", "SCENARIO", "one run of a scenario", true, false, false, verb_run,
+	{"run", "SCENARIO", "one run of a scenario", true, false, false, false, verb_run,
 	 "Examples:\n"
 	 "  %s run scenarios/web.ini\n"
 	 "  %s run scenarios/web.ini --set vm1.policy=zero-copy --json web.json\n"
 	 "  %s run scenarios/web.ini --seed 7 --json - | jq .metrics\n"
 	 "\nPrints a table and writes nothing unless --out or --json says so.\n"
 	 "Of a file with [sweep], the base point is run.\n"},
-	{"sweep", "SCENARIO", "every point of a scenario's [sweep]", true, false, false, verb_sweep,
+	{"sweep", "SCENARIO", "every point of a scenario's [sweep]", true, false, false, false,
+	 verb_sweep,
 	 "Examples:\n"
 	 "  %s sweep scenarios/studies/policy.ini\n"
 	 "  %s sweep scenarios/web.ini --set \"sweep.guest.policy=copy, zero-copy\"\n"
 	 "  %s sweep scenarios/web.ini --out /tmp/web -j 4\n"
 	 "\nWrites results.csv (a number a line), wide.csv (a run a line) and a result file\n"
 	 "a point into --out, by default out/ and the scenario's name.\n"},
-	{"check", "SCENARIO...", "run every point and judge [expect]", true, false, false,
+	{"check", "SCENARIO...", "run every point and judge [expect]", true, false, false, false,
 	 verb_check,
 	 "Examples:\n"
 	 "  %s check scenarios/regress/*.ini\n"
@@ -37,19 +38,30 @@ static const struct verb verbs[] = {
 	 "\nPrints a line for each expectation: PASS|FAIL|SKIP file [point] metric want got,\n"
 	 "then how many passed, failed and were skipped. Exits with 1 if one failed.\n"},
 	{"fidelity", "SCENARIO...", "hold results against theory and what others measured", true,
-	 false, false, verb_fidelity,
+	 false, false, false, verb_fidelity,
 	 "Examples:\n"
 	 "  %s fidelity scenarios/studies/fidelity/*.ini\n"
 	 "  %s fidelity scenarios/studies/fidelity/pcie.ini --out /tmp/pcie -j 2\n"
 	 "\nRuns the points that the files' [fidelity ROW] name and judges them: expected,\n"
 	 "simulated, error, tolerance, verdict. --out gets fidelity.json, .md and .csv. Exits\n"
 	 "with 1 if a row of an exact form misses, or one without a note that says why.\n"},
-	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, verb_plot,
+	{"compare", "A B", "two results, or two folders of them", false, false, false, true,
+	 verb_compare,
+	 "Examples:\n"
+	 "  %s compare before.json after.json\n"
+	 "  %s compare before.json after.json --tolerance 5%\n"
+	 "  %s compare out/before out/after --quiet && echo same\n"
+	 "\nCounts and texts must be equal; times, rates, ratios and means may be off by the\n"
+	 "tolerance, a share of A, by default 0. Prints what differs, new copies and fallbacks\n"
+	 "first, and apart from it which settings do; what the machine did is left out.\n"
+	 "Folders of studies are compared point by point. Exits with 1 if anything differs.\n"},
+	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, false,
+	 verb_plot,
 	 "Examples:\n"
 	 "  %s plot out/policy\n"
 	 "  %s plot copy.json zero-copy.json --out figures\n"},
 	{"list", "policies|keys|metrics|systems|presets", "what there is to choose from", false,
-	 false, true, verb_list,
+	 false, true, false, verb_list,
 	 "Examples:\n"
 	 "  %s list keys\n"
 	 "  %s list keys --markdown\n"
@@ -99,8 +111,9 @@ static int print_help(const struct cli_program *prog, FILE *stream)
 	g_string_append_printf(
 		out,
 		"\n  %s VERB --help says more of each; %s --version\n\n"
-		"Exit codes: 0 done, 1 expectation failed, 2 usage or scenario, 3 input,\n"
-		"4 model violation or max_time, 5 environment, 6 output, 130 interrupted\n",
+		"Exit codes: 0 done, 1 expectation or comparison failed, 2 usage or scenario,\n"
+		"3 input, 4 model violation or max_time, 5 environment, 6 output,\n"
+		"130 interrupted\n",
 		prog->name, prog->name);
 	return print_text(prog, stream, out->str);
 }
@@ -124,6 +137,14 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		{"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "folder for results", "DIR"},
 		{0},
 	};
+	const GOptionEntry compare[] = {
+		{"tolerance", 't', 0, G_OPTION_ARG_FILENAME, &o->tolerance,
+		 "how far what is measured may be off, such as 5%; default 0", "SHARE"},
+		{"json", 0, 0, G_OPTION_ARG_FILENAME, &o->json, "write what differs; - is stdout",
+		 "FILE|-"},
+		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "the exit code alone", NULL},
+		{0},
+	};
 	const GOptionEntry list[] = {
 		{"markdown", 0, 0, G_OPTION_ARG_NONE, &o->markdown,
 		 "keys as the scenario reference", NULL},
@@ -141,6 +162,8 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		g_option_context_add_main_entries(c, run, NULL);
 	if (v->runs || v->plots)
 		g_option_context_add_main_entries(c, out, NULL);
+	if (v->compares)
+		g_option_context_add_main_entries(c, compare, NULL);
 	if (v->lists)
 		g_option_context_add_main_entries(c, list, NULL);
 	g_option_context_add_main_entries(c, all, NULL);
@@ -193,6 +216,7 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_free(s.o.seed);
 	g_free(s.o.out);
 	g_free(s.o.json);
+	g_free(s.o.tolerance);
 	return code;
 }
 

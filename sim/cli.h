@@ -3,6 +3,7 @@
  * cli.h - the command line of a simulator: verbs, options, exit codes.
  *
  *	PROGRAM run|sweep|check|fidelity SCENARIO...    --set --seed --out --json --quiet
+ *	PROGRAM compare A B                    --tolerance --json --quiet
  *	PROGRAM plot RESULT...                 --out
  *	PROGRAM list WHAT
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli_verbs.h - what the command line's parser (cli.c) and its verbs (cli_verbs.c, cli_fidelity.c)
- * share; for them alone.
+ * cli_verbs.h - what the command line's parser (cli.c) and its verbs (cli_verbs.c, cli_compare.c,
+ * cli_fidelity.c) share; for them alone.
  *
  * A verb is called once, with all options parsed and `rest` never NULL, and returns the exit code.
  * It may read the session's options but owns none of them.
@@ -19,7 +19,7 @@ enum { THREADS_MAX = 256 };
 
 struct options {
 	char **sets, **rest;
-	char *seed, *out, *json;
+	char *seed, *out, *json, *tolerance;
 	gboolean quiet, help, markdown;
 	gint jobs;
 };
@@ -34,7 +34,7 @@ struct session {
 
 struct verb {
 	const char *name, *arguments, *help;
-	bool runs, plots, lists; /* which options it has */
+	bool runs, plots, lists, compares; /* which options it has */
 	int (*fn)(struct session *s);
 	const char *examples; /* %s is the program */
 };
@@ -64,6 +64,7 @@ int verb_run(struct session *s);
 int verb_sweep(struct session *s);
 int verb_check(struct session *s);
 int verb_fidelity(struct session *s);
+int verb_compare(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
 

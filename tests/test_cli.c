@@ -342,7 +342,7 @@ static void a_failed_run_leaves_no_file_under_the_name(void **state)
 
 static void help_version_and_lists_work(void **state)
 {
-	static const char *const verbs[] = {"run", "sweep", "check", "plot", "list"};
+	static const char *const verbs[] = {"run", "sweep", "check", "compare", "plot", "list"};
 
 	(void)state;
 	assert_int_equal(run("toy --version"), 0);
