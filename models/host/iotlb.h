@@ -65,14 +65,15 @@ static inline uint64_t iotlb_key(uint32_t domain, uint64_t page, unsigned level)
 	return (uint64_t)1 << 63 | (uint64_t)domain << 38 | page << 2 | level;
 }
 
-/* Neighbours fall into neighbouring sets; guests, whose pages have the same low bits, do not meet.
+/*
+ * Pages of one run fall into neighbouring sets; what lies a power of two apart, as rings and guests
+ * do, does not meet in one.
  */
 static inline uint32_t iotlb_set(const struct iotlb *c, uint64_t key)
 {
-	uint32_t page = (uint32_t)(key >> 2);
-	uint32_t domain = (uint32_t)(key >> 38) & 0xffff;
+	uint64_t run = key >> 10; /* of 256 pages, with its domain */
 
-	return (page + ((page >> 16) + domain) * 0x9e3779b1u) & c->set_mask;
+	return ((uint32_t)(key >> 2) + (uint32_t)(run * 0x9e3779b97f4a7c15u >> 40)) & c->set_mask;
 }
 
 static inline uint32_t iotlb_bucket(const struct iotlb *c, uint64_t key)
