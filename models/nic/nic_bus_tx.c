@@ -139,6 +139,12 @@ void nic_bus_tx_more(struct nic_queue *q)
 			      fetched);
 }
 
+void nic_bus_tx_none(struct nic_queue *q)
+{
+	nic_bus_tx_more(q);
+	flush_if_idle(q);
+}
+
 /* ---- data ---- */
 
 /* What has come, in the order of the ring. */

@@ -163,8 +163,11 @@ static void tx_pump(struct nic *n)
 		if (!n->tx_first)
 			n->tx_last = NULL;
 		q->tx_active = false;
-		if (!ndesc)
+		if (!ndesc) {
+			if (q->port)
+				nic_bus_tx_none(q);
 			continue;
+		}
 		if (bad)
 			tx_refuse(q, ndesc);
 		else
