@@ -159,7 +159,7 @@ bool nic_bus_coming(const struct nic_queue *q);
 /* More of them are wanted: some were taken. */
 void nic_bus_rx_more(struct nic_queue *q);
 void nic_bus_tx_more(struct nic_queue *q);
-/* Its turn has come, and it has no whole frame: the rest is wanted, and status waits for nothing. */
+/* Its turn has come, and there is no whole frame: the rest is wanted, no status waits for it. */
 void nic_bus_tx_none(struct nic_queue *q);
 void nic_bus_msi(struct nic_queue *q, bool send);
 /* As nic_tx_fetch(): the frame's bytes are read; a frame that cannot be ends in its turn. */
