@@ -238,7 +238,7 @@ static char *simulate(const char *path, const char *const *sets, bool stopped, s
 {
 	volatile sig_atomic_t interrupted = stopped;
 	struct run_ctl ctl = {.interrupted = &interrupted};
-	GError *error = NULL;
+	g_autoptr(GError) error = NULL;
 	g_autoptr(scenario_auto) sc = scenario_load(path, option_groups, sets, &error);
 
 	if (sc)
@@ -304,7 +304,6 @@ static G_NORETURN void child(const char *path, const char *const *sets, enum how
 /* In a process of its own. NULL, or what is wrong. */
 static char *tried(const char *path, const char *const *sets, enum how how)
 {
-	GString *said = g_string_new(NULL);
 	char block[4096];
 	int ends[2], status;
 	ssize_t n;
@@ -315,6 +314,7 @@ static char *tried(const char *path, const char *const *sets, enum how how)
 	pid_t pid = fork();
 	if (!pid)
 		child(path, sets, how, ends[1]);
+	GString *said = g_string_new(NULL); /* the child has none to lose */
 	close(ends[1]);
 	while ((n = read(ends[0], block, sizeof(block))) > 0)
 		g_string_append_len(said, block, n);
