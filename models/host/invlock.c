@@ -65,7 +65,7 @@ static sim_time first_gap(const struct invlock *l, sim_time at, sim_time takes, 
 static void insert(struct invlock *l, uint32_t i, struct invlock_turn t)
 {
 	if (l->turns == l->room) {
-		l->room *= 2;
+		l->room = MAX(2 * l->room, 16);
 		l->turn = g_renew(struct invlock_turn, l->turn, l->room);
 	}
 	memmove(&l->turn[i + 1], &l->turn[i], (l->turns - i) * sizeof(t));

@@ -72,7 +72,6 @@ void nic_bus_tx_again(struct nic_queue *q);
 void nic_bus_fetch(struct nic_queue *q, struct nic_side *s, const struct nic_use *use,
 		   uint32_t head, uint32_t size, bool wanted, void (*done)(struct pcie_op *op));
 
-void nic_bus_rx_more(struct nic_queue *q);
 /* New descriptors, or the news that there are none: for frames and peers that wait. */
 void nic_bus_rx_wake(struct nic_queue *q);
 void nic_bus_rx_stop(struct nic_queue *q);

@@ -135,9 +135,11 @@ enum drop_reason nic_rx_empty(const struct nic_queue *q)
 void nic_rx_drop(struct nic_queue *q, struct frame *f, enum drop_reason why)
 {
 	struct nic *n = q->nic;
+	const struct frame *r = f;
 
-	for (const struct frame *r = f; r; r = r->peer)
+	do
 		q->stats.drops[why]++;
+	while ((r = r->peer));
 	n->rx_dropped += !f->local || n->cfg.kind == NIC_VEPA;
 	world_drop(n->world, f, why);
 }
