@@ -14,11 +14,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "models/machine.h"
-#include "models/options.h"
+#include "bench_run.h"
 
 enum { ROUNDS = 5, PROBE = 50000 };
 
@@ -27,16 +25,8 @@ struct run_case {
 	uint32_t bytes;
 	bool poll, still; /* still: mode = static */
 	double mpps[ROUNDS];
-	uint64_t packets, drops, events;
+	struct bench_counts n;
 };
-
-static double cpu_seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
-}
 
 static struct scenario *load(const struct run_case *c, uint64_t pps, uint64_t packets)
 {
@@ -67,24 +57,8 @@ static struct scenario *load(const struct run_case *c, uint64_t pps, uint64_t pa
 static double run(struct run_case *c, uint64_t pps, uint64_t packets)
 {
 	g_autoptr(scenario_auto) sc = load(c, pps, packets);
-	GError *error = NULL;
-	struct machine *m = machine_new(sc, &error);
-	struct run_ctl ctl = {0};
-	double start;
 
-	if (!m)
-		g_error("%s", error->message);
-	start = cpu_seconds();
-	if (!machine_run(m, &ctl, &error))
-		g_error("%s", error->message);
-	start = cpu_seconds() - start;
-	if (!machine_verify(m, &error))
-		g_error("%s", error->message);
-	c->packets = m->guest[0].rx.led.delivered;
-	c->drops = m->guest[0].rx.led.offered - c->packets;
-	c->events = m->q.executed;
-	machine_free(m);
-	return start;
+	return bench_run(sc, &c->n);
 }
 
 /* The highest rate at which none of n drops a packet, to 10 kpps. */
@@ -98,18 +72,11 @@ static uint64_t sustained(struct run_case *c, unsigned n)
 
 		for (unsigned i = 0; i < n && ok; i++) {
 			run(&c[i], mid * 10000, PROBE);
-			ok = !c[i].drops;
+			ok = !c[i].n.drops;
 		}
 		*(ok ? &lo : &hi) = mid;
 	}
 	return lo * 9500;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 /* Constants, twice, and one model. */
@@ -130,17 +97,18 @@ static bool compare(const char *model, const char *policy, uint32_t bytes, uint6
 		for (unsigned i = 0; i < 3; i++) {
 			double s = run(&c[i], pps, packets);
 
-			c[i].mpps[r] = (double)c[i].packets / s / 1e6;
-			ok &= !c[i].drops;
+			c[i].mpps[r] = (double)c[i].n.packets / s / 1e6;
+			ok &= !c[i].n.drops;
 		}
 	for (unsigned i = 0; i < 3; i++)
-		qsort(c[i].mpps, ROUNDS, sizeof(c[i].mpps[0]), ascending);
+		qsort(c[i].mpps, ROUNDS, sizeof(c[i].mpps[0]), bench_ascending);
 	for (unsigned i = 0; i < 3; i++) {
 		double mpps = c[i].mpps[ROUNDS / 2], ratio = mpps / c[1].mpps[ROUNDS / 2];
 
 		printf("%6" PRIu32 " %-12s %-13s %-7s %13.2f %12.2f %10.1f %11.2f %8.0f%%\n", bytes,
 		       policy, c[i].model, c[i].still ? "static" : "strict", (double)pps / 1e6,
-		       mpps, 1e3 / mpps, (double)c[i].events / (double)c[i].packets, 100 * ratio);
+		       mpps, 1e3 / mpps, (double)c[i].n.events / (double)c[i].n.packets,
+		       100 * ratio);
 	}
 	return ok;
 }
@@ -163,8 +131,8 @@ int main(int argc, char **argv)
 		double s = run(&c, pps, packets);
 
 		printf("%.2f Mpps offered, %" PRIu64 " drops, %.2f M packets/s, %.2f events/pkt\n",
-		       (double)pps / 1e6, c.drops, (double)c.packets / s / 1e6,
-		       (double)c.events / (double)c.packets);
+		       (double)pps / 1e6, c.n.drops, (double)c.n.packets / s / 1e6,
+		       (double)c.n.events / (double)c.n.packets);
 		return 0;
 	}
 	printf("%6s %-12s %-13s %-7s %13s %12s %10s %11s %9s\n", "bytes", "policy", "model",

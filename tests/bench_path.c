@@ -19,11 +19,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "models/machine.h"
-#include "models/options.h"
+#include "bench_run.h"
 #include "pcap_make.h"
 
 enum { ROUNDS = 5, FRAMES = 64, FLOWS = 16, PROBE = 200000 };
@@ -34,18 +32,10 @@ struct run_case {
 	double aim; /* M packets a CPU second; 0: none */
 	uint64_t pps;
 	double mpps[ROUNDS];
-	uint64_t packets, drops, events;
+	struct bench_counts n;
 };
 
 static char *folder;
-
-static double cpu_seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
-}
 
 static void save_capture(uint32_t bytes)
 {
@@ -84,24 +74,8 @@ static struct scenario *load(const struct run_case *c, uint64_t pps, uint64_t pa
 static double run(struct run_case *c, uint64_t pps, uint64_t packets)
 {
 	g_autoptr(scenario_auto) sc = load(c, pps, packets);
-	GError *error = NULL;
-	struct machine *m = machine_new(sc, &error);
-	struct run_ctl ctl = {0};
-	double start;
 
-	if (!m)
-		g_error("%s", error->message);
-	start = cpu_seconds();
-	if (!machine_run(m, &ctl, &error))
-		g_error("%s", error->message);
-	start = cpu_seconds() - start;
-	if (!machine_verify(m, &error))
-		g_error("%s", error->message);
-	c->packets = m->guest[0].rx.led.delivered;
-	c->drops = m->guest[0].rx.led.offered - c->packets;
-	c->events = m->q.executed;
-	machine_free(m);
-	return start;
+	return bench_run(sc, &c->n);
 }
 
 /* 95% of the highest rate without drops, to 10 kpps. */
@@ -113,19 +87,12 @@ static uint64_t sustained(struct run_case *c)
 		uint64_t mid = (lo + hi) / 2;
 
 		run(c, mid * 10000, PROBE);
-		if (c->drops)
+		if (c->n.drops)
 			hi = mid;
 		else
 			lo = mid;
 	}
 	return lo * 9500;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 static bool speed(uint64_t packets)
@@ -146,21 +113,21 @@ static bool speed(uint64_t packets)
 		for (unsigned i = 0; i < G_N_ELEMENTS(c); i++) {
 			double s = run(&c[i], c[i].pps, packets);
 
-			c[i].mpps[r] = (double)c[i].packets / s / 1e6;
-			ok &= !c[i].drops;
+			c[i].mpps[r] = (double)c[i].n.packets / s / 1e6;
+			ok &= !c[i].n.drops;
 		}
 	printf("%6s %-12s %13s %8s %14s %14s %6s %12s\n", "bytes", "policy", "offered Mpps",
 	       "drops", "M packets/s", "ns a packet", "aim", "events/pkt");
 	for (unsigned i = 0; i < G_N_ELEMENTS(c); i++) {
 		char aim[16] = "-";
 
-		qsort(c[i].mpps, ROUNDS, sizeof(c[i].mpps[0]), ascending);
+		qsort(c[i].mpps, ROUNDS, sizeof(c[i].mpps[0]), bench_ascending);
 		if (c[i].aim > 0)
 			snprintf(aim, sizeof(aim), "%.0f", c[i].aim);
 		printf("%6" PRIu32 " %-12s %13.2f %8" PRIu64 " %14.2f %14.1f %6s %12.2f\n",
-		       c[i].bytes, c[i].policy, (double)c[i].pps / 1e6, c[i].drops,
+		       c[i].bytes, c[i].policy, (double)c[i].pps / 1e6, c[i].n.drops,
 		       c[i].mpps[ROUNDS / 2], 1e3 / c[i].mpps[ROUNDS / 2], aim,
-		       (double)c[i].events / (double)c[i].packets);
+		       (double)c[i].n.events / (double)c[i].n.packets);
 	}
 	return ok;
 }
@@ -225,7 +192,7 @@ int main(int argc, char **argv)
 		c.pps = sustained(&c);
 		s = run(&c, c.pps, packets);
 		printf("%.2f Mpps offered, %" PRIu64 " drops, %.2f M packets/s\n",
-		       (double)c.pps / 1e6, c.drops, (double)c.packets / s / 1e6);
+		       (double)c.pps / 1e6, c.n.drops, (double)c.n.packets / s / 1e6);
 	} else {
 		memory(5 * packets); /* first: a child begins with its parent's peak */
 		ok = speed(packets);

@@ -15,7 +15,8 @@
 
 #define below(d, n)        rng_below(&(d)->rng, n)
 #define chance(d, percent) (below(d, 100) < (percent))
-#define PICK(d, ...)       property_pick(&(d)->rng, (const char *const[]){__VA_ARGS__, NULL})
+#define PICK(d, ...)       PICK_OF(&(d)->rng, __VA_ARGS__)
+#define PICK_OF(rng, ...)  property_pick(rng, (const char *const[]){__VA_ARGS__, NULL})
 
 static inline const char *property_pick(struct rng *rng, const char *const *from)
 {
@@ -24,6 +25,26 @@ static inline const char *property_pick(struct rng *rng, const char *const *from
 	while (from[n])
 		n++;
 	return from[rng_below(rng, n)];
+}
+
+/* Half of the machines have a bus of transactions, and a driver with habits of its own. */
+static inline void property_bus(GString *text, struct rng *rng)
+{
+	if (rng_below(rng, 100) < 50)
+		return;
+	g_string_append_printf(
+		text,
+		"model = %s\nirq = %s\nrx_fetch = %u\ntx_fetch = %u\nprefetch = %u\n"
+		"rx_writeback = %u\ntx_writeback = %u\nwriteback_delay = %s\nrx_tail = %u\n"
+		"tx_tail = %u\nrx_head = %u\ntx_reads = %u\nirq_count = %u\nirq_delay = %s\n",
+		PICK_OF(rng, "simple", "82599-kernel", "82599-pmd"),
+		PICK_OF(rng, "masked", "masked", "always"), 1 + (unsigned)rng_below(rng, 40),
+		1 + (unsigned)rng_below(rng, 40), 1 + (unsigned)rng_below(rng, 50),
+		1 + (unsigned)rng_below(rng, 16), (unsigned)rng_below(rng, 16),
+		PICK_OF(rng, "0s", "0s", "7us"), (unsigned)rng_below(rng, 40),
+		(unsigned)rng_below(rng, 40), (unsigned)rng_below(rng, 9),
+		1 + (unsigned)rng_below(rng, 64), (unsigned)rng_below(rng, 20),
+		PICK_OF(rng, "1us", "20us"));
 }
 
 /* Sum over the sites whose bits are in `which`: of `what`, "copies." or "copy_bytes.". */

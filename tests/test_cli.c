@@ -23,24 +23,13 @@
 	"[traffic t]\nto = vm1..vm2\n[expect]\nvm1.rx.drops = 0\n"
 #define SWEPT GOOD "[sweep]\nguest.policy = copy, zero-copy\nnic.ring = 8, 64\n"
 
-static char *folder;
 static char *out, *err; /* of the last command */
 
-static int make_folder(void **state)
+static int tidy(void **state)
 {
-	(void)state;
-	folder = toy_folder();
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	toy_remove(folder);
-	g_free(folder);
 	g_free(out);
 	g_free(err);
-	return 0;
+	return remove_folder(state);
 }
 
 static char *in_folder(const char *name)
@@ -443,5 +432,5 @@ int main(void)
 		cmocka_unit_test(checks_of_the_program_come_before_any_run),
 	};
 
-	return cmocka_run_group_tests_name("cli", tests, make_folder, remove_folder);
+	return cmocka_run_group_tests_name("cli", tests, make_folder, tidy);
 }

@@ -10,23 +10,6 @@
 
 #define WORLD "[host]\ncores = 2\n[nic eth0]\n[guest vm1..vm2]\nnic = eth0\n"
 
-static char *folder;
-
-static int make_folder(void **state)
-{
-	(void)state;
-	folder = toy_folder();
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	toy_remove(folder);
-	g_free(folder);
-	return 0;
-}
-
 static struct scenario *load(const char *text)
 {
 	g_autofree char *path = toy_write(folder, "a.ini", text, -1);

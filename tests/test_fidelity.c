@@ -14,23 +14,6 @@
 #define ROW  "[fidelity a]\ntitle = t\nsource = s\nkind = exact\n"
 #define RATE "metric = vm1.rx.throughput_bps\n"
 
-static char *folder;
-
-static int make_folder(void **state)
-{
-	(void)state;
-	folder = toy_folder();
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	toy_remove(folder);
-	g_free(folder);
-	return 0;
-}
-
 /* Read as every verb reads a file. */
 static struct study *load(const char *text, GError **error)
 {

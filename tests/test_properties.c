@@ -60,24 +60,6 @@ static void draw_host(struct drawn *d, uint64_t seed)
 		PICK(d, "1us", "100us", "10ms"));
 }
 
-/* Half of the machines have a bus of transactions, and a driver with habits of its own. */
-static void draw_bus(struct drawn *d)
-{
-	if (chance(d, 50))
-		return;
-	g_string_append_printf(
-		d->text,
-		"model = %s\nirq = %s\nrx_fetch = %u\ntx_fetch = %u\nprefetch = %u\n"
-		"rx_writeback = %u\ntx_writeback = %u\nwriteback_delay = %s\nrx_tail = %u\n"
-		"tx_tail = %u\nrx_head = %u\ntx_reads = %u\nirq_count = %u\nirq_delay = %s\n",
-		PICK(d, "simple", "82599-kernel", "82599-pmd"),
-		PICK(d, "masked", "masked", "always"), 1 + (unsigned)below(d, 40),
-		1 + (unsigned)below(d, 40), 1 + (unsigned)below(d, 50), 1 + (unsigned)below(d, 16),
-		(unsigned)below(d, 16), PICK(d, "0s", "0s", "7us"), (unsigned)below(d, 40),
-		(unsigned)below(d, 40), (unsigned)below(d, 9), 1 + (unsigned)below(d, 64),
-		(unsigned)below(d, 20), PICK(d, "1us", "20us"));
-}
-
 /* Returns the mtu: sizes of traffic go a little beyond. */
 static unsigned draw_nic(struct drawn *d)
 {
@@ -97,7 +79,7 @@ static unsigned draw_nic(struct drawn *d)
 		chance(d, 70) ? 40 : 1 + (unsigned)below(d, 5), chance(d, 80) ? "true" : "false",
 		PICK(d, "0s", "0s", "5us", "200us"),
 		PICK(d, "52.9Gbit/s", "52.9Gbit/s", "2Gbit/s"));
-	draw_bus(d);
+	property_bus(d->text, &d->rng);
 	return mtu;
 }
 

@@ -42,24 +42,6 @@ struct drawn {
 
 /* ---- drawing ---- */
 
-/* Half of the machines have a bus of transactions, and a driver with habits of its own. */
-static void draw_bus(struct drawn *d)
-{
-	if (chance(d, 50))
-		return;
-	g_string_append_printf(
-		d->text,
-		"model = %s\nirq = %s\nrx_fetch = %u\ntx_fetch = %u\nprefetch = %u\n"
-		"rx_writeback = %u\ntx_writeback = %u\nwriteback_delay = %s\nrx_tail = %u\n"
-		"tx_tail = %u\nrx_head = %u\ntx_reads = %u\nirq_count = %u\nirq_delay = %s\n",
-		PICK(d, "simple", "82599-kernel", "82599-pmd"),
-		PICK(d, "masked", "masked", "always"), 1 + (unsigned)below(d, 40),
-		1 + (unsigned)below(d, 40), 1 + (unsigned)below(d, 50), 1 + (unsigned)below(d, 16),
-		(unsigned)below(d, 16), PICK(d, "0s", "0s", "7us"), (unsigned)below(d, 40),
-		(unsigned)below(d, 40), (unsigned)below(d, 9), 1 + (unsigned)below(d, 64),
-		(unsigned)below(d, 20), PICK(d, "1us", "20us"));
-}
-
 static void draw_host(struct drawn *d, uint64_t seed)
 {
 	g_string_append_printf(d->text,
@@ -79,7 +61,7 @@ static void draw_host(struct drawn *d, uint64_t seed)
 			       PICK(d, "veb", "vepa", "mediated"), PICK(d, "host", "nic"),
 			       chance(d, 88) ? "true" : "false", chance(d, 75) ? "true" : "false",
 			       chance(d, 70) ? 1500 : 4000);
-	draw_bus(d);
+	property_bus(d->text, &d->rng);
 }
 
 static void draw_guest(struct drawn *d, unsigned i)

@@ -72,7 +72,7 @@ static const struct {
 static bool is_tried(const struct key_decl *key)
 {
 	return key->kind != KEY_PATH && key->kind != KEY_REF && key->kind != KEY_REFS &&
-	       strcmp(key->name, "match");
+	       strcmp(key->name, "match") != 0;
 }
 
 static uint64_t number(struct rng *rng, const struct key_decl *key)

@@ -15,23 +15,6 @@
 #include "sim/progress.h"
 #include "toy.h"
 
-static char *folder;
-
-static int make_folder(void **state)
-{
-	(void)state;
-	folder = toy_folder();
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	toy_remove(folder);
-	g_free(folder);
-	return 0;
-}
-
 static struct scenario *load(const char *text)
 {
 	g_autofree char *path = toy_write(folder, "a.ini", text, -1);

@@ -63,10 +63,10 @@ static void dma_benches_scale(void **state)
 		"mode = strict\ninv_lock = true\niova = aged\n",
 		"mode = strict\ninv_lock = true\nnested = true\n",
 		"mode = deferred\ninv_lock = true\nflush_queue = per-core\nflush_batch = 32\n"};
+	static const char at_a_rate[] = "op = write-read\nsource = constant\nrate = 16MHz\n"
+					"when_full = drop\noutstanding = 4\n";
 	static const char *const op[] = {"op = write\nsize = 8KiB\ninvalidate = per-op\n",
-					 "op = read\nsource = poisson\nrate = 16MHz\n",
-					 "op = write-read\nsource = constant\nrate = 16MHz\n"
-					 "when_full = drop\noutstanding = 4\n",
+					 "op = read\nsource = poisson\nrate = 16MHz\n", at_a_rate,
 					 "op = packets\ntraffic = 82599-kernel\nsize = 508B\n",
 					 "op = both\noutstanding = 8\n"};
 

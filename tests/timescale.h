@@ -130,7 +130,7 @@ static inline void scale_key(void *arg, const char *name, const char *value)
 	scaled = scaled_value(s, key, name, value);
 	if (!scaled)
 		return;
-	if (strcmp(scaled, value))
+	if (strcmp(scaled, value) != 0)
 		g_ptr_array_add(s->sets, g_strdup_printf("%s=%s", name, scaled));
 	g_free(scaled);
 }

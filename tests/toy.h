@@ -264,4 +264,24 @@ static const struct cli_program toy_program = {
 	.sweep_cols = toy_sweep_cols,
 };
 
+/* ---- a test program's folder ---- */
+
+/* For the group's set-up and teardown. */
+static char *folder G_GNUC_UNUSED;
+
+static inline int make_folder(void **state)
+{
+	(void)state;
+	folder = toy_folder();
+	return 0;
+}
+
+static inline int remove_folder(void **state)
+{
+	(void)state;
+	toy_remove(folder);
+	g_free(folder);
+	return 0;
+}
+
 #endif

@@ -56,10 +56,11 @@ void nic_bus_tx_bell(struct plat_line *line);
 /* What x reads or writes of its ring is translated; x->x.ready moves to when that is there. */
 void nic_bus_look_ring(struct nic *n, struct nic_xfer *x);
 /*
- * May the descriptors that x has read be used, next in order? Not if they were refused, which halts
- * the half, or are behind such; they are asked for anew.
+ * A fetch is back: what has come in the order of the ring is the device's own from now on, in
+ * `copy`. False: the queue was reset meanwhile.
  */
-bool nic_bus_usable(struct nic_queue *q, struct nic_side *s, const struct nic_xfer *x);
+bool nic_bus_fetched(struct nic_xfer *x, struct nic_side *s, const struct nic_ring *ring,
+		     void *copy);
 /* The write of status w was refused; the frames are held. */
 void nic_bus_refused(struct nic_queue *q, const struct nic_xfer *w);
 /* What is held stands before flush() as if its status had just become due. */

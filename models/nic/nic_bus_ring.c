@@ -100,7 +100,11 @@ void nic_bus_look_ring(struct nic *n, struct nic_xfer *x)
 			return;
 }
 
-bool nic_bus_usable(struct nic_queue *q, struct nic_side *s, const struct nic_xfer *x)
+/*
+ * May the descriptors that x has read be used, next in order? Not if they were refused, which halts
+ * the half, or are behind such; they are asked for anew.
+ */
+static bool usable(struct nic_queue *q, struct nic_side *s, const struct nic_xfer *x)
 {
 	if (x->at != s->have)
 		return false;
@@ -109,6 +113,32 @@ bool nic_bus_usable(struct nic_queue *q, struct nic_side *s, const struct nic_xf
 	s->asked = s->have;
 	s->halted = x->permits == q->port->permits;
 	return false;
+}
+
+_Static_assert(sizeof(struct nic_rx_read) == NIC_DESC_BYTES, "as the ring has them");
+_Static_assert(sizeof(struct nic_tx_desc) == NIC_DESC_BYTES, "as the ring has them");
+
+bool nic_bus_fetched(struct nic_xfer *x, struct nic_side *s, const struct nic_ring *ring,
+		     void *copy)
+{
+	struct nic_queue *q = x->q;
+
+	if (x->life != q->life) {
+		nic_xfer_free(x);
+		return false;
+	}
+	x->arrived = true;
+	while (s->fetch.first && s->fetch.first->arrived) {
+		x = nic_xlist_take(&s->fetch);
+		if (usable(q, s, x)) {
+			for (uint32_t i = x->at; i != x->at + x->n; i++)
+				memcpy((uint8_t *)copy + (i & (ring->size - 1)) * NIC_DESC_BYTES,
+				       nic_ring_desc(ring, i), NIC_DESC_BYTES);
+			s->have += x->n;
+		}
+		nic_xfer_free(x);
+	}
+	return true;
 }
 
 void nic_bus_unhold(struct nic_side *s)

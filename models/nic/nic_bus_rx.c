@@ -29,24 +29,9 @@ static void fetched(struct pcie_op *op)
 {
 	struct nic_xfer *x = nic_xfer_of(op);
 	struct nic_queue *q = x->q;
-	struct nic_side *s = &q->port->rx;
 
-	if (x->life != q->life) {
-		nic_xfer_free(x);
+	if (!nic_bus_fetched(x, &q->port->rx, &q->rx, q->rx_copy))
 		return;
-	}
-	bool usable;
-
-	x->arrived = true;
-	while (s->fetch.first && s->fetch.first->arrived) {
-		x = nic_xlist_take(&s->fetch);
-		usable = nic_bus_usable(q, s, x);
-		for (uint32_t i = x->at; usable && i != x->at + x->n; i++)
-			q->rx_copy[i & (q->rx.size - 1)] =
-				*(const struct nic_rx_read *)nic_ring_desc(&q->rx, i);
-		s->have += usable ? x->n : 0;
-		nic_xfer_free(x);
-	}
 	nic_bus_rx_wake(q);
 }
 

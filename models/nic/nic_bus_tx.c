@@ -106,27 +106,11 @@ static void fetched(struct pcie_op *op)
 {
 	struct nic_xfer *x = nic_xfer_of(op);
 	struct nic_queue *q = x->q;
-	struct nic_side *s = &q->port->tx;
 
-	if (x->life != q->life) {
-		nic_xfer_free(x);
+	if (!nic_bus_fetched(x, &q->port->tx, &q->tx, q->tx_copy))
 		return;
-	}
-	bool usable;
-
-	x->arrived = true;
-	while (s->fetch.first && s->fetch.first->arrived) {
-		x = nic_xlist_take(&s->fetch);
-		usable = nic_bus_usable(q, s, x);
-		for (uint32_t i = x->at; usable && i != x->at + x->n; i++)
-			q->tx_copy[i & (q->tx.size - 1)] =
-				*(const struct nic_tx_desc *)nic_ring_desc(&q->tx, i);
-		s->have += usable ? x->n : 0;
-		nic_xfer_free(x);
-	}
 	nic_tx_ready(q);
-	nic_bus_tx_more(q);
-	flush_if_idle(q);
+	nic_bus_tx_none(q);
 }
 
 void nic_bus_tx_more(struct nic_queue *q)
