@@ -371,6 +371,7 @@ void tap_port(struct guest *g)
 	struct machine *m = g->m;
 	const struct machine_tap *t = m->tap;
 	const struct nic_config *c = &g->nic->nic.cfg;
+	uint32_t ring = MAX(c->rx_ring, c->tx_ring); /* vnictap's have one size */
 	struct plat_tap *q = g->tap = machine_array(m, 1, sizeof(*q));
 
 	*q = (struct plat_tap){.cost = &t->cost,
@@ -380,12 +381,12 @@ void tap_port(struct guest *g)
 			       .sink = far_sink,
 			       .ctx = g,
 			       .linear = machine_array(m, g->net.max_frame, 1)};
-	ring_init(m, &q->rx, c->rx_ring);
-	ring_init(m, &q->tx, c->tx_ring);
+	ring_init(m, &q->rx, ring);
+	ring_init(m, &q->tx, ring);
 	g->port = (struct plat_port){.tap = q, .dma_ops = &plat_tap_dma, .dma = &g->nic->dma};
 	g->port.info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
 			    (c->gather ? PLAT_CAP_GATHER : 0) | PLAT_CAP_OWN_QUEUE;
-	g->port.info.max_segs = MIN(c->max_segs, c->tx_ring);
+	g->port.info.max_segs = MIN(c->max_segs, ring);
 	g->dp.own_queue = true;
 }
 
