@@ -363,7 +363,10 @@ bool virtio_build(struct guest *g, GError **error)
 
 	build_workers(g);
 	build_lines(g);
-	build_port(g);
+	if (g->m->tap)
+		tap_port(g);
+	else
+		build_port(g);
 	build_dpath(g, size);
 	build_cluster(g);
 	build_txbatch(g);
