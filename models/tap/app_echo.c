@@ -36,7 +36,8 @@ static bool is_arp(const struct app_cfg *c, const uint8_t *f, uint32_t len)
 	static const uint8_t request[] = {0, 1, 8, 0, 6, 4, 0, 1};
 
 	return len >= ETHER + ARP && get16(f + 12) == 0x0806 &&
-	       !memcmp(f + ETHER, request, sizeof(request)) && !memcmp(f + ETHER + 24, c->ip, 4);
+	       memcmp(f + ETHER, request, sizeof(request)) == 0 &&
+	       memcmp(f + ETHER + 24, c->ip, 4) == 0;
 }
 
 /* Where what IPv4 carries to us begins; 0: nothing for us, or damaged. */
@@ -45,12 +46,13 @@ static uint32_t ip_payload(const struct app_cfg *c, const uint8_t *f, uint32_t l
 	const uint8_t *ip = f + ETHER;
 	uint32_t header, total;
 
-	if (len < ETHER + IP || get16(f + 12) != 0x0800 || memcmp(f, c->mac, 6) || ip[0] >> 4 != 4)
+	if (len < ETHER + IP || get16(f + 12) != 0x0800 || memcmp(f, c->mac, 6) != 0 ||
+	    ip[0] >> 4 != 4)
 		return 0;
 	header = (ip[0] & 15u) * 4;
 	total = get16(ip + 2);
-	if (header < IP || total < header || ETHER + total > len || memcmp(ip + 16, c->ip, 4) ||
-	    (get16(ip + 6) & 0x3fff))
+	if (header < IP || total < header || ETHER + total > len ||
+	    memcmp(ip + 16, c->ip, 4) != 0 || (get16(ip + 6) & 0x3fff))
 		return 0;
 	return ETHER + header;
 }
