@@ -31,7 +31,7 @@ const struct cfg *tap_of(const struct scenario *sc);
 /* Why a key is not together with [tap]; NULL: it may be. */
 const char *tap_refused(const char *kind, const char *key);
 
-/* True without [tap]. Refuses, with it, what no TAP device has. */
+/* Refuses, with [tap], what no TAP device has; without it, what only one has. */
 bool tap_check(const struct scenario *sc, GError **error);
 
 #endif
