@@ -28,11 +28,12 @@
 #include "sim/sim_error.h"
 #include "tap.h"
 
-#define MS            1000000000ull /* ps */
-#define WATCHDOG      (10000 * MS)
-#define LOST_PATIENCE (50 * MS) /* lockstep: a frame that a device has not shown by then is lost   \
-				 */
-#define LEAD (2 * MS)           /* from set-up to the start */
+#define MS       1000000000ull /* ps */
+#define WATCHDOG (10000 * MS)
+#define LOST_PATIENCE                                                                              \
+	(50 * MS)     /* lockstep: a frame that a device has not shown by then is lost             \
+		       */
+#define LEAD (2 * MS) /* from set-up to the start */
 
 struct run {
 	struct tap *t;
