@@ -217,6 +217,8 @@ struct tap {
 
 void *tap_array(struct tap *t, size_t n, size_t size);
 struct tap *tap_new(const struct scenario *sc, GError **error);
+/* Has its device been removed, or brought down? */
+bool nic_gone(const struct tap_nic *n);
 bool tap_run(struct tap *t, struct run_ctl *ctl, GError **error);
 bool tap_verify(struct tap *t, GError **error);
 void tap_results(struct tap *t, struct result *r);

@@ -266,15 +266,13 @@ static void device_metrics(struct result *r, const struct tap *t)
 	uint64_t reads = 0, writes = 0, blocked = 0, gone = 0;
 
 	for (unsigned i = 0; i < t->nics; i++) {
-		bool one_gone = false;
 		for (unsigned k = 0; k < t->nic[i].guests; k++) {
 			const struct plat_port *p = &t->nic[i].guest[k]->port;
 			reads += p->stats.rx_errors;
 			writes += p->stats.tx_errors;
 			blocked += p->stats.tx_blocked;
-			one_gone |= p->gone;
 		}
-		gone += one_gone;
+		gone += nic_gone(&t->nic[i]);
 	}
 	result_u64(r, "device", NULL, "read_errors", reads);
 	result_u64(r, "device", NULL, "write_errors", writes);
