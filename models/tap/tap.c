@@ -334,6 +334,9 @@ static bool build(struct tap *t, GError **error)
 			return false;
 	side_init(&t->host_side, t, "the datapath", 3 * t->guests, t->guests);
 	for (unsigned i = 0; i < t->guests; i++)
+		if (!t->replay && !guest_app_open(&t->guest[i], error))
+			return false;
+	for (unsigned i = 0; i < t->guests; i++)
 		if (!guest_init(&t->guest[i], error))
 			return false;
 	return netns_drop_privileges(error);

@@ -17,6 +17,7 @@
  * ours.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
@@ -30,11 +31,10 @@
 
 #define MS       1000000000ull /* ps */
 #define WATCHDOG (10000 * MS)
-#define LOST_PATIENCE                                                                              \
-	(50 * MS)       /* lockstep: a frame that a device has not shown by then is lost           \
-			 */
-#define ALARM (MS / 50) /* threads = one: how often timers are looked at */
-#define LEAD  (2 * MS)  /* from set-up to the start */
+/* lockstep: a frame that a device has not shown by then is lost */
+#define LOST_PATIENCE (50 * MS)
+#define ALARM         (MS / 50) /* threads = one: how often timers are looked at */
+#define LEAD          (2 * MS)  /* from set-up to the start */
 
 struct run {
 	struct tap *t;
@@ -201,14 +201,24 @@ static void end_early(struct run *r, const char *format, ...)
 	g_set_error(&r->t->ended, SIM_ERROR, SIM_EXIT_ENVIRONMENT, "%s", text);
 }
 
-static void look_at_nic(struct run *r, struct tap_nic *n)
+/* The first to notice may be its far side. */
+bool nic_gone(const struct tap_nic *n)
 {
+	int error = n->far ? far_stats(n->far).error : 0;
+
 	for (unsigned i = 0; i < n->guests; i++)
 		if (n->guest[i]->port.gone)
-			end_early(r,
-				  "%s was removed while the run used it; the results are those "
-				  "until then",
-				  n->dev.name);
+			return true;
+	return error == ENETDOWN || error == ENXIO || error == ENODEV;
+}
+
+static void look_at_nic(struct run *r, struct tap_nic *n)
+{
+	if (nic_gone(n))
+		end_early(r,
+			  "%s was removed or brought down while the run used it; the results are "
+			  "those until then",
+			  n->dev.name);
 	if (!n->far)
 		return;
 	if (far_pidfd(n->far) >= 0 && !far_alive(n->far))
