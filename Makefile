@@ -43,6 +43,8 @@ say = $(if $(V),,@echo "  $(1)  $@")
 # Asked when first needed, so that `make deps` runs on a machine without pkg-config.
 PKGS     := glib-2.0 jansson libpcap libxxhash
 PKG_INC   = $(eval PKG_INC := $$(shell pkg-config --cflags $(PKGS)))$(PKG_INC)
+# Of programs in the real world.
+LIB_real  = $(eval LIB_real := $$(shell pkg-config --libs liburing))$(LIB_real)
 PKG_LIB   = $(eval PKG_LIB := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIB)
 
 SIM      := $(wildcard sim/*.c)
@@ -62,7 +64,8 @@ REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(REAL:%.c=$(B)/real/%.o)
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 
 # Tests: a program each, in the world that it needs.
-TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/real_*.c))
+TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/test_plat_port.c \
+                tests/real_*.c))
 TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_plat_test.c \
                 tests/test_policy*.c tests/test_endpoint.c tests/test_nicdrv.c \
                 tests/test_demux.c tests/fuzz_*.c))
@@ -119,7 +122,7 @@ $(TESTS_test:%=$(B)/tests/%): $(B)/tests/%: $(B)/test/tests/%.o $(B)/libtest.a
 $(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread -lxxhash
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LIB_real) -lcmocka -lpthread -lxxhash
 
 test-programs: $(TEST_BIN)
 
