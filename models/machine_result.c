@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "../sim/sim_error.h"
+#include "options.h"
 
 static void dma_counts(struct view *v, const struct guest *g, unsigned d)
 {
@@ -43,6 +44,9 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 			const struct virtq_drv *drv = d ? &g->vio.txq : &g->vio.rxq;
 			view_counts(&v, &g->at_stop, &g->at_start);
 			view_counts(&all[d], &g->at_stop, &g->at_start);
+			v.rings = true;
+			v.ring_avail = drv->published_avail;
+			v.ring_used = dev->published_used;
 			view_errors(&v, dev, drv);
 			view_errors(&all[d], dev, drv);
 			dma_counts(&v, g, d);
@@ -169,6 +173,7 @@ void machine_results(struct machine *m, struct result *r)
 		book[d] = seen ? &all[d].book : NULL;
 	}
 	work_results(m, r, window);
+	options_inputs(m->sc, r);
 	traffic_metrics(r, m);
 	for (unsigned i = 0; i < m->nics && !m->tap; i++)
 		nic_metrics(r, &m->nic[i], window);

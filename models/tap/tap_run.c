@@ -31,10 +31,10 @@
 
 #define MS       1000000000ull /* ps */
 #define WATCHDOG (10000 * MS)
-#define LOST_PATIENCE                                                                              \
-	(50 * MS)     /* lockstep: a frame that a device has not shown by then is lost             \
-		       */
-#define LEAD (2 * MS) /* from set-up to the start */
+/* lockstep: a frame that a device has not shown by then is lost */
+#define LOST_PATIENCE (50 * MS)
+#define ALARM         (MS / 50) /* threads = one: how often timers are looked at */
+#define LEAD          (2 * MS)  /* from set-up to the start */
 
 struct run {
 	struct tap *t;
@@ -44,8 +44,9 @@ struct run {
 	plat_time moved_at;   /* the watchdog's */
 	uint64_t moved;
 	uint64_t *epoch, *rounds; /* by side: as seen last */
-	plat_time allowed_at;
-	unsigned looks;
+	plat_time allowed_at;     /* lockstep: the last frame; and when the next one is due */
+	plat_time next;
+	bool looking; /* silent() has begun to look */
 };
 
 static plat_time since_start(const struct tap *t)
@@ -90,35 +91,51 @@ static uint64_t load(const uint64_t *n)
 	return __atomic_load_n(n, __ATOMIC_ACQUIRE);
 }
 
-/* Has the side had nothing to do since it was looked at last? */
-static bool side_quiet(struct run *r, unsigned i)
+/*
+ * The side has done nothing since the first look. One that polls must have looked at everything
+ * twice since, so that it has seen what the others did before that.
+ */
+static bool side_quiet(const struct run *r, unsigned i)
 {
-	struct side *s = side_at(r->t, i);
-	bool same = load(&s->epoch) == r->epoch[i];
+	const struct side *s = side_at(r->t, i);
 
-	r->epoch[i] = load(&s->epoch);
+	if (load(&s->epoch) != r->epoch[i])
+		return false;
 	if (r->t->one)
-		return same && !side_stirs(s);
-	if (!s->polls)
-		return same && side_silent(s);
-	/* two whole rounds, so that all workers have looked at what the last one did */
-	if (same && load(&s->rounds) - r->rounds[i] >= 2)
-		return true;
-	if (!same)
-		r->rounds[i] = load(&s->rounds);
-	return false;
+		return s->polls ? load(&s->rounds) - r->rounds[i] >= 2 : !side_stirs(s);
+	return s->polls ? load(&s->rounds) - r->rounds[i] >= 2 : side_silent(s);
 }
 
-/* Twice in a row, so that nobody was told something by one that was looked at before him. */
+static void first_look(struct run *r)
+{
+	for (unsigned i = 0; i <= r->t->guests; i++) {
+		r->rounds[i] = load(&side_at(r->t, i)->rounds);
+		r->epoch[i] = load(&side_at(r->t, i)->epoch);
+	}
+	r->looking = true;
+}
+
+/*
+ * Is everybody silent? Asked again and again; two looks at least, so that nobody was told something
+ * by one who was looked at before.
+ */
 static bool silent(struct run *r)
 {
 	struct tap *t = r->t;
-	bool quiet = !alarm_set(t);
+	bool all = !alarm_set(t);
 
-	for (unsigned i = 0; i <= t->guests; i++)
-		quiet &= side_quiet(r, i);
-	r->looks = quiet ? r->looks + 1 : 0;
-	return r->looks >= 2;
+	if (!r->looking) {
+		first_look(r);
+		return false;
+	}
+	for (unsigned i = 0; i <= t->guests; i++) {
+		if (load(&side_at(t, i)->epoch) != r->epoch[i]) {
+			first_look(r);
+			return false;
+		}
+		all &= side_quiet(r, i);
+	}
+	return all;
 }
 
 /* ---- the window of time metrics -------------------------------------------------------------- */
@@ -280,7 +297,7 @@ static bool look(struct run *r, GError **error)
 		t->limit_passed = true;
 	for (unsigned i = 0; i < t->nics; i++)
 		look_at_nic(r, &t->nic[i]);
-	if (!t->counted_start && now >= t->warmup)
+	if (!t->counted_start && !t->lockstep && now >= t->warmup)
 		window_starts(t);
 	if (!t->pages_early && now >= 200 * MS)
 		t->pages_early = resident_pages();
@@ -374,9 +391,12 @@ static bool allow_next(struct run *r)
 
 	if (!earliest(t, &at, &n, &g))
 		return false;
+	r->next = at;
 	if (at > now || plat_now(NULL) < t->start)
 		return true;
-	r->looks = 0;
+	if (!t->counted_start && at >= t->warmup)
+		window_starts(t);
+	r->looking = false;
 	r->allowed_at = plat_now(NULL);
 	if (g) {
 		__atomic_store_n(&g->allowed, g->allowed + 1, __ATOMIC_RELEASE);
@@ -416,10 +436,10 @@ static bool lockstep_many(struct run *r, GError **error)
 	plat_time next, looked = 0;
 
 	while (!must_end(r)) {
-		bool moves = drive_far(t, &next), waits = on_the_way(t);
+		bool moves = drive_far(t, &next), waits = on_the_way(t) > 0;
 
 		if (moves)
-			r->looks = 0;
+			r->looking = false;
 		if (!moves && silent(r) &&
 		    (!waits || plat_now(NULL) - r->allowed_at > LOST_PATIENCE) && !allow_next(r))
 			break;
@@ -447,8 +467,6 @@ static bool free_many(struct run *r, GError **error)
 		note_stop(r);
 		if (r->stopping && !on_the_way(t) && silent(r))
 			break;
-		if (!r->stopping)
-			r->looks = 0;
 	}
 	return true;
 }
@@ -483,6 +501,8 @@ static void sleep_all(struct tap *t, plat_time next)
 
 	for (unsigned i = 0; i <= t->guests; i++) {
 		plat_time at = side_due(side_at(t, i));
+		if (side_at(t, i)->polls)
+			return;
 		if (at != PLAT_NEVER)
 			due = MIN(due, at > t->start + now ? at - t->start - now : 0);
 	}
@@ -498,7 +518,7 @@ static bool run_one(struct run *r, GError **error)
 	plat_time next, looked = 0;
 
 	while (!must_end(r)) {
-		bool moves = round_of_all(t, &next);
+		bool quiet, moves = round_of_all(t, &next);
 
 		if (plat_now(NULL) - looked >= MS) {
 			looked = plat_now(NULL);
@@ -507,17 +527,16 @@ static bool run_one(struct run *r, GError **error)
 		}
 		note_stop(r);
 		if (moves) {
-			r->looks = 0;
+			r->looking = false;
 			continue;
 		}
-		if (silent(r) && !on_the_way(t)) {
-			if (t->lockstep ? !allow_next(r) : r->stopping)
-				break;
-			if (t->lockstep && !r->looks)
-				continue;
-		}
-		if (r->looks >= 2 && !(t->host_side.polls))
-			sleep_all(t, next);
+		quiet = silent(r);
+		if (quiet && !on_the_way(t) && (t->lockstep ? !allow_next(r) : r->stopping))
+			break;
+		if (alarm_set(t))
+			sleep_all(t, since_start(t) + ALARM);
+		else if (quiet && r->looking)
+			sleep_all(t, MIN(next, r->next));
 	}
 	return true;
 }
@@ -572,7 +591,7 @@ static void boot(struct tap *t)
 
 bool tap_run(struct tap *t, struct run_ctl *ctl, GError **error)
 {
-	struct run r = {.t = t, .ctl = ctl};
+	struct run r = {.t = t, .ctl = ctl, .next = PLAT_NEVER};
 	bool ok = true;
 
 	r.epoch = tap_array(t, t->guests + 1, sizeof(uint64_t));
