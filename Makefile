@@ -219,6 +219,6 @@ clean:                                   ## remove build/
 help:                                    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(wildcard $(B)/real/sim/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+-include $(wildcard $(B)/real/*/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
                     $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
                     $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)

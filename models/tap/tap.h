@@ -69,7 +69,7 @@ struct side {
 	int event;          /* eventfd that its lines write to; -1: nobody sleeps here */
 	bool polls;
 	pthread_t thread;
-	bool started;
+	bool started, has_turn;
 	/* read by others */
 	uint32_t asleep; /* waits for its descriptors */
 	uint64_t epoch;  /* turns that did something */
@@ -204,6 +204,7 @@ struct tap {
 	plat_time warmup, drain, max_time; /* ps */
 	plat_time start;                   /* plat_now() */
 	uint32_t stop;                     /* all threads end */
+	pthread_mutex_t turn;              /* lockstep: whose turn it is */
 	/* of the window */
 	plat_time window_start, window_stop; /* since the start */
 	bool counted_start;

@@ -91,19 +91,15 @@ static uint64_t load(const uint64_t *n)
 	return __atomic_load_n(n, __ATOMIC_ACQUIRE);
 }
 
-/*
- * The side has done nothing since the first look. One that polls must have looked at everything
- * twice since, so that it has seen what the others did before that.
- */
+/* Has the side nothing to do? One that polls must have looked at everything twice since the first
+ * look, so that it has seen what the others did before that. */
 static bool side_quiet(const struct run *r, unsigned i)
 {
 	const struct side *s = side_at(r->t, i);
 
-	if (load(&s->epoch) != r->epoch[i])
-		return false;
-	if (r->t->one)
-		return s->polls ? load(&s->rounds) - r->rounds[i] >= 2 : !side_stirs(s);
-	return s->polls ? load(&s->rounds) - r->rounds[i] >= 2 : side_silent(s);
+	if (s->polls)
+		return load(&s->rounds) - r->rounds[i] >= 2;
+	return r->t->one ? !side_stirs(s) : side_silent(s);
 }
 
 static void first_look(struct run *r)
@@ -116,8 +112,9 @@ static void first_look(struct run *r)
 }
 
 /*
- * Is everybody silent? Asked again and again; two looks at least, so that nobody was told something
- * by one who was looked at before.
+ * Is everybody silent? Asked again and again. Nobody has done anything since the first look, which
+ * is asked after everybody was found to have nothing to do: so nobody told anything to one who had
+ * been asked before.
  */
 static bool silent(struct run *r)
 {
@@ -128,13 +125,13 @@ static bool silent(struct run *r)
 		first_look(r);
 		return false;
 	}
-	for (unsigned i = 0; i <= t->guests; i++) {
+	for (unsigned i = 0; i <= t->guests; i++)
+		all &= side_quiet(r, i);
+	for (unsigned i = 0; i <= t->guests; i++)
 		if (load(&side_at(t, i)->epoch) != r->epoch[i]) {
 			first_look(r);
 			return false;
 		}
-		all &= side_quiet(r, i);
-	}
 	return all;
 }
 

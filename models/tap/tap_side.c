@@ -210,7 +210,8 @@ bool side_silent(const struct side *s)
 	for (unsigned i = 0; i < s->workers; i++)
 		if (called(s->worker[i]))
 			return false;
-	return true;
+	/* It may have heard just now: then it was awake before. */
+	return __atomic_load_n(&s->asleep, __ATOMIC_ACQUIRE);
 }
 
 /* Nothing up: kicks from here on write to the eventfd, earlier ones have been counted. */
@@ -223,18 +224,38 @@ static void sleep_once(struct side *s)
 	__atomic_store_n(&s->asleep, 0, __ATOMIC_RELEASE);
 }
 
+/* Lockstep: a side does all it can before another one does anything. */
+static void take_turn(struct side *s)
+{
+	if (s->tap->lockstep && !s->has_turn)
+		pthread_mutex_lock(&s->tap->turn);
+	s->has_turn = true;
+}
+
+static void end_turn(struct side *s)
+{
+	if (s->tap->lockstep && s->has_turn)
+		pthread_mutex_unlock(&s->tap->turn);
+	s->has_turn = false;
+}
+
 static void *run(void *arg)
 {
 	struct side *s = arg;
 	plat_time looked = 0;
 
 	while (!__atomic_load_n(&s->tap->stop, __ATOMIC_ACQUIRE)) {
-		bool moved = side_round(s);
+		bool moved;
+
+		take_turn(s);
+		moved = side_round(s);
 		if (!s->polls && !side_stirs(s)) {
+			end_turn(s);
 			sleep_once(s);
 			continue;
 		}
 		if (s->polls && !moved) {
+			end_turn(s);
 			/* a processor may be wanted by whoever is waited for */
 			sched_yield();
 			if (plat_now(NULL) - looked < POLL_PS && side_due(s) == PLAT_NEVER)
@@ -243,6 +264,7 @@ static void *run(void *arg)
 		}
 		side_wait(s, 0);
 	}
+	end_turn(s);
 	return NULL;
 }
 
