@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * calibrate.h - measures what this machine's work costs, in the real world.
+ *
+ * How it works. A *probe* is a piece of work that can be repeated: it is told how often and says
+ * how long once took, in nanoseconds. All probes run in rounds, in an order that is shuffled anew
+ * each round, so that what changes slowly (clock, neighbours, heat) meets all of them alike. A
+ * *constant* is a key of the simulator and how it follows from the probes of one round: a time
+ * itself, a difference, the slope or intercept of a least-squares line. Each round so gives one
+ * value of every constant; what is reported is the median over the rounds, with the order
+ * statistics that hold the true median with 95% (binomial; no distribution is assumed).
+ *
+ * Work of one thread is timed by that thread's CPU clock, which other programs do not advance;
+ * where a wake-up is waited for, by the monotonic clock. Each probe says which.
+ */
+#ifndef TAP_CALIBRATE_H
+#define TAP_CALIBRATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <glib.h>
+
+struct calib;
+
+/* `n` times; *ns is of one. False: it cannot be done here, and *why (static) says why. */
+typedef bool (*calib_fn)(void *ctx, unsigned n, double *ns, const char **why);
+
+struct calib_probe {
+	char *name;       /* "copy llc 1514 B" */
+	const char *what; /* one line */
+	calib_fn fn;
+	void *ctx;
+	bool wall;    /* timed by the monotonic clock */
+	unsigned n;   /* repetitions in a sample */
+	double *ns;   /* by round */
+	const char *why; /* it failed */
+};
+
+/* One key's value from the probes of round `r`; NAN if they do not tell. */
+typedef double (*calib_derive)(const struct calib *c, unsigned r);
+
+struct calib_key {
+	const char *key;  /* "tap.read_byte" */
+	const char *unit; /* "ns", "ps" (of a byte), "cycles", or "Hz" */
+	calib_derive value;
+	const char *from; /* which probes, how */
+};
+
+struct calib_stat {
+	double median, lo, hi; /* lo and hi: 95% */
+	unsigned n;
+};
+
+/* Order statistics of n values, which are sorted in place; NANs are left out. */
+struct calib_stat calib_stat(double *v, unsigned n);
+/* y = *base + *slope * x by least squares. */
+void calib_line(const double *x, const double *y, unsigned n, double *base, double *slope);
+
+/* ---- for the files that bring probes ---- */
+
+struct calib_probe *calib_add(struct calib *c, calib_fn fn, void *ctx, const char *what,
+			      const char *name, ...) G_GNUC_PRINTF(5, 6);
+/* A probe's time in a round; NAN if there is none. */
+double calib_ns(const struct calib *c, unsigned round, const char *name, ...) G_GNUC_PRINTF(3, 4);
+bool calib_quick(const struct calib *c);
+/* Memory that lives as long as the calibration, zeroed. */
+void *calib_array(struct calib *c, size_t n, size_t size);
+void calib_at_end(struct calib *c, void (*fn)(void *), void *arg);
+
+/* Nanoseconds of this thread's CPU time, and of real time. */
+double calib_cpu_ns(void);
+double calib_wall_ns(void);
+
+struct calib_caches {
+	uint64_t l1, l2, llc; /* bytes; a guess where the machine does not say */
+};
+struct calib_caches calib_caches(void);
+
+void calib_mem(struct calib *c);   /* calib_mem.c: copies by size and place */
+void calib_sys(struct calib *c);   /* calib_sys.c: calls, eventfd, wake-ups */
+void calib_rings(struct calib *c); /* calib_rings.c: virtqueues */
+void calib_tap(struct calib *c);   /* calib_tap.c: TAP devices, and the datapath on them */
+
+extern const struct calib_key calib_keys[]; /* calib_keys.c; ended by a NULL key */
+
+/* ---- for the program ---- */
+
+/*
+ * Measures all, and writes what came of it as JSON to `path` ("-": stdout). Progress on stderr, if
+ * that is a terminal. Returns the program's exit code.
+ */
+int calibrate_main(const char *path, bool quick);
+
+#endif
