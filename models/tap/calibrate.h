@@ -79,7 +79,8 @@ struct calib_caches calib_caches(void);
 void calib_mem(struct calib *c);   /* calib_mem.c: copies by size and place */
 void calib_sys(struct calib *c);   /* calib_sys.c: calls, eventfd, wake-ups */
 void calib_rings(struct calib *c); /* calib_rings.c: virtqueues */
-void calib_tap(struct calib *c);   /* calib_tap.c: TAP devices, and the datapath on them */
+/* calib_tap.c: TAP devices, and the datapath on them. False: this environment has none. */
+bool calib_tap(struct calib *c, GError **error);
 
 extern const struct calib_key calib_keys[]; /* calib_keys.c; ended by a NULL key */
 
