@@ -57,7 +57,8 @@ INC_real  = -Imodels/plat/real $(INC)
 INC_test  = -Imodels/plat/test $(INC)
 
 SIM_OBJ  := $(SIM:%.c=$(B)/sim/%.o) $(MODELS:%.c=$(B)/sim/%.o) $(DATAPATH:%.c=$(B)/sim/%.o)
-REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(B)/real/models/plat/real/plat_real.o
+REAL     := $(wildcard models/plat/real/*.c)
+REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(REAL:%.c=$(B)/real/%.o)
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 
 # Tests: a program each, in the world that it needs.
