@@ -5,7 +5,7 @@
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
  * machine_nic.c builds a NIC and what the host has for it,
  * machine_guest.c builds and drives one guest, on a device by machine_virtio.c or machine_vf.c,
- * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split,
+ * with guest_build.c; machine_ztx.c and machine_split.c have what its NIC does for it,
  * machine_work.c its process's work;
  * machine_local.c and machine_switch.c let guests talk to each other, by the host's switch or the
  * NIC's; machine_end.c ends one in mid-run; machine_dma.c has the DMA benches; machine_verify.c
@@ -30,6 +30,7 @@
 #include "datapath/place.h"
 #include "datapath/policy.h"
 #include "guest/hac.h"
+#include "guest_build.h"
 #include "host/cpu.h"
 #include "host/softirq.h"
 #include "nic/dmabench.h"
@@ -37,22 +38,14 @@
 #include "nic/nic_bus.h"
 #include "plat.h"
 #include "plat/sim/plat_dma.h"
+#include "metrics.h"
 #include "traffic/sender.h"
+#include "view.h"
 
 #define GUEST_VCPUS 2
 
 struct machine;
 struct host_nic;
-
-/* Time metrics of a guest, as they stand: subtracted at both ends of the window. */
-struct guest_counts {
-	uint64_t exits[2], vmm_entries[2], interrupts[2], interrupts_suppressed[2];
-	uint64_t kicks[2], kicks_suppressed[2];
-	uint64_t clusterings[2], clustered[2], by_count[2], by_timer[2]; /* cluster.h */
-	uint64_t requests[TXBATCH_N];
-	uint64_t offloaded[2], pended[2];
-	uint64_t hypercalls[2];
-};
 
 /* What a CPU did, at both ends of the window. */
 struct cpu_counts {
@@ -94,6 +87,7 @@ struct guest {
 	struct plat_line out_line, back_line; /* of its outbox */
 	struct cluster cluster;
 	struct txbatch tx_batch;
+	struct guest_parts parts; /* all of these */
 	struct plat_line cluster_alarm, tx_alarm;
 	struct pktq shared;
 
@@ -170,8 +164,6 @@ struct host_dma_device {
 	struct dmabench_device dev; /* no pcie: the bench shares another's */
 	sim_time to_host[2], to_device[2];
 };
-
-enum direction { DIR_RX, DIR_TX, DIR_LOCAL, DIRECTIONS };
 
 struct machine {
 	const struct scenario *sc;
@@ -250,13 +242,9 @@ void machine_explain(struct machine *m, struct result *r, const struct book *con
 		     sim_time window);
 void machine_free(struct machine *m);
 
-/* The run function of the command line, and its tables. */
+/* The run function of the command line. */
 bool machine_simulate(const struct scenario *sc, struct run_ctl *ctl, struct result *r,
 		      GError **error);
-extern const struct metric_table machine_metrics; /* these: machine_metrics.c */
-extern const struct report_section machine_report[];
-extern const struct report_col machine_sweep_cols[];
-
 /* ---- within the machine ---- */
 
 /* n zeroed elements that live as long as the machine. */
@@ -315,13 +303,6 @@ void machine_source_done(struct machine *m, sim_time stopped);
 /* The same of a sender of frames. */
 void machine_sender_done(struct machine *m, const struct sender *s);
 
-/* min, mean, percentiles and max of times, under `name` ("latency_ns"). */
-void machine_times(struct result *r, const char *obj, const char *dir, const char *name,
-		   const struct hist *h);
-/* The same, and their histogram. */
-void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
-		  const struct hist *h);
-
 /* ---- traffic between guests, and the host's switch (machine_local.c) ---- */
 
 /* What this traffic needs of a switch between guests. */
@@ -375,12 +356,6 @@ void guest_counts(const struct guest *g, struct guest_counts *c);
 void guest_quiesce(struct guest *g);
 void guest_fini(struct guest *g);
 
-/* Buffers of both directions, for so many to be with the device. */
-bool guest_buffers(struct guest *g, uint32_t rx, uint32_t tx, GError **error);
-/* n slots of kernel buffers for `bytes` each: `per` pieces of at most 2 KiB. False: no memory. */
-bool guest_kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
-			  struct virtq_seg **out);
-
 /* Interrupts into a guest's vCPUs. */
 void guest_rx_interrupt(struct guest *g);
 void guest_tx_interrupt(struct guest *g);
@@ -389,27 +364,17 @@ void guest_tx_interrupt(struct guest *g);
 
 bool virtio_build(struct guest *g, GError **error);
 void virtio_start(struct guest *g);
-const struct policy *guest_policy(const struct cfg *c, const char *key);
-/* One virtqueue in guest memory, both sides of it. False: no memory. */
-bool guest_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl, struct virtq_drv *drv,
-		 struct virtq_dev *dev, unsigned per);
 
 /* ---- zero-copy sending (machine_ztx.c) ---- */
 
-/* What it keeps for a queue of `size` chains, as the guest's keys say. */
-void guest_ztx(struct guest *g, uint32_t size);
 /* The times at which a NIC's capability changes. */
 void machine_capability(struct host_nic *hn);
 
 /* ---- header/data split (machine_split.c), if the guest asks for it ---- */
 
-/* Before its memory is built, what depends on it ... */
-void guest_split(struct guest *g);
-/* ... process buffers, with the others; false: no memory ... */
-bool guest_split_buffers(struct guest *g, uint32_t size);
-/* ... their queue, with the others ... */
-bool guest_split_queue(struct guest *g, GError **error);
-/* ... and when they are put aside. */
+/* The NIC's part, if it places; after the guest's queues. */
+bool split_nic(struct guest *g, GError **error);
+/* When its process's buffers are put aside. */
 void guest_split_start(struct guest *g);
 
 /* ---- its process's work (machine_work.c) ---- */

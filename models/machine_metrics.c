@@ -3,7 +3,10 @@
  * machine_metrics.c - tables: every metric that there is, the sections of the report, the columns
  * of a sweep. machine_result.c fills them.
  */
-#include "machine.h"
+#include "metrics.h"
+
+#include "nic/dmabench.h"
+#include "view.h"
 
 #include "../sim/metric.h"
 
