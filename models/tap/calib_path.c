@@ -9,18 +9,21 @@
 
 enum { DATA = 4 << 20 };
 
+/* As the programs' own: two to a page, or pages. */
 static void hbufs(struct calib *c, struct hbuf_pool *p, uint32_t n, uint32_t max_frame)
 {
-	*p = (struct hbuf_pool){.n = n, .per = (max_frame + PATH_KBUF - 1) / PATH_KBUF};
-	p->bytes = p->per * PATH_KBUF;
-	uint8_t *mem = calib_array(c, (size_t)n * p->per + 2, PATH_KBUF);
+	uint32_t piece = path_hbuf_piece(max_frame);
+
+	*p = (struct hbuf_pool){.n = n, .per = (max_frame + piece - 1) / piece};
+	p->bytes = p->per * piece;
+	uint8_t *mem = calib_array(c, (size_t)n * p->per + 2, piece);
 	mem = (uint8_t *)(((uintptr_t)mem + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1));
 	p->piece = calib_array(c, (size_t)n * p->per, sizeof(*p->piece));
 	p->dma = calib_array(c, (size_t)n * p->per, sizeof(*p->dma));
 	p->stack = calib_array(c, n, sizeof(*p->stack));
 	p->lent = calib_array(c, n, sizeof(*p->lent));
 	for (uint32_t i = 0; i < n * p->per; i++) {
-		p->piece[i] = (struct piece){mem + (size_t)i * PATH_KBUF, PATH_KBUF};
+		p->piece[i] = (struct piece){mem + (size_t)i * piece, piece};
 		p->dma[i] = (uintptr_t)p->piece[i].p;
 	}
 	for (uint32_t i = 0; i < n; i++)
@@ -62,9 +65,9 @@ static void host_side(struct path *p, const char *policy)
 			     .mrg_rxbuf = true,
 			     .max_frame = frame,
 			     .max_segs = 2 * (frame / PAGE_BYTES) + 8,
-			     .ztx.segs = PATH_DEV / 2};
+			     .ztx.segs = PATH_DEV};
 	hbufs(p->c, &dp->rx_pool, PATH_DEV, frame);
-	hbufs(p->c, &dp->tx_pool, PATH_DEV / 2, frame);
+	hbufs(p->c, &dp->tx_pool, PATH_DEV, frame);
 	hbufs(p->c, &dp->vmm_pool, 2, frame);
 	dp->rx_reason = calib_array(p->c, PATH_DEV, sizeof(*dp->rx_reason));
 	if (dp->rx_policy->vmm_rx)
@@ -86,15 +89,15 @@ static void tear_down(void *arg)
 	plat_real_fini(&p->pl);
 }
 
-/* The pieces of the guest's buffer `slot` for bytes of it, from `base` on. */
-static unsigned pieces_of(const struct path *p, uint64_t base, unsigned slot, uint32_t bytes,
+/* The pieces of the guest's buffer `slot` for so many bytes. */
+static unsigned pieces_of(const struct path *p, unsigned slot, uint32_t bytes,
 			  struct virtq_seg *seg)
 {
-	uint64_t at = base + (uint64_t)slot * p->per * PATH_KBUF;
+	uint64_t at = p->data + (uint64_t)slot * p->per * p->kbuf;
 	unsigned n = 0;
 
-	for (; bytes; n++, at += PATH_KBUF) {
-		uint32_t part = bytes < PATH_KBUF ? bytes : PATH_KBUF;
+	for (; bytes; n++, at += p->kbuf) {
+		uint32_t part = bytes < p->kbuf ? bytes : p->kbuf;
 		seg[n] = (struct virtq_seg){{at}, part};
 		bytes -= part;
 	}
@@ -104,7 +107,7 @@ static unsigned pieces_of(const struct path *p, uint64_t base, unsigned slot, ui
 static void give(struct path *p, unsigned slot)
 {
 	struct virtq_seg seg[DPATH_SEGS];
-	unsigned n = pieces_of(p, p->data, slot, p->dev->max_frame + VIRTQ_NET_HDR_BYTES, seg);
+	unsigned n = pieces_of(p, slot, p->dev->max_frame + VIRTQ_NET_HDR_BYTES, seg);
 
 	virtq_drv_add(&p->rx.drv, &p->pl, seg, 0, n, slot, NULL);
 }
@@ -132,13 +135,13 @@ static void departing(void *ctx, struct frame *f)
 	far_expect(p->dev->far, 0, f);
 }
 
-struct path *path_new(struct calib *c, struct path_dev *dev, const char *policy,
+struct path *path_new(struct calib *c, struct path_dev *dev, const char *policy, uint32_t kbuf,
 		      enum plat_backend backend, const char **why)
 {
 	struct path *p = calib_array(c, 1, sizeof(*p));
 	const struct plat_port_cfg cfg = {.rx_fd = dev->tap.fd[0],
 					  .tx_fd = dev->tap.fd[0],
-					  .ring = 4 * PATH_DEV,
+					  .ring = PATH_DEV,
 					  .max_frame = dev->max_frame,
 					  .vnet_hdr = dev->tap.vnet_hdr,
 					  .backend = backend,
@@ -151,10 +154,11 @@ struct path *path_new(struct calib *c, struct path_dev *dev, const char *policy,
 	p->c = c;
 	p->dev = dev;
 	p->quiet.fd = -1;
-	p->per = (dev->max_frame + VIRTQ_NET_HDR_BYTES + PATH_KBUF - 1) / PATH_KBUF;
+	p->kbuf = kbuf;
+	p->per = (dev->max_frame + VIRTQ_NET_HDR_BYTES + kbuf - 1) / kbuf;
 	p->data = DATA;
 	*why = "no memory";
-	if (!plat_real_init(&p->pl, DATA + 2ull * PATH_RING * p->per * PATH_KBUF) ||
+	if (!plat_real_init(&p->pl, DATA + 2ull * PATH_RING * p->per * kbuf) ||
 	    !plat_pool_init(&p->pool, 1024))
 		return NULL;
 	memset(p->pl.mem, 0, p->pl.bytes); /* every page is there */
@@ -170,6 +174,7 @@ struct path *path_new(struct calib *c, struct path_dev *dev, const char *policy,
 	for (unsigned i = 0; i < PATH_RING; i++)
 		give(p, i);
 	virtq_drv_publish(&p->rx.drv);
+	path_receive(p); /* which posts the first buffers */
 	return p;
 }
 
@@ -207,7 +212,7 @@ void path_refill(struct path *p)
 /* The process makes a frame in the guest's buffer, behind the device's header. */
 static void make(struct path *p, const struct tframe *t, uint64_t slot)
 {
-	uint64_t at = p->data + (PATH_RING + slot) * p->per * PATH_KBUF;
+	uint64_t at = p->data + (PATH_RING + slot) * p->per * p->kbuf;
 
 	memcpy(p->pl.mem + at + VIRTQ_NET_HDR_BYTES, t->bytes, t->len);
 }
@@ -231,8 +236,7 @@ void path_post(struct path *p, unsigned n)
 		f->to = -1;
 		make(p, &t, slot);
 		cursor_release(p->dev->sends, &t);
-		unsigned k = pieces_of(p, p->data, PATH_RING + slot, t.len + VIRTQ_NET_HDR_BYTES,
-				       seg);
+		unsigned k = pieces_of(p, PATH_RING + slot, t.len + VIRTQ_NET_HDR_BYTES, seg);
 		if (!virtq_drv_add(&p->tx.drv, &p->pl, seg, k, 0, slot, f))
 			plat_drop(&p->pl, f, DROP_SEND_FULL);
 	}

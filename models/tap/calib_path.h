@@ -17,9 +17,13 @@
 
 enum {
 	PATH_RING = 256, /* of virtqueues */
-	PATH_DEV = 512,  /* buffers for the device */
+	PATH_DEV = 512,  /* segments that the device takes: rx_ring, tx_ring */
 	PATH_KBUF = 2048,
+	PATH_CUT = 6, /* pieces of a frame of 1514 B where buffers are cut small */
 };
+
+/* Bytes of the frames that are measured. */
+#define PATH_LENS 60, 590, 1514, 9014
 
 /* A device, its far side, and what both sides send: frames of one length without end. */
 struct path_dev {
@@ -47,12 +51,20 @@ struct path {
 	struct plat_port port;
 	struct plat_pool pool;
 	struct ledger led;
-	unsigned per; /* pieces of a guest's buffer, the longest frame's */
+	unsigned per;  /* pieces of a guest's buffer, the longest frame's */
+	uint32_t kbuf; /* bytes of each */
 	uint64_t data; /* guest memory of receive buffers, then of send buffers */
 };
 
-/* A path over `dev` with this policy both ways; NULL with *why if the machine does not give it. */
-struct path *path_new(struct calib *c, struct path_dev *dev, const char *policy,
+/* Bytes of a piece of a hypervisor buffer. */
+static inline uint32_t path_hbuf_piece(uint32_t max_frame)
+{
+	return max_frame <= PAGE_BYTES / 2 ? PAGE_BYTES / 2 : PAGE_BYTES;
+}
+
+/* A path over `dev` with this policy both ways, the guest's buffers in pieces of kbuf bytes; NULL
+   with *why if the machine does not give it. */
+struct path *path_new(struct calib *c, struct path_dev *dev, const char *policy, uint32_t kbuf,
 		      enum plat_backend backend, const char **why);
 
 /* One turn of the host's workers for what is received; how many frames came in by it. */

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "../../sim/median.h"
 #include "calibrate.h"
 #include "dpath.h"
 #include "plat_real.h"
@@ -84,7 +85,7 @@ static bool ring_run(void *ctx, unsigned n, double *ns, const char **why)
 		v[i] = step[p->step];
 	}
 	*why = "the virtqueue stopped";
-	*ns = calib_stat(v, bursts).median;
+	*ns = median_of(v, bursts).value;
 	return !p->r->dev.err && !p->r->drv.err;
 }
 

@@ -14,11 +14,12 @@
 
 #include "../../sim/sim_error.h"
 #include "calib_path.h"
+#include "endpoint.h"
 #include "netns.h"
 
 enum { CHUNK = 64, FLOWS = 65 };
 
-enum part { INJECT, READ, WRITE, RECEIVE, EMPTY, FAR_EMPTY };
+enum part { INJECT, READ, LOOK, MAKE, WRITE, RECEIVE, EMPTY, FAR_EMPTY };
 
 struct tap_probe {
 	struct path *p;
@@ -85,38 +86,62 @@ static double taken(struct path *p, bool *all)
 static bool in_run(void *ctx, unsigned n, double *ns, const char **why)
 {
 	struct tap_probe *t = ctx;
-	double inject_ns = 0, read_ns = 0;
+	double spent[MAKE] = {0};
 	unsigned frames = 0;
 	bool all;
 
 	do {
-		inject_ns += inject(t->p);
-		read_ns += receive(t->p, &all);
+		spent[INJECT] += inject(t->p);
+		spent[READ] += receive(t->p, &all);
 		path_refill(t->p);
 		frames += CHUNK;
 		*why = "frames did not arrive";
 	} while (all && frames < n);
-	*ns = (t->part == INJECT ? inject_ns : read_ns) / frames;
+	*ns = spent[t->part] / frames;
 	return all;
 }
 
 static bool out_run(void *ctx, unsigned n, double *ns, const char **why)
 {
 	struct tap_probe *t = ctx;
-	double write_ns = 0, receive_ns = 0;
+	double spent[EMPTY] = {0};
 	unsigned frames = 0;
 	bool all, came;
 
 	do {
+		double start = calib_cpu_ns();
+
 		path_post(t->p, CHUNK);
-		write_ns += sent(t->p, &all);
-		receive_ns += taken(t->p, &came);
+		spent[MAKE] += calib_cpu_ns() - start;
+		spent[WRITE] += sent(t->p, &all);
+		spent[RECEIVE] += taken(t->p, &came);
 		path_clean(t->p);
 		frames += CHUNK;
 		*why = all ? "frames did not arrive" : "frames were not sent";
 	} while (all && came && frames < n);
-	*ns = (t->part == WRITE ? write_ns : receive_ns) / frames;
+	*ns = spent[t->part] / frames;
 	return all && came;
+}
+
+/* The guest's process compares what it received. */
+static bool look_run(void *ctx, unsigned n, double *ns, const char **why)
+{
+	const struct tap_probe *t = ctx;
+	const struct path *p = t->p;
+	struct endpoint_flow flow[FLOWS] = {{0}};
+	struct endpoint end;
+	struct frame f = {.led = &(struct ledger){0}, .len = p->dev->len};
+	double start;
+
+	(void)why;
+	endpoint_init(&end, flow, FLOWS);
+	start = calib_cpu_ns();
+	for (unsigned i = 0; i < n; i++)
+		endpoint_receive(&end, &f,
+				 p->pl.mem + p->data + (uint64_t)(i % PATH_RING) * p->per * p->kbuf,
+				 p->dev->len);
+	*ns = (calib_cpu_ns() - start) / n;
+	return true;
 }
 
 static bool empty_run(void *ctx, unsigned n, double *ns, const char **why)
@@ -196,43 +221,69 @@ static void add(struct calib *c, struct path *p, enum part part, const char *wha
 		const char *name)
 {
 	struct tap_probe *t = calib_array(c, 1, sizeof(*t));
-	calib_fn fn = part == INJECT || part == READ      ? in_run
-		      : part == WRITE || part == RECEIVE ? out_run
-							  : empty_run;
+	calib_fn fn = part < LOOK ? in_run : part == LOOK ? look_run : part < EMPTY ? out_run : empty_run;
 
 	*t = (struct tap_probe){.p = p, .part = part};
 	calib_add(c, fn, t, what, "%s %u B", name, p->dev->len);
 }
 
-static void add_path(struct calib *c, struct path_dev *d, const char *policy,
-		     enum plat_backend backend)
+/* What the datapath takes for a frame, received and sent. */
+static void add_both(struct calib *c, struct path *p, const char *kind, const char *policy)
 {
-	bool uring = backend == PLAT_URING, null = g_str_equal(policy, "null");
+	g_autofree char *in = g_strdup_printf("%s in: %s", kind, policy);
+	g_autofree char *out = g_strdup_printf("%s out: %s", kind, policy);
+
+	add(c, p, READ, "the datapath takes a frame from the device, by this policy", in);
+	add(c, p, WRITE, "the datapath writes a frame to the device, by this policy", out);
+}
+
+/* The sides that are no datapath's. */
+static void add_sides(struct calib *c, struct path *p)
+{
+	add(c, p, EMPTY, "a turn of the datapath that finds no frame", "tap empty");
+	add(c, p, INJECT, "the far side sends a frame, alone", "far: inject");
+	add(c, p, RECEIVE, "the far side takes a frame and compares it", "far: receive");
+	add(c, p, FAR_EMPTY, "the far side looks and finds no frame", "far: empty");
+	add(c, p, LOOK, "the guest's process compares a received frame", "guest: look");
+	add(c, p, MAKE, "the guest makes a frame and posts it", "guest: make");
+}
+
+static void add_device(struct calib *c, struct path_dev *d)
+{
+	static const char *const policies[] = {"single-copy", "zero-copy", "copy"};
 	const char *why;
-	struct path *p = path_new(c, d, policy, backend, &why);
-	g_autofree char *in = g_strdup_printf("%s in: %s", uring ? "uring" : "tap", policy);
-	g_autofree char *out = g_strdup_printf("%s out: %s", uring ? "uring" : "tap", policy);
+	struct path *p;
+
+	for (size_t k = 0; k < G_N_ELEMENTS(policies); k++) {
+		p = path_new(c, d, policies[k], PATH_KBUF, PLAT_READWRITE, &why);
+		if (!p)
+			continue;
+		add_both(c, p, "tap", policies[k]);
+		if (k == 0)
+			add_sides(c, p);
+	}
+	if (d->len != 1514)
+		return;
+	p = path_new(c, d, "zero-copy", 256, PLAT_READWRITE, &why);
+	if (p)
+		add_both(c, p, "tap", "zero-copy, cut");
+}
+
+/* io_uring reads ahead: a device of its own. */
+static void add_uring(struct calib *c, struct path_dev *d)
+{
+	const char *why;
+	struct path *p = path_new(c, d, "zero-copy", PATH_KBUF, PLAT_URING, &why);
 
 	if (!p)
 		return;
-	add(c, p, READ, "the datapath takes a frame from the device, by this policy", in);
-	if (!null)
-		add(c, p, WRITE, "the datapath writes a frame to the device, by this policy", out);
-	else
-		add(c, p, EMPTY, "a turn of the datapath that finds no frame",
-		    uring ? "uring empty" : "tap empty");
-	if (uring || !null)
-		return;
-	add(c, p, INJECT, "the far side sends a frame, alone", "far: inject");
-	add(c, p, FAR_EMPTY, "the far side looks and finds no frame", "far: empty");
+	add_both(c, p, "uring", "zero-copy");
+	add(c, p, EMPTY, "a turn of the datapath that finds no frame", "uring empty");
 }
 
 bool calib_tap(struct calib *c, GError **error)
 {
-	static const char *const policies[] = {"null", "single-copy", "zero-copy", "copy"};
-	static const uint32_t lens[] = {60, 1514, 9014};
-	struct path *p;
-	const char *why;
+	static const uint32_t lens[] = {PATH_LENS};
 
 	if (!netns_enter(NETNS_PRIVATE, NULL, error))
 		return false;
@@ -241,13 +292,8 @@ bool calib_tap(struct calib *c, GError **error)
 
 		if (!dev_open(c, &d[0], lens[i], error) || !dev_open(c, &d[1], lens[i], error))
 			return false;
-		for (size_t k = 0; k < G_N_ELEMENTS(policies); k++)
-			add_path(c, &d[0], policies[k], PLAT_READWRITE);
-		p = path_new(c, &d[0], "single-copy", PLAT_READWRITE, &why);
-		if (p)
-			add(c, p, RECEIVE, "the far side takes a frame and compares it",
-			    "far: receive");
-		add_path(c, &d[1], "null", PLAT_URING);
+		add_device(c, &d[0]);
+		add_uring(c, &d[1]);
 	}
 	return true;
 }

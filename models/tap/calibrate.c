@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../sim/median.h"
 #include "../../sim/outfile.h"
 #include "../../sim/progress.h"
 #include "../../sim/sim_error.h"
@@ -200,11 +201,11 @@ static json_t *real(double v)
 	return isfinite(v) ? json_real(round(v * 1000) / 1000) : json_null();
 }
 
-static json_t *stat_json(struct calib_stat s)
+static json_t *stat_json(struct median s)
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "median", real(s.median));
+	json_object_set_new(o, "median", real(s.value));
 	json_object_set_new(o, "low", real(s.lo));
 	json_object_set_new(o, "high", real(s.hi));
 	json_object_set_new(o, "repetitions", json_integer((json_int_t)s.n));
@@ -220,7 +221,7 @@ static json_t *probes_json(const struct calib *c)
 		const struct calib_probe *p = c->probes->pdata[i];
 
 		memcpy(v, p->ns, c->rounds * sizeof(*v));
-		json_t *o = stat_json(calib_stat(v, c->rounds));
+		json_t *o = stat_json(median_of(v, c->rounds));
 		json_object_set_new(o, "name", json_string(p->name));
 		json_object_set_new(o, "what", json_string(p->what));
 		json_object_set_new(o, "unit", json_string("ns"));
@@ -238,9 +239,11 @@ static json_t *keys_json(const struct calib *c)
 	g_autofree double *v = g_new(double, c->rounds);
 
 	for (const struct calib_key *k = calib_keys; k->key; k++) {
+		double unit = strcmp(k->unit, "cycles") == 0 ? calib_ghz() : 1;
+
 		for (unsigned r = 0; r < c->rounds; r++)
-			v[r] = k->value(c, r);
-		struct calib_stat s = calib_stat(v, c->rounds);
+			v[r] = k->value(c, r) * unit;
+		struct median s = median_of(v, c->rounds);
 		if (!s.n)
 			continue;
 		json_t *o = stat_json(s);
@@ -252,26 +255,35 @@ static json_t *keys_json(const struct calib *c)
 	return list;
 }
 
-static char *cpu_name(void)
+/* The first value of a name in /proc/cpuinfo; NULL if it is not there. */
+static char *cpu_info(const char *name)
 {
 	g_autofree char *text = NULL;
 	char *at;
 
 	if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL) ||
-	    !(at = strstr(text, "model name")) || !(at = strchr(at, ':')))
-		return g_strdup("unknown");
-	return g_strstrip(g_strndup(at + 1, strcspn(at, "\n") - 1));
+	    !(at = strstr(text, name)) || !(at = strchr(at, ':')))
+		return NULL;
+	return g_strstrip(g_strndup(at + 1, strcspn(at + 1, "\n")));
+}
+
+double calib_ghz(void)
+{
+	g_autofree char *mhz = cpu_info("cpu MHz");
+	double ghz = mhz ? g_ascii_strtod(mhz, NULL) / 1000 : 0;
+
+	return ghz > 0.1 && ghz < 100 ? round(ghz * 1000) / 1000 : 1;
 }
 
 static json_t *machine_json(void)
 {
 	struct calib_caches k = calib_caches();
 	struct utsname u = {0};
-	g_autofree char *cpu = cpu_name();
+	g_autofree char *cpu = cpu_info("model name");
 	json_t *o = json_object();
 
 	uname(&u);
-	json_object_set_new(o, "cpu", json_string(cpu));
+	json_object_set_new(o, "cpu", json_string(cpu ? cpu : "unknown CPU"));
 	json_object_set_new(o, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(o, "l1", json_integer((json_int_t)k.l1));
 	json_object_set_new(o, "l2", json_integer((json_int_t)k.l2));
@@ -328,10 +340,15 @@ int calibrate_main(const char *path, bool quick)
 		.ends = g_array_new(FALSE, FALSE, sizeof(struct at_end)),
 		.random = 1,
 	};
+	g_autoptr(GError) error = NULL;
 	double start = calib_wall_ns();
 
 	progress_init(&c.progress, false);
-	calib_tap(&c);
+	if (!calib_tap(&c, &error)) {
+		fprintf(stderr, "vnictap: %s\n", error->message);
+		finish(&c);
+		return SIM_EXIT_ENVIRONMENT;
+	}
 	calib_mem(&c);
 	calib_sys(&c);
 	calib_rings(&c);

@@ -41,20 +41,10 @@ typedef double (*calib_derive)(const struct calib *c, unsigned r);
 
 struct calib_key {
 	const char *key;  /* "tap.read_byte" */
-	const char *unit; /* "ns", "ps" (of a byte), "cycles", or "Hz" */
+	const char *unit; /* "ns", "ps" (of a byte), "Hz"; "cycles" of [host] clock, measured in ns */
 	calib_derive value;
 	const char *from; /* which probes, how */
 };
-
-struct calib_stat {
-	double median, lo, hi; /* lo and hi: 95% */
-	unsigned n;
-};
-
-/* Order statistics of n values, which are sorted in place; NANs are left out. */
-struct calib_stat calib_stat(double *v, unsigned n);
-/* y = *base + *slope * x by least squares. */
-void calib_line(const double *x, const double *y, unsigned n, double *base, double *slope);
 
 /* ---- for the files that bring probes ---- */
 
@@ -75,6 +65,8 @@ struct calib_caches {
 	uint64_t l1, l2, llc; /* bytes; a guess where the machine does not say */
 };
 struct calib_caches calib_caches(void);
+/* Cycles of a nanosecond, as the machine says. */
+double calib_ghz(void);
 
 void calib_mem(struct calib *c);   /* calib_mem.c: copies by size and place */
 void calib_sys(struct calib *c);   /* calib_sys.c: calls, eventfd, wake-ups */
