@@ -194,7 +194,7 @@ static json_t *measure(struct session *s, const char *report)
 		return NULL;
 	}
 	g_free(end.errors);
-	session_raise(s, end.code > 128 && !*session_interrupted() ? SIM_EXIT_MODEL : end.code);
+	session_raise(s, end.code > 128 && !*session_interrupted() ? SIM_EXIT_VIOLATION : end.code);
 	if (end.code == SIM_EXIT_OK)
 		top = json_load_file(report, 0, NULL);
 	if (end.code == SIM_EXIT_OK && !top)

@@ -329,7 +329,7 @@ static void finish(struct calib *c)
 	g_ptr_array_unref(c->arrays);
 }
 
-int calibrate_main(const char *path, bool quick)
+static int calibrate(const char *path, bool quick, bool quiet)
 {
 	struct calib c = {
 		.quick = quick,
@@ -342,18 +342,46 @@ int calibrate_main(const char *path, bool quick)
 	};
 	g_autoptr(GError) error = NULL;
 	double start = calib_wall_ns();
+	int code;
 
-	progress_init(&c.progress, false);
-	if (!calib_tap(&c, &error)) {
+	progress_init(&c.progress, quiet);
+	if (calib_tap(&c, &error)) {
+		calib_mem(&c);
+		calib_sys(&c);
+		calib_rings(&c);
+		measure(&c);
+		code = report(&c, path, (calib_wall_ns() - start) / 1e9);
+	} else {
 		fprintf(stderr, "vnictap: %s\n", error->message);
-		finish(&c);
-		return SIM_EXIT_ENVIRONMENT;
+		code = error->domain == SIM_ERROR ? error->code : SIM_EXIT_ENVIRONMENT;
 	}
-	calib_mem(&c);
-	calib_sys(&c);
-	calib_rings(&c);
-	measure(&c);
-	int code = report(&c, path, (calib_wall_ns() - start) / 1e9);
 	finish(&c);
 	return code;
+}
+
+bool calibrate_asked(int argc, char **argv, int *code)
+{
+	bool quick = false, quiet = false;
+	const char *json = NULL;
+
+	if (argc < 2 || strcmp(argv[1], "--calibrate") != 0)
+		return false;
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--quick") == 0)
+			quick = true;
+		else if (strcmp(argv[i], "--quiet") == 0)
+			quiet = true;
+		else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)
+			json = argv[++i];
+		else
+			json = "", i = argc;
+	}
+	if (json && *json) {
+		*code = calibrate(json, quick, quiet);
+		return true;
+	}
+	fprintf(stderr, "vnictap: --calibrate [--quick] [--quiet] --json FILE; `vnicsim calibrate` "
+			"does it for you\n");
+	*code = SIM_EXIT_USAGE;
+	return true;
 }

@@ -79,9 +79,10 @@ extern const struct calib_key calib_keys[]; /* calib_keys.c; ended by a NULL key
 /* ---- for the program ---- */
 
 /*
- * Measures all, and writes what came of it as JSON to `path` ("-": stdout). Progress on stderr, if
- * that is a terminal. Returns the program's exit code.
+ * `PROGRAM --calibrate [--quick] [--quiet] --json FILE`, as the simulator's verb `calibrate` starts
+ * it: measures all, and writes what came of it as JSON; progress on stderr, if that is a terminal.
+ * False: that is not what the program was asked; else *code is its exit code.
  */
-int calibrate_main(const char *path, bool quick);
+bool calibrate_asked(int argc, char **argv, int *code);
 
 #endif
