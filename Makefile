@@ -59,16 +59,22 @@ INC_test  = -Imodels/plat/test $(INC)
 SIM_OBJ  := $(SIM:%.c=$(B)/sim/%.o) $(MODELS:%.c=$(B)/sim/%.o) $(DATAPATH:%.c=$(B)/sim/%.o)
 REAL     := $(wildcard models/plat/real/*.c)
 REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(REAL:%.c=$(B)/real/%.o)
+# The real program: its own files, and those of the simulator that know no world.
+TAP      := $(filter-out models/tap/main.c,$(wildcard models/tap/*.c)) sim/sim_error.c sim/rng.c \
+            $(filter-out models/traffic/sender.c,$(wildcard models/traffic/*.c))
+TAP_OBJ  := $(TAP:%.c=$(B)/real/%.o)
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 
 # Tests: a program each, in the world that it needs.
 TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/real_*.c))
+TESTS_tap  := $(patsubst tests/%.c,%,$(wildcard tests/test_tap_*.c))
 TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_plat_test.c \
                 tests/test_policy*.c tests/test_endpoint.c tests/test_nicdrv.c \
                 tests/test_demux.c tests/fuzz_*.c))
-TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
+TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_tap) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
-TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)
+TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%) \
+              $(TESTS_tap:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
 .PHONY: all deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
@@ -90,6 +96,10 @@ $(B)/libreal.a: $(REAL_OBJ)
 	@rm -f $@
 	$(call say,AR  )
 	$(Q)ar rcs $@ $^
+$(B)/libtap.a: $(TAP_OBJ)
+	@rm -f $@
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
 $(B)/libtest.a: $(TEST_OBJ)
 	@rm -f $@
 	$(call say,AR  )
@@ -103,6 +113,7 @@ $(B)/real/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )
 	$(Q)$(CC) $(CFLAGS) $(INC_real) -c -o $@ $<
+$(TAP_OBJ) $(TESTS_tap:%=$(B)/real/tests/%.o): INC_real += $(PKG_INC)
 $(B)/test/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )
@@ -120,6 +131,10 @@ $(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread -lxxhash
+$(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a $(B)/libreal.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
 
 test-programs: $(TEST_BIN)
 
@@ -185,6 +200,6 @@ clean:                                   ## remove build/
 help:                                    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(wildcard $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+-include $(wildcard $(B)/real/sim/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
                     $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
                     $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)
