@@ -55,7 +55,7 @@ static const struct verb verbs[] = {
 	 "tolerance, a share of A, by default 0. Prints what differs, new copies and fallbacks\n"
 	 "first, and apart from it which settings do; what the machine did is left out.\n"
 	 "Folders of studies are compared point by point. Exits with 1 if anything differs.\n"},
-	{"calibrate", "", "measure this machine's costs, as a preset", false, true, false, false,
+	{"calibrate", "", "measure this machine's costs, as a preset", false, false, false, false,
 	 verb_calibrate,
 	 "Examples:\n"
 	 "  %s calibrate\n"
@@ -202,6 +202,8 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		{0},
 	};
 	const GOptionEntry quick[] = {
+		{"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out,
+		 "the preset to write; default calibration.ini", "FILE.ini"},
 		{"quick", 0, 0, G_OPTION_ARG_NONE, &o->quick, "fewer and shorter measurements",
 		 NULL},
 		{"json", 0, 0, G_OPTION_ARG_FILENAME, &o->json, "write all measurements; - is stdout",

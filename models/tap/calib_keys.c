@@ -4,8 +4,7 @@
  *
  * What the datapath takes for a frame on a TAP device is a sum that the simulator's model makes, too:
  * a read or write with its bytes and buffers, the work at the virtqueue, copies with theirs. From
- * the times of all policies, lengths and directions of a round the terms are found together, by
- * least squares of the relative errors (calib_fit.h). Work at virtqueues is measured apart, and
+ * the times of all policies, lengths and directions the terms are found together, by least squares of the relative errors (calib_fit.h). Work at virtqueues is measured apart, and
  * taken as known. What no term names (stamps, books, the policy's own code) is so in `read` and
  * `write`.
  */
@@ -22,28 +21,28 @@ static const double lens[] = {PATH_LENS};
 
 /* ---- the sums ---- */
 
-static double vq_desc(const struct calib *c, unsigned r)
+static double vq_desc(const struct calib *c)
 {
-	return (calib_ns(c, r, "ring pop 8") - calib_ns(c, r, "ring pop 2")) / 6;
+	return (calib_ns(c, "ring pop 8") - calib_ns(c, "ring pop 2")) / 6;
 }
 
-static double segment(const struct calib *c, unsigned r, bool in)
+static double segment(const struct calib *c, bool in)
 {
-	double whole = calib_ns(c, r, in ? "tap in: zero-copy 1514 B" : "tap out: zero-copy 1514 B");
-	double cut = calib_ns(c, r,
+	double whole = calib_ns(c, in ? "tap in: zero-copy 1514 B" : "tap out: zero-copy 1514 B");
+	double cut = calib_ns(c,
 			      in ? "tap in: zero-copy, cut 1514 B" : "tap out: zero-copy, cut 1514 B");
 
-	return fmax(0, (cut - whole) / (PATH_CUT - 1) - vq_desc(c, r));
+	return fmax(0, (cut - whole) / (PATH_CUT - 1) - vq_desc(c));
 }
 
-static double read_segment(const struct calib *c, unsigned r)
+static double read_segment(const struct calib *c)
 {
-	return segment(c, r, true);
+	return segment(c, true);
 }
 
-static double write_segment(const struct calib *c, unsigned r)
+static double write_segment(const struct calib *c)
 {
-	return segment(c, r, false);
+	return segment(c, false);
 }
 
 /* Calls of a copy between a hypervisor's buffer and the guest's, the header in front of that. */
@@ -53,10 +52,10 @@ static double calls(double len, double piece)
 }
 
 /* Work at the virtqueue for a chain of n descriptors. */
-static double queue(const struct calib *c, unsigned r, double n)
+static double queue(const struct calib *c, double n)
 {
-	return calib_ns(c, r, "ring pop 1") + calib_ns(c, r, "ring push 1") +
-	       (n - 1) * vq_desc(c, r);
+	return calib_ns(c, "ring pop 1") + calib_ns(c, "ring push 1") +
+	       (n - 1) * vq_desc(c);
 }
 
 /* Pieces of the buffers in which a frame is received and sent, by policy. */
@@ -69,14 +68,14 @@ static double pieces(bool in, bool zero_copy, double len)
 	return ceil((in ? most : len) / piece);
 }
 
-static void add_row(const struct calib *c, unsigned r, struct calib_fit *f, bool in,
+static void add_row(const struct calib *c, struct calib_fit *f, bool in,
 		    const char *policy, unsigned copies, double len)
 {
 	double piece = path_hbuf_piece(len > 1514 ? 9018 : 1518), most = len > 1514 ? 9018 : 1518;
 	double chain = ceil(((in ? most : len) + VIRTQ_NET_HDR_BYTES) / PATH_KBUF);
 	double a[TERMS] = {0};
-	double known = queue(c, r, chain) + (pieces(in, copies == 0, len) - 1) *
-						    (in ? read_segment : write_segment)(c, r);
+	double known = queue(c, chain) + (pieces(in, copies == 0, len) - 1) *
+						    (in ? read_segment : write_segment)(c);
 
 	a[in ? READ : WRITE] = 1;
 	a[in ? READ_BYTE : WRITE_BYTE] = len;
@@ -84,194 +83,193 @@ static void add_row(const struct calib *c, unsigned r, struct calib_fit *f, bool
 	a[COPY_BYTE] = copies * len;
 	a[STACK] = copies > 1;
 	calib_fit_row(f, a,
-		      calib_ns(c, r, "tap %s: %s %.0f B", in ? "in" : "out", policy, len) - known);
+		      calib_ns(c, "tap %s: %s %.0f B", in ? "in" : "out", policy, len) - known);
 }
 
-static double term(const struct calib *c, unsigned r, enum term which)
+static double term(const struct calib *c, enum term which)
 {
 	struct calib_fit f = {.n = TERMS};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lens); i++)
 		for (int in = 0; in < 2; in++) {
-			add_row(c, r, &f, in, "zero-copy", 0, lens[i]);
-			add_row(c, r, &f, in, "single-copy", 1, lens[i]);
-			add_row(c, r, &f, in, "copy", 2, lens[i]);
+			add_row(c, &f, in, "zero-copy", 0, lens[i]);
+			add_row(c, &f, in, "single-copy", 1, lens[i]);
+			add_row(c, &f, in, "copy", 2, lens[i]);
 		}
 	return calib_fit_solve(&f) ? f.x[which] : NAN;
 }
 
-static double tap_read(const struct calib *c, unsigned r)
+static double tap_read(const struct calib *c)
 {
-	return term(c, r, READ);
+	return term(c, READ);
 }
 
-static double read_byte(const struct calib *c, unsigned r)
+static double read_byte(const struct calib *c)
 {
-	return term(c, r, READ_BYTE) * 1000;
+	return term(c, READ_BYTE) * 1000;
 }
 
-static double tap_write(const struct calib *c, unsigned r)
+static double tap_write(const struct calib *c)
 {
-	return term(c, r, WRITE);
+	return term(c, WRITE);
 }
 
-static double write_byte(const struct calib *c, unsigned r)
+static double write_byte(const struct calib *c)
 {
-	return term(c, r, WRITE_BYTE) * 1000;
+	return term(c, WRITE_BYTE) * 1000;
 }
 
-static double copy_base(const struct calib *c, unsigned r)
+static double copy_base(const struct calib *c)
 {
-	return term(c, r, COPY);
+	return term(c, COPY);
 }
 
-static double copy_byte(const struct calib *c, unsigned r)
+static double copy_byte(const struct calib *c)
 {
-	return term(c, r, COPY_BYTE) * 1000;
+	return term(c, COPY_BYTE) * 1000;
 }
 
-static double host_stack(const struct calib *c, unsigned r)
+static double host_stack(const struct calib *c)
 {
-	return term(c, r, STACK);
+	return term(c, STACK);
 }
 
-static double read_empty(const struct calib *c, unsigned r)
+static double read_empty(const struct calib *c)
 {
-	return calib_ns(c, r, "tap empty 1514 B");
+	return calib_ns(c, "tap empty 1514 B");
 }
 
 /* ---- the far side ---- */
 
-static double line(const struct calib *c, unsigned r, const char *name, bool slope)
+static double line(const struct calib *c, const char *name, bool slope)
 {
 	struct calib_fit f = {.n = 2};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lens); i++)
 		calib_fit_row(&f, (double[]){1, lens[i]},
-			      calib_ns(c, r, "%s %.0f B", name, lens[i]));
+			      calib_ns(c, "%s %.0f B", name, lens[i]));
 	return calib_fit_solve(&f) ? f.x[slope] : NAN;
 }
 
-static double inject(const struct calib *c, unsigned r)
+static double inject(const struct calib *c)
 {
-	return line(c, r, "far: inject", false);
+	return line(c, "far: inject", false);
 }
 
-static double inject_byte(const struct calib *c, unsigned r)
+static double inject_byte(const struct calib *c)
 {
-	return line(c, r, "far: inject", true) * 1000;
+	return line(c, "far: inject", true) * 1000;
 }
 
-static double receive(const struct calib *c, unsigned r)
+static double receive(const struct calib *c)
 {
-	return line(c, r, "far: receive", false);
+	return line(c, "far: receive", false);
 }
 
-static double receive_byte(const struct calib *c, unsigned r)
+static double receive_byte(const struct calib *c)
 {
-	return line(c, r, "far: receive", true) * 1000;
+	return line(c, "far: receive", true) * 1000;
 }
 
-static double receive_empty(const struct calib *c, unsigned r)
+static double receive_empty(const struct calib *c)
 {
-	return calib_ns(c, r, "far: empty 1514 B");
+	return calib_ns(c, "far: empty 1514 B");
 }
 
 /* ---- calls and wake-ups ---- */
 
-static double epoll_ready(const struct calib *c, unsigned r)
+static double epoll_ready(const struct calib *c)
 {
-	return calib_ns(c, r, "epoll ready");
+	return calib_ns(c, "epoll ready");
 }
 
-static double eventfd(const struct calib *c, unsigned r)
+static double eventfd(const struct calib *c)
 {
-	return calib_ns(c, r, "wake: write") - calib_ns(c, r, "clock");
+	return calib_ns(c, "wake: write") - calib_ns(c, "clock");
 }
 
-static double eventfd_read(const struct calib *c, unsigned r)
+static double eventfd_read(const struct calib *c)
 {
-	return calib_ns(c, r, "eventfd write and read") - calib_ns(c, r, "eventfd write");
+	return calib_ns(c, "eventfd write and read") - calib_ns(c, "eventfd write");
 }
 
-static double epoll(const struct calib *c, unsigned r)
+static double epoll(const struct calib *c)
 {
-	return calib_ns(c, r, "wake: CPU of a round") - eventfd(c, r) - eventfd_read(c, r) -
-	       2 * calib_ns(c, r, "clock");
+	return calib_ns(c, "wake: CPU of a round") - eventfd(c) - eventfd_read(c) -
+	       2 * calib_ns(c, "clock");
 }
 
 /* What of a round no thread's CPU time accounts for. */
-static double wake(const struct calib *c, unsigned r)
+static double wake(const struct calib *c)
 {
-	return fmax(0, calib_ns(c, r, "wake: round") / 2 - calib_ns(c, r, "wake: CPU of a round"));
+	return fmax(0, calib_ns(c, "wake: round") / 2 - calib_ns(c, "wake: CPU of a round"));
 }
 
 /* ---- virtqueues and the guest, in cycles ---- */
 
-static double vq_pop(const struct calib *c, unsigned r)
+static double vq_pop(const struct calib *c)
 {
-	return calib_ns(c, r, "ring pop 1");
+	return calib_ns(c, "ring pop 1");
 }
 
-static double vq_push(const struct calib *c, unsigned r)
+static double vq_push(const struct calib *c)
 {
-	return calib_ns(c, r, "ring push 1");
+	return calib_ns(c, "ring push 1");
 }
 
-static double drv_add(const struct calib *c, unsigned r)
+static double drv_add(const struct calib *c)
 {
-	return calib_ns(c, r, "ring add 1");
+	return calib_ns(c, "ring add 1");
 }
 
-static double drv_get(const struct calib *c, unsigned r)
+static double drv_get(const struct calib *c)
 {
-	return calib_ns(c, r, "ring get 1");
+	return calib_ns(c, "ring get 1");
 }
 
-static double guest_rx(const struct calib *c, unsigned r)
+static double guest_rx(const struct calib *c)
 {
-	return calib_ns(c, r, "guest: look 1514 B");
+	return calib_ns(c, "guest: look 1514 B");
 }
 
-static double guest_tx(const struct calib *c, unsigned r)
+static double guest_tx(const struct calib *c)
 {
-	return calib_ns(c, r, "guest: make 1514 B");
+	return calib_ns(c, "guest: make 1514 B");
 }
 
 /* ---- where bytes are ---- */
 
-static double by_place(const struct calib *c, unsigned r, const char *place)
+static double by_place(const struct calib *c, const char *place)
 {
 	static const double size[] = {256, 1024, 1514, 4096};
 	struct calib_fit f = {.n = 2};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(size); i++)
 		calib_fit_row(&f, (double[]){1, size[i]},
-			      calib_ns(c, r, "copy %s %.0f B", place, size[i]));
+			      calib_ns(c, "copy %s %.0f B", place, size[i]));
 	return calib_fit_solve(&f) ? f.x[1] * 1000 / 2 : NAN;
 }
 
-static double byte_l2(const struct calib *c, unsigned r)
+static double byte_l2(const struct calib *c)
 {
-	return by_place(c, r, "L2");
+	return by_place(c, "L2");
 }
 
-static double byte_llc(const struct calib *c, unsigned r)
+static double byte_llc(const struct calib *c)
 {
-	return by_place(c, r, "LLC");
+	return by_place(c, "LLC");
 }
 
-static double byte_dram(const struct calib *c, unsigned r)
+static double byte_dram(const struct calib *c)
 {
-	return by_place(c, r, "DRAM");
+	return by_place(c, "DRAM");
 }
 
 #define FIT "fit of the datapath's CPU time a frame, all policies, lengths, both ways"
 
-static double clock_hz(const struct calib *c, unsigned r)
+static double clock_hz(const struct calib *c)
 {
 	(void)c;
-	(void)r;
 	return calib_ghz() * 1e9;
 }
 

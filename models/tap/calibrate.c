@@ -17,6 +17,8 @@
 #include "../../sim/progress.h"
 #include "../../sim/sim_error.h"
 
+enum { DRAWS = 200 };
+
 struct at_end {
 	void (*fn)(void *);
 	void *arg;
@@ -82,7 +84,7 @@ static void probe_free(void *arg)
 	g_free(p);
 }
 
-double calib_ns(const struct calib *c, unsigned round, const char *name, ...)
+double calib_ns(const struct calib *c, const char *name, ...)
 {
 	va_list args;
 
@@ -93,7 +95,7 @@ double calib_ns(const struct calib *c, unsigned round, const char *name, ...)
 		const struct calib_probe *p = c->probes->pdata[i];
 
 		if (strcmp(p->name, full) == 0)
-			return p->ns[round];
+			return p->now;
 	}
 	return NAN;
 }
@@ -233,23 +235,84 @@ static json_t *probes_json(const struct calib *c)
 	return list;
 }
 
-static json_t *keys_json(const struct calib *c)
+/* Probes as of these rounds. */
+static void take(struct calib *c, const unsigned *round, double *v)
 {
-	json_t *list = json_array();
-	g_autofree double *v = g_new(double, c->rounds);
-
-	for (const struct calib_key *k = calib_keys; k->key; k++) {
-		double unit = strcmp(k->unit, "cycles") == 0 ? calib_ghz() : 1;
+	for (guint i = 0; i < c->probes->len; i++) {
+		struct calib_probe *p = c->probes->pdata[i];
 
 		for (unsigned r = 0; r < c->rounds; r++)
-			v[r] = k->value(c, r) * unit;
-		struct median s = median_of(v, c->rounds);
+			v[r] = p->ns[round[r]];
+		p->now = median_of(v, c->rounds).value;
+	}
+}
+
+static double value_of(const struct calib *c, const struct calib_key *k)
+{
+	return k->value(c) * (strcmp(k->unit, "cycles") == 0 ? calib_ghz() : 1);
+}
+
+/* Draws of as many rounds as there were; key k's values at v[k * DRAWS]. */
+static void draw(struct calib *c, unsigned keys, double *v)
+{
+	g_autofree unsigned *round = g_new(unsigned, c->rounds);
+	g_autofree double *scratch = g_new(double, c->rounds);
+
+	for (unsigned d = 0; d < DRAWS; d++) {
+		for (unsigned r = 0; r < c->rounds; r++)
+			round[r] = below(c, c->rounds);
+		take(c, round, scratch);
+		for (unsigned k = 0; k < keys; k++)
+			v[k * DRAWS + d] = value_of(c, &calib_keys[k]);
+	}
+	for (unsigned r = 0; r < c->rounds; r++)
+		round[r] = r;
+	take(c, round, scratch);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The value, and the middle 95% of the draws. */
+static struct median interval(const struct calib *c, const struct calib_key *k, double *draws)
+{
+	struct median m = {.value = value_of(c, k), .n = c->rounds};
+	unsigned n = 0;
+
+	for (unsigned d = 0; d < DRAWS; d++)
+		if (isfinite(draws[d]))
+			draws[n++] = draws[d];
+	if (!n || !isfinite(m.value))
+		return (struct median){.n = 0};
+	qsort(draws, n, sizeof(*draws), by_value);
+	m.lo = fmin(m.value, draws[n / 40]);
+	m.hi = fmax(m.value, draws[n - 1 - n / 40]);
+	return m;
+}
+
+static json_t *keys_json(struct calib *c)
+{
+	json_t *list = json_array();
+	unsigned keys = 0;
+
+	while (calib_keys[keys].key)
+		keys++;
+	g_autofree double *v = g_new(double, (size_t)keys * DRAWS);
+	draw(c, keys, v);
+	for (unsigned k = 0; k < keys; k++) {
+		const struct calib_key *key = &calib_keys[k];
+		struct median s = interval(c, key, &v[k * DRAWS]);
+
 		if (!s.n)
 			continue;
 		json_t *o = stat_json(s);
-		json_object_set_new(o, "key", json_string(k->key));
-		json_object_set_new(o, "unit", json_string(k->unit));
-		json_object_set_new(o, "from", json_string(k->from));
+		json_object_set_new(o, "key", json_string(key->key));
+		json_object_set_new(o, "unit", json_string(key->unit));
+		json_object_set_new(o, "from", json_string(key->from));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -294,7 +357,7 @@ static json_t *machine_json(void)
 	return o;
 }
 
-static int report(const struct calib *c, const char *path, double seconds)
+static int report(struct calib *c, const char *path, double seconds)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();

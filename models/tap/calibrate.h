@@ -4,11 +4,12 @@
  *
  * How it works. A *probe* is a piece of work that can be repeated: it is told how often and says
  * how long once took, in nanoseconds. All probes run in rounds, in an order that is shuffled anew
- * each round, so that what changes slowly (clock, neighbours, heat) meets all of them alike. A
- * *constant* is a key of the simulator and how it follows from the probes of one round: a time
- * itself, a difference, the slope or intercept of a least-squares line. Each round so gives one
- * value of every constant; what is reported is the median over the rounds, with the order
- * statistics that hold the true median with 95% (binomial; no distribution is assumed).
+ * each round, so that what changes slowly (clock, neighbours, heat) meets all of them alike. What a
+ * probe takes is its median over the rounds. A *constant* is a key of the simulator and how it
+ * follows from the probes: a time itself, a difference, a term of a fit. Its interval is found by
+ * drawing as many rounds as there were, with replacement, a few hundred times, and deriving it from
+ * each draw's medians: 95% of these lie in it (the percentile bootstrap). A probe's own interval is
+ * of order statistics (median.h).
  *
  * Work of one thread is timed by that thread's CPU clock, which other programs do not advance;
  * where a wake-up is waited for, by the monotonic clock. Each probe says which.
@@ -33,11 +34,12 @@ struct calib_probe {
 	bool wall;    /* timed by the monotonic clock */
 	unsigned n;   /* repetitions in a sample */
 	double *ns;   /* by round */
+	double now;   /* what constants are derived from: a median */
 	const char *why; /* it failed */
 };
 
-/* One key's value from the probes of round `r`; NAN if they do not tell. */
-typedef double (*calib_derive)(const struct calib *c, unsigned r);
+/* One key's value from what the probes take; NAN if they do not tell. */
+typedef double (*calib_derive)(const struct calib *c);
 
 struct calib_key {
 	const char *key;  /* "tap.read_byte" */
@@ -50,8 +52,8 @@ struct calib_key {
 
 struct calib_probe *calib_add(struct calib *c, calib_fn fn, void *ctx, const char *what,
 			      const char *name, ...) G_GNUC_PRINTF(5, 6);
-/* A probe's time in a round; NAN if there is none. */
-double calib_ns(const struct calib *c, unsigned round, const char *name, ...) G_GNUC_PRINTF(3, 4);
+/* What a probe takes; NAN if there is none. */
+double calib_ns(const struct calib *c, const char *name, ...) G_GNUC_PRINTF(2, 3);
 bool calib_quick(const struct calib *c);
 /* Memory that lives as long as the calibration, zeroed. */
 void *calib_array(struct calib *c, size_t n, size_t size);
