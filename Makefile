@@ -59,10 +59,16 @@ INC_test  = -Imodels/plat/test $(INC)
 SIM_OBJ  := $(SIM:%.c=$(B)/sim/%.o) $(MODELS:%.c=$(B)/sim/%.o) $(DATAPATH:%.c=$(B)/sim/%.o)
 REAL     := $(wildcard models/plat/real/*.c)
 REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(REAL:%.c=$(B)/real/%.o)
-# The real program: its own files, and those of the simulator that know no world.
-TAP      := $(filter-out models/tap/main.c,$(wildcard models/tap/*.c)) sim/sim_error.c sim/rng.c \
-            $(filter-out models/traffic/sender.c,$(wildcard models/traffic/*.c))
+# The real program: its own files, those of the simulator that are built for any world, and, as
+# they are, those that know no world (their objects refer to none, or it would not link).
+TAP      := $(filter-out models/tap/main.c,$(wildcard models/tap/*.c)) \
+            $(wildcard models/guest_build*.c) models/book.c models/view.c models/traffic/sender.c
 TAP_OBJ  := $(TAP:%.c=$(B)/real/%.o)
+COLD     := $(SIM) $(wildcard models/options*.c models/keys_*.c) models/tap_keys.c \
+            models/machine_metrics.c models/host/cost.c models/host/pcie_keys.c models/host/pcie_traffic.c \
+            models/nic/nic_keys.c models/nic/dmabench_keys.c \
+            $(filter-out models/traffic/sender.c,$(wildcard models/traffic/*.c))
+COLD_OBJ := $(COLD:%.c=$(B)/sim/%.o)
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 
 # Tests: a program each, in the world that it needs.
@@ -82,9 +88,13 @@ BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 .DEFAULT_GOAL := all
 .SECONDARY:
 
-all: $(B)/vnicsim                        ## build the simulator: build/vnicsim
+all: $(B)/vnicsim $(B)/vnictap           ## build both programs: build/vnicsim, build/vnictap
 
 $(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
+
+$(B)/vnictap: $(B)/real/models/tap/main.o $(B)/libtap.a $(B)/libreal.a $(B)/libcold.a
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
 
@@ -97,6 +107,10 @@ $(B)/libreal.a: $(REAL_OBJ)
 	$(call say,AR  )
 	$(Q)ar rcs $@ $^
 $(B)/libtap.a: $(TAP_OBJ)
+	@rm -f $@
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
+$(B)/libcold.a: $(COLD_OBJ)
 	@rm -f $@
 	$(call say,AR  )
 	$(Q)ar rcs $@ $^
@@ -113,7 +127,7 @@ $(B)/real/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )
 	$(Q)$(CC) $(CFLAGS) $(INC_real) -c -o $@ $<
-$(TAP_OBJ) $(TESTS_tap:%=$(B)/real/tests/%.o): INC_real += $(PKG_INC)
+$(TAP_OBJ) $(B)/real/models/tap/main.o $(TESTS_tap:%=$(B)/real/tests/%.o): INC_real += $(PKG_INC)
 $(B)/test/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )
@@ -131,7 +145,8 @@ $(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread -lxxhash
-$(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a $(B)/libreal.a
+$(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a \
+                $(B)/libreal.a $(B)/libcold.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread

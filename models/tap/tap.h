@@ -135,9 +135,10 @@ struct tap_guest {
 	struct endpoint tx_end; /* not used: the far side looks at what is sent */
 	struct guest_parts parts;
 
-	struct plat_line rx_kick, tx_kick, vmm_line;          /* to the host */
-	struct plat_line rx_intr, tx_intr, read_line;         /* to the guest */
-	struct plat_line cluster_alarm, tx_alarm;             /* timers */
+	struct plat_line rx_kick, tx_kick, vmm_line;  /* to the host */
+	struct plat_line rx_intr, tx_intr, read_line; /* to the guest */
+	struct plat_line app_line;                    /* lockstep: its process may send */
+	struct plat_line cluster_alarm, tx_alarm;     /* timers */
 	struct worker hrx, htx, hvmm, grx, gread, gtx;
 	struct side side;
 
@@ -146,7 +147,7 @@ struct tap_guest {
 	struct book rx, tx, warm_rx, warm_tx;
 	struct stages rx_stages, tx_stages;
 	struct sender sender;
-	uint32_t sending; /* read by others: it has something left to send */
+	uint32_t sending;        /* read by others: it has something left to send */
 	uint32_t allowed, begun; /* lockstep: frames that it may send, that it has begun */
 	plat_time stopped;       /* when it had sent all, since the start */
 	uint64_t bad_stages;     /* frames whose stages do not add up */
@@ -159,7 +160,8 @@ bool guest_init(struct tap_guest *g, GError **error);
 void guest_boot(struct tap_guest *g);
 void guest_fini(struct tap_guest *g);
 void guest_counts(const struct tap_guest *g, struct guest_counts *c);
-void guest_traffic(struct tap_guest *g, struct traffic *t, uint16_t number, bool unpaced, bool drop);
+void guest_traffic(struct tap_guest *g, struct traffic *t, uint16_t number, bool unpaced,
+		   bool drop);
 
 /* ---- host (tap_host.c) ----------------------------------------------------------------------- */
 
@@ -191,8 +193,9 @@ struct tap {
 	uint64_t cpu_start, cpu_stop; /* ns, of the host's thread */
 	uint64_t delivered_start, delivered_stop;
 	bool interrupted, limit_passed;
-	uint64_t pages_early, pages_late; /* resident, of the process: soon after the start, at the end */
-	GError *ended; /* early, and why */
+	uint64_t pages_early,
+		pages_late; /* resident, of the process: soon after the start, at the end */
+	GError *ended;      /* early, and why */
 };
 
 void *tap_array(struct tap *t, size_t n, size_t size);

@@ -76,8 +76,8 @@ static unsigned send_burst(struct tap_guest *g, plat_time *due)
 	for (n = 0; n < DPATH_BURST && next_is_due(g, plat_now(&g->pl), due); n++) {
 		struct frame *f;
 		bool room = gnet_tx_room(&g->net) && plat_pool_free(&g->tx_world.pool);
-		if (!room && (!sender_next(&g->sender)->drop ||
-			      !plat_pool_free(&g->tx_world.pool))) {
+		if (!room &&
+		    (!sender_next(&g->sender)->drop || !plat_pool_free(&g->tx_world.pool))) {
 			g->tx_full = true;
 			break;
 		}
@@ -270,7 +270,8 @@ static void build_side(struct tap_guest *g)
 	add_worker(g, &g->grx, grx_turn, &g->rx_intr, g->net.poll);
 	add_worker(g, &g->gread, gread_turn, &g->read_line, false);
 	add_worker(g, &g->gtx, gtx_turn, &g->tx_intr, false);
-	g->gtx.due = 0; /* looks once */
+	worker_line(&g->gtx, &g->app_line);
+	g->gtx.due = g->sender.source ? 0 : PLAT_NEVER; /* looks once */
 	g->vio.rx_kick = &g->rx_kick;
 	g->vio.tx_kick = &g->tx_kick;
 }
@@ -309,7 +310,8 @@ bool guest_init(struct tap_guest *g, GError **error)
 	       guest_build_queues(&g->parts, error) && pools_init(g, error);
 }
 
-void guest_traffic(struct tap_guest *g, struct traffic *t, uint16_t number, bool unpaced, bool drops)
+void guest_traffic(struct tap_guest *g, struct traffic *t, uint16_t number, bool unpaced,
+		   bool drops)
 {
 	if (!g->sender.source) {
 		sender_init(&g->sender, &g->tx_world, g->tap->traffics);

@@ -2,8 +2,8 @@
 /*
  * tap_host.c - the host's side of a guest: its device port, and the datapath's workers for it.
  *
- * A frame that is read is looked up with the far side (far_match), which says what it is and when it
- * was meant to be sent; one that is written is announced there (far_expect).
+ * A frame that is read is looked up with the far side (far_match), which says what it is and when
+ * it was meant to be sent; one that is written is announced there (far_expect).
  */
 #include <errno.h>
 #include <stdlib.h>
