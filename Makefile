@@ -96,7 +96,7 @@ $(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
 
 $(B)/vnictap: $(B)/real/models/tap/main.o $(B)/libtap.a $(B)/libreal.a $(B)/libcold.a
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread -lm
 
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
@@ -149,7 +149,7 @@ $(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a \
                 $(B)/libreal.a $(B)/libcold.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread -lm
 
 test-programs: $(TEST_BIN)
 

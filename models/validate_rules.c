@@ -34,6 +34,7 @@ static const struct validate_time times[] = {
 
 const struct validate_rules validate_rules = {
 	.kind = "tap",
+	.objects = "guest",
 	.preset = "host.preset",
 	.set = {free_sets, lockstep_sets, one_sets},
 	.always = always,

@@ -77,13 +77,13 @@ static char **mode_sets(const struct validating *x, enum validate_mode mode, boo
 	return (char **)g_ptr_array_free(sets, FALSE);
 }
 
-static bool simulate(struct validating *x, const struct study_run *run, struct validate_point *p,
+static bool simulate(struct validating *x, const struct scenario *point, struct validate_point *p,
 		     enum validate_mode mode, GError **error)
 {
 	const struct cli_program *prog = x->s->prog;
 	g_auto(GStrv) sets = mode_sets(x, mode, true);
 	g_autoptr(scenario_auto) sc =
-		scenario_clone_with(run->sc, (const char *const *)sets, error);
+		scenario_clone_with(point, (const char *const *)sets, error);
 	g_autoptr(result_auto) r = result_new();
 	struct run_ctl ctl = {.interrupted = session_interrupted()};
 
@@ -94,6 +94,20 @@ static bool simulate(struct validating *x, const struct study_run *run, struct v
 	json_t *json = json_loads(text, 0, NULL);
 	validate_add(p, mode, false, json);
 	json_decref(json);
+	return true;
+}
+
+static bool simulate_point(struct validating *x, const struct study *st, struct study_run *run,
+			   struct validate_point *p, GError **error)
+{
+	g_autoptr(scenario_auto) sc = study_scenario(st, run, error);
+
+	if (!sc)
+		return false;
+	run->seed = cfg_u64(scenario_find(sc, "scenario"), "seed");
+	for (int m = 0; m < VALIDATE_MODES; m++)
+		if (!simulate(x, sc, p, (enum validate_mode)m, error))
+			return false;
 	return true;
 }
 
@@ -226,14 +240,13 @@ static bool validate_file(struct validating *x, const char *path)
 	}
 	g_autofree struct validate_point **points = g_new0(struct validate_point *, st->n_runs);
 	for (size_t i = 0; i < st->n_runs; i++) {
-		const struct study_run *run = &st->runs[i];
+		struct study_run *run = &st->runs[i];
 
-		points[i] = validation_point(x->v, path, run->label, st->keys, run->values);
-		for (int m = 0; m < VALIDATE_MODES; m++)
-			if (!simulate(x, run, points[i], (enum validate_mode)m, &error)) {
-				session_complain(x->s, error);
-				return true;
-			}
+		points[i] = validation_point(x->v, st->sc, run->label, st->keys, run->values);
+		if (!simulate_point(x, st, run, points[i], &error)) {
+			session_complain(x->s, error);
+			return true;
+		}
 	}
 	return rounds(x, st, points);
 }

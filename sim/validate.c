@@ -37,6 +37,7 @@ static void point_free(void *arg)
 	g_array_unref(p->times);
 	g_strfreev(p->keys);
 	g_strfreev(p->values);
+	g_strfreev(p->objects);
 	g_free(p->file);
 	g_free(p->label);
 	g_free(p);
@@ -63,15 +64,27 @@ void validation_free(struct validation *v)
 	g_free(v);
 }
 
-struct validate_point *validation_point(struct validation *v, const char *file, const char *label,
-					const char *const *keys, const char *const *values)
+static char **objects_of(const struct scenario *sc, const char *kind)
+{
+	size_t n = scenario_count(sc, kind);
+	char **names = g_new0(char *, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = g_strdup(cfg_name(scenario_at(sc, kind, i)));
+	return names;
+}
+
+struct validate_point *validation_point(struct validation *v, const struct scenario *sc,
+					const char *label, const char *const *keys,
+					const char *const *values)
 {
 	struct validate_point *p = g_new0(struct validate_point, 1);
 
-	p->file = g_strdup(file);
+	p->file = g_strdup(scenario_path(sc));
 	p->label = g_strdup(label);
 	p->keys = g_strdupv((char **)keys);
 	p->values = g_strdupv((char **)values);
+	p->objects = objects_of(sc, v->rules->objects);
 	for (int m = 0; m < VALIDATE_MODES; m++)
 		p->real[m] = g_ptr_array_new_with_free_func(json_drop);
 	p->differences = g_array_new(FALSE, TRUE, sizeof(struct validate_difference));
@@ -107,13 +120,16 @@ static bool named(const char *const *globs, const char *name)
 	return false;
 }
 
-/* What stands behind OBJECT.DIRECTION; NULL if there is no direction. */
-static const char *name_of(const char *full)
+/* What stands behind OBJECT.DIRECTION of an object that is judged; NULL if it is none. */
+static const char *name_of(const struct validate_point *p, const char *full)
 {
 	static const char *const directions[] = {"rx.", "tx.", "local."};
 	const char *dot = strchr(full, '.');
+	g_autofree char *object = g_strndup(full, dot ? (gsize)(dot - full) : 0);
 
-	for (size_t i = 0; dot && i < G_N_ELEMENTS(directions); i++)
+	if (!g_strv_contains((const char *const *)p->objects, object))
+		return NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(directions); i++)
 		if (g_str_has_prefix(dot + 1, directions[i]))
 			return dot + 1 + strlen(directions[i]);
 	return NULL;
@@ -160,7 +176,7 @@ static void judge_count(const struct validation *v, struct validate_point *p,
 			enum validate_mode mode, const char *full, const json_t *a,
 			const json_t *b, bool first)
 {
-	const char *name = name_of(full);
+	const char *name = name_of(p, full);
 	bool always = name && named(v->rules->always, name);
 	bool lockstep = name && !always && named(v->rules->lockstep, name);
 	bool judged = always || (lockstep && mode != VALIDATE_FREE);

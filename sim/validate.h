@@ -32,6 +32,7 @@ struct validate_time {
 /* How a program's simulation is held against the program that does it. */
 struct validate_rules {
 	const char *kind;       /* of the group that a scenario must have */
+	const char *objects;    /* kind of the objects whose counts are judged */
 	const char *preset;     /* the key that names a calibration: "host.preset" */
 	const char *const *set[VALIDATE_MODES]; /* what each mode sets, ended by NULL */
 	/* NAMEs of metrics with a direction, globs; ended by NULL. Must be equal in every mode, in
@@ -61,6 +62,7 @@ struct validate_measured {
 struct validate_point {
 	char *file, *label; /* label "" if there is but one */
 	char **keys, **values;
+	char **objects; /* names */
 	json_t *simulated[VALIDATE_MODES];  /* metrics */
 	GPtrArray *real[VALIDATE_MODES];    /* metrics of each run, json_t */
 	GArray *differences;                /* struct validate_difference */
@@ -85,8 +87,9 @@ struct validation {
 struct validation *validation_new(const struct validate_rules *rules, unsigned runs);
 void validation_free(struct validation *v);
 
-struct validate_point *validation_point(struct validation *v, const char *file, const char *label,
-					const char *const *keys, const char *const *values);
+struct validate_point *validation_point(struct validation *v, const struct scenario *sc,
+					const char *label, const char *const *keys,
+					const char *const *values);
 /* A result file's text; false and *why if it is none. Of the simulation, or of a real run. */
 bool validate_add(struct validate_point *p, enum validate_mode mode, bool real, json_t *result);
 
