@@ -45,6 +45,8 @@
 #define GUEST_VCPUS 2
 
 struct machine;
+struct machine_tap;
+struct plat_tap;
 struct host_nic;
 
 /* What a CPU did, at both ends of the window. */
@@ -70,6 +72,7 @@ struct guest {
 	struct cpu vcpu[GUEST_VCPUS];
 	struct cpu_counts vcpu_counts[GUEST_VCPUS];
 	struct nic_queue *nq; /* by which it sends */
+	struct plat_tap *tap; /* its queue of a TAP device; NULL: behind a NIC */
 	struct plat grx_pl, gtx_pl, hrx_pl, htx_pl, hvmm_pl;
 	struct station *station; /* its process's work; NULL: none */
 	struct plat_port port;
@@ -187,6 +190,7 @@ struct machine {
 	unsigned pcores, next_pcore;
 	bool share_host;
 	struct cpu_delay delay;
+	struct machine_tap *tap; /* NICs are TAP devices (machine_tap.c); NULL: they are NICs */
 	bool together; /* a guest's workers share a core */
 	bool poll;
 	bool offload; /* idle cores watch the guests' send queues */
@@ -410,6 +414,30 @@ void machine_dma_ready(struct machine *m, struct plat_dma *d, const char *name);
 /* I/O pages whose unmaps can await their flush. */
 uint32_t machine_flush_pages(const struct machine *m);
 void iommu_metrics(struct result *r, const struct machine *m, sim_time window);
+
+/* ---- TAP devices (machine_tap.c), where [tap] is ---- */
+
+/* First of all: m->tap, if the scenario has [tap]. */
+bool tap_build(struct machine *m, GError **error);
+/* One thread drives all sides in turn. */
+bool tap_one_thread(const struct machine *m);
+/* What calls cost, after the cost table; how long a thread takes to wake up. */
+void tap_costs(struct machine *m);
+sim_time tap_wake(const struct machine *m);
+/* The far side of a device; a guest's port on it; who wakes whom, once the guest is built. */
+void tap_nic(struct host_nic *hn);
+void tap_port(struct guest *g);
+void tap_guest(struct guest *g);
+void tap_start(struct machine *m);
+void tap_interrupt(struct guest *g, struct worker *w);
+/* The process's next send is due. */
+void tap_send_due(struct guest *g);
+/* Lockstep: may the guest send a frame? It has begun this one. Called after each event. */
+bool tap_may_send(const struct guest *g);
+void tap_begins(struct guest *g, struct frame *f);
+void tap_gate(struct machine *m);
+void tap_warm(struct machine *m);
+void tap_results(struct result *r, const struct machine *m);
 
 /* ---- DMA benches (machine_dma.c) ---- */
 

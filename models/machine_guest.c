@@ -93,7 +93,8 @@ static void gtx_burst(struct worker *w)
 	gnet_tx_begin(&g->net);
 	for (unsigned n = 0; n < DPATH_BURST; n++) {
 		struct frame *f;
-		if (!sender_peek(&g->sender, g->gtx_pl.clk->now, &at) || at > g->gtx_pl.clk->now)
+		if (!tap_may_send(g) || !sender_peek(&g->sender, g->gtx_pl.clk->now, &at) ||
+		    at > g->gtx_pl.clk->now)
 			return;
 		if (!gnet_tx_room(&g->net) && !sender_next(&g->sender)->drop) {
 			g->tx_full = true;
@@ -101,6 +102,7 @@ static void gtx_burst(struct worker *w)
 			return;
 		}
 		f = sender_take(&g->sender);
+		tap_begins(g, f);
 		if (!f)
 			continue;
 		if (f->len > g->net.max_frame)
@@ -125,6 +127,8 @@ static bool gtx_commit(struct worker *w)
 		guest_sender_done(g);
 		return false;
 	}
+	if (!tap_may_send(g))
+		return false;
 	if (at <= now)
 		return true;
 	evq_rearm(&g->m->q, &g->app, at);
@@ -134,7 +138,11 @@ static bool gtx_commit(struct worker *w)
 static void app_event(struct event *ev)
 {
 	struct guest *g = GUEST_OF(ev, app);
-	cpu_wake(&g->gtx, 0);
+
+	if (g->m->tap)
+		tap_send_due(g);
+	else
+		cpu_wake(&g->gtx, 0);
 }
 
 /* ---- lines ---- */
@@ -150,6 +158,10 @@ static void interrupt(struct guest *g, struct worker *w, unsigned direction)
 			  : g->posted || cpu_waits(w->cpu)  ? 0
 							    : CPU_COST(VM_EXIT);
 
+	if (g->m->tap) {
+		tap_interrupt(g, w);
+		return;
+	}
 	if (leaves)
 		leaves |= CPU_COST(IRQ_HANDLE);
 	g->exits[direction] += (leaves != 0) + g->eoi_exits;
@@ -273,7 +285,7 @@ static bool build_cpus(struct guest *g, GError **error)
 	g->vcpus = (unsigned)cfg_u64(g->cfg, "vcpus");
 	for (unsigned v = 0; v < g->vcpus; v++) {
 		g_autofree char *name = g_strdup_printf("%s.vcpu%u", cfg_name(g->cfg), v);
-		cpu_init(&g->vcpu[v], &m->q, &m->cost, poll && v == 0, name);
+		cpu_init(&g->vcpu[v], &m->q, &m->cost, poll && v == 0 && !tap_one_thread(m), name);
 		if (!machine_vcpu(g, &g->vcpu[v], error))
 			return false;
 	}
@@ -372,7 +384,11 @@ bool guest_build(struct guest *g, GError **error)
 		return false;
 	work_build(g);
 	build_lines(g);
-	return g->vf ? vf_build(g, error) : virtio_build(g, error);
+	if (!(g->vf ? vf_build(g, error) : virtio_build(g, error)))
+		return false;
+	if (g->m->tap)
+		tap_guest(g);
+	return true;
 }
 
 /* Before time zero: nothing that a line carried counts, and no CPU was busy. */
@@ -405,7 +421,9 @@ void guest_start(struct guest *g)
 		if (cpu[i])
 			cpu_reset(cpu[i]);
 	guest_end_init(g);
-	if (sender_peek(&g->sender, 0, &at))
+	if (!tap_may_send(g))
+		;
+	else if (sender_peek(&g->sender, 0, &at))
 		evq_schedule(&g->m->q, &g->app, at);
 	else
 		guest_sender_done(g);

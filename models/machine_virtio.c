@@ -260,7 +260,10 @@ bool virtio_build(struct guest *g, GError **error)
 
 	build_workers(g);
 	build_lines(g);
-	build_port(g);
+	if (g->m->tap)
+		tap_port(g);
+	else
+		build_port(g);
 	build_dpath(g);
 	plat_line_init(&g->cluster_alarm, &g->m->q, PLAT_W_N, fire_cluster_alarm,
 		       g->dp.vmm_pl ? &g->hvmm : &g->hrx);

@@ -115,8 +115,14 @@ static bool port_init(struct tap_guest *g, GError **error)
 		.ctx = g,
 	};
 
-	if (plat_port_init(&g->port, &c))
+	if (plat_port_init(&g->port, &c)) {
+		g->port.info = (struct plat_devinfo){
+			(cfg_bool(nic, "zero_copy") ? PLAT_CAP_ZERO_COPY : 0) |
+				(cfg_bool(nic, "gather") ? PLAT_CAP_GATHER : 0) |
+				PLAT_CAP_OWN_QUEUE,
+			(unsigned)MIN(cfg_u64(nic, "max_segments"), g->port.info.max_segs)};
 		return true;
+	}
 	g_set_error(error, SIM_ERROR, SIM_EXIT_ENVIRONMENT, "%s: %s (%s)", g->nic->dev.name,
 		    g->port.failed, g_strerror(errno));
 	return false;
