@@ -43,6 +43,8 @@ say = $(if $(V),,@echo "  $(1)  $@")
 # Asked when first needed, so that `make deps` runs on a machine without pkg-config.
 PKGS     := glib-2.0 jansson libpcap libxxhash
 PKG_INC   = $(eval PKG_INC := $$(shell pkg-config --cflags $(PKGS)))$(PKG_INC)
+# Of programs in the real world.
+LIB_real  = $(eval LIB_real := $$(shell pkg-config --libs liburing))$(LIB_real)
 PKG_LIB   = $(eval PKG_LIB := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIB)
 
 SIM      := $(wildcard sim/*.c)
@@ -72,7 +74,8 @@ COLD_OBJ := $(COLD:%.c=$(B)/sim/%.o)
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 
 # Tests: a program each, in the world that it needs.
-TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/real_*.c))
+TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/test_plat_port.c \
+                tests/real_*.c))
 TESTS_tap  := $(patsubst tests/%.c,%,$(wildcard tests/test_tap_*.c))
 TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_plat_test.c \
                 tests/test_policy*.c tests/test_endpoint.c tests/test_nicdrv.c \
@@ -96,7 +99,7 @@ $(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
 
 $(B)/vnictap: $(B)/real/models/tap/main.o $(B)/libtap.a $(B)/libreal.a $(B)/libcold.a
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread -lm
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) $(LIB_real) -lpthread -lm
 
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
@@ -144,12 +147,12 @@ $(TESTS_test:%=$(B)/tests/%): $(B)/tests/%: $(B)/test/tests/%.o $(B)/libtest.a
 $(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread -lxxhash
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LIB_real) -lcmocka -lpthread -lxxhash
 $(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a \
                 $(B)/libreal.a $(B)/libcold.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread -lm
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) $(LIB_real) -lcmocka -lpthread -lm
 
 test-programs: $(TEST_BIN)
 
