@@ -86,7 +86,7 @@ TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_r
               $(TESTS_tap:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
-.PHONY: all deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
+.PHONY: all deps test test-programs bench demo systems fidelity validate study traces check-style seam memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -196,6 +196,10 @@ fidelity: deps                           ## theory and published measurements: d
 	@tests/fidelity.sh $(B)/vnicsim out/fidelity docs/fidelity.md README.md; status=$$?; \
 	 echo && tests/fidelity-figures.sh $(B)/vnicsim out/fidelity docs/fidelity && exit $$status
 
+validate: deps                           ## simulated against real TAP devices: docs/validation.md
+	@$(MAKE) --no-print-directory all
+	@tests/validate.sh $(B)/vnicsim out/validate docs/validation.md
+
 study: deps                              ## when does zero copy pay: 495 runs (minutes), the figure in docs
 	@$(MAKE) --no-print-directory all
 	$(B)/vnicsim sweep scenarios/studies/when-does-zero-copy-pay.ini --out out/when-does-zero-copy-pay
@@ -218,6 +222,6 @@ clean:                                   ## remove build/
 help:                                    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(wildcard $(B)/real/sim/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+-include $(wildcard $(B)/real/*/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
                     $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
                     $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)

@@ -92,7 +92,7 @@ static bool simulate(struct validating *x, const struct scenario *point, struct 
 	result_describe(r, prog->name, prog->version, sc);
 	g_autofree char *text = result_json(r);
 	json_t *json = json_loads(text, 0, NULL);
-	validate_add(p, mode, false, json);
+	validate_add(x->v, p, mode, false, json);
 	json_decref(json);
 	return true;
 }
@@ -149,7 +149,7 @@ static void show(struct validating *x, const struct study_run *run, enum validat
 	progress_note(&x->s->progress, line);
 }
 
-/* What the child says, without its name, as the end of our own message. */
+/* What the child says becomes the end of our own message. */
 static void child_failed(struct validating *x, const struct study_run *run,
 			 const struct child_end *end)
 {
@@ -157,9 +157,13 @@ static void child_failed(struct validating *x, const struct study_run *run,
 	char *last = strrchr(said, '\n');
 
 	progress_erase(&x->s->progress);
-	fprintf(stderr, "%s: %s%s%s failed with %d: %s\n", x->s->prog->name, x->s->prog->real,
-		*run->label ? ", " : "", run->label, end->code,
-		*said ? (last ? last + 1 : said) : "it said nothing");
+	fprintf(stderr, "%s: %s%s%s ", x->s->prog->name, x->s->prog->real,
+		*run->label ? ", " : "", run->label);
+	if (end->code > 128)
+		fprintf(stderr, "was ended by signal %d", end->code - 128);
+	else
+		fprintf(stderr, "ended with %d", end->code);
+	fprintf(stderr, "%s%s\n", *said ? ": " : "", last ? last + 1 : said);
 	session_raise(x->s, end->code > 128 ? SIM_EXIT_VIOLATION : MAX(end->code, 1));
 }
 
@@ -183,9 +187,10 @@ static bool do_in_fact(struct validating *x, const struct study *st, const struc
 		return false;
 	}
 	json_t *json = end.code == SIM_EXIT_OK ? json_load_file(x->report, 0, NULL) : NULL;
-	bool ok = json && validate_add(p, mode, true, json);
+	bool ok = json && validate_add(x->v, p, mode, true, json);
 	if (!ok)
 		child_failed(x, run, &end);
+	p->failed |= !ok;
 	json_decref(json);
 	g_free(end.errors);
 	return ok || end.code != SIM_EXIT_ENVIRONMENT;
@@ -218,6 +223,7 @@ static bool rounds(struct validating *x, const struct study *st, struct validate
 		for (size_t i = 0; i < st->n_runs; i++)
 			for (int m = 0; m < VALIDATE_MODES; m++)
 				if (is_wanted(x, (enum validate_mode)m, round) &&
+				    !points[i]->failed &&
 				    !do_in_fact(x, st, &st->runs[i], points[i],
 						(enum validate_mode)m))
 					return false;

@@ -40,6 +40,7 @@ static void point_free(void *arg)
 	g_strfreev(p->objects);
 	g_free(p->file);
 	g_free(p->label);
+	g_free(p->choice);
 	g_free(p);
 }
 
@@ -94,7 +95,18 @@ struct validate_point *validation_point(struct validation *v, const struct scena
 	return p;
 }
 
-bool validate_add(struct validate_point *p, enum validate_mode mode, bool real, json_t *result)
+/* The choice of the first object, from the settings that a result file lists. */
+static char *choice_of(const struct validate_point *p, const char *choice, const json_t *result)
+{
+	g_autofree char *key =
+		g_strdup_printf("%s.%s", p->objects[0] ? p->objects[0] : "", choice);
+
+	return g_strdup(
+		json_string_value(json_object_get(json_object_get(result, "config"), key)));
+}
+
+bool validate_add(const struct validation *v, struct validate_point *p, enum validate_mode mode,
+		  bool real, json_t *result)
 {
 	json_t *metrics = json_object_get(result, "metrics");
 
@@ -104,6 +116,8 @@ bool validate_add(struct validate_point *p, enum validate_mode mode, bool real, 
 	if (real) {
 		g_ptr_array_add(p->real[mode], metrics);
 	} else {
+		if (!p->choice)
+			p->choice = choice_of(p, v->rules->choice, result);
 		json_decref(p->simulated[mode]);
 		p->simulated[mode] = metrics;
 	}

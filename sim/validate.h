@@ -63,10 +63,12 @@ struct validate_point {
 	char *file, *label; /* label "" if there is but one */
 	char **keys, **values;
 	char **objects; /* names */
+	char *choice;   /* the first object's; NULL: it has none */
 	json_t *simulated[VALIDATE_MODES];  /* metrics */
 	GPtrArray *real[VALIDATE_MODES];    /* metrics of each run, json_t */
 	GArray *differences;                /* struct validate_difference */
 	unsigned equal[VALIDATE_MODES];     /* counts */
+	bool failed;                        /* a real run did: no more of them */
 	GArray *times;                      /* struct validate_measured */
 };
 
@@ -90,8 +92,9 @@ void validation_free(struct validation *v);
 struct validate_point *validation_point(struct validation *v, const struct scenario *sc,
 					const char *label, const char *const *keys,
 					const char *const *values);
-/* A result file's text; false and *why if it is none. Of the simulation, or of a real run. */
-bool validate_add(struct validate_point *p, enum validate_mode mode, bool real, json_t *result);
+/* A result file, of the simulation or of a real run; false if it is none. */
+bool validate_add(const struct validation *v, struct validate_point *p, enum validate_mode mode,
+		  bool real, json_t *result);
 
 /* All runs are there. */
 void validation_judge(struct validation *v);
@@ -107,7 +110,7 @@ struct validate_sum validation_sum(const struct validation *v);
 
 void validation_print(const struct validation *v, GString *out);
 void validation_markdown(const struct validation *v, GString *out);
-/* For plots: a row a point and judged time. */
+/* For plots: a row a point and time. */
 void validation_tsv(const struct validation *v, GString *out);
 char *validation_json(const struct validation *v, const char *program, const char *version);
 

@@ -55,6 +55,10 @@ static void print_counts(const struct validate_point *p, GString *out)
 {
 	unsigned equal = 0, unequal = 0;
 
+	if (p->failed) {
+		g_string_append(out, "  not done: see what was said of it\n");
+		return;
+	}
 	for (int m = 0; m < VALIDATE_MODES; m++)
 		equal += p->equal[m];
 	for (guint i = 0; i < p->differences->len; i++)
@@ -300,7 +304,7 @@ void validation_markdown(const struct validation *v, GString *out)
 
 void validation_tsv(const struct validation *v, GString *out)
 {
-	g_string_append(out, "#metric\tmode\tpoint\tpredicted\tmeasured\tlow\thigh\n");
+	g_string_append(out, "#metric\tmode\tchoice\tpoint\tpredicted\tmeasured\tlow\thigh\n");
 	for (guint i = 0; i < v->points->len; i++) {
 		const struct validate_point *p = v->points->pdata[i];
 		g_autofree char *name = name_of(p);
@@ -308,9 +312,9 @@ void validation_tsv(const struct validation *v, GString *out)
 		for (guint k = 0; k < p->times->len; k++) {
 			const struct validate_measured *m =
 				&g_array_index(p->times, struct validate_measured, k);
-			g_string_append_printf(out, "%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\n",
+			g_string_append_printf(out, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\n",
 					       m->time->metric, validate_mode_names[m->time->mode],
-					       name, m->predicted, m->real.value, m->real.lo,
+					       p->choice ? p->choice : "-", name, m->predicted, m->real.value, m->real.lo,
 					       m->real.hi);
 		}
 	}
