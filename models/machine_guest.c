@@ -9,6 +9,8 @@
  */
 #include "machine.h"
 
+#include "tap_keys.h"
+
 /* ---- guest workers ---- */
 
 static void grx_burst(struct worker *w)
@@ -274,6 +276,8 @@ static bool build_memory(struct guest *g)
 		cfg_u64(scenario_find(m->sc, "scenario"), "seed"), g->vf ? vmm_dma_page : page_hook,
 		g->vf ? (void *)&g->hac.vmm : (void *)&g->nic->dma);
 	g->proc = g->gm ? gproc_new(g->gm) : NULL;
+	if (g->proc)
+		g->proc->whole = tap_of(m->sc) != NULL; /* vnictap's guests are one mapping */
 	return g->proc;
 }
 

@@ -362,7 +362,7 @@ static bool allow_next(struct run *r)
 
 	if (!earliest(t, &at, &n, &g))
 		return false;
-	if (at > now)
+	if (at > now || plat_now(NULL) < t->start)
 		return true;
 	r->looks = 0;
 	r->allowed_at = plat_now(NULL);
