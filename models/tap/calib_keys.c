@@ -139,6 +139,45 @@ static double read_empty(const struct calib *c)
 	return calib_ns(c, "tap empty 1514 B");
 }
 
+/* ---- io_uring ---- */
+
+/* A burst's call is shared out over its frames; the bytes cost what they do elsewhere. */
+static double uring(const struct calib *c, const char *name, bool in)
+{
+	double sum = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lens); i++) {
+		double ns = calib_ns(c, "%s %.0f B", name, lens[i]);
+
+		if (lens[i] > 1514 || !isfinite(ns))
+			continue;
+		sum += ns - queue(c, 1) - term(c, in ? READ_BYTE : WRITE_BYTE) * lens[i];
+		n++;
+	}
+	return n ? sum / n : NAN;
+}
+
+static double uring_read(const struct calib *c)
+{
+	return uring(c, "uring in: zero-copy", true);
+}
+
+static double uring_write(const struct calib *c)
+{
+	return uring(c, "uring out: zero-copy", false);
+}
+
+static double uring_empty(const struct calib *c)
+{
+	return calib_ns(c, "uring empty 1514 B");
+}
+
+static double submit(const struct calib *c)
+{
+	return isfinite(uring_write(c)) ? 0 : NAN;
+}
+
 /* ---- the far side ---- */
 
 static double line(const struct calib *c, const char *name, bool slope)
@@ -193,10 +232,32 @@ static double eventfd_read(const struct calib *c)
 	return calib_ns(c, "eventfd write and read") - calib_ns(c, "eventfd write");
 }
 
+/* What the model takes for a frame of 1514 B in a burst, by this policy. */
+static double in_burst(const struct calib *c, bool in, bool copies)
+{
+	double known = queue(c, 1), copy = term(c, COPY) + term(c, COPY_BYTE) * 1514;
+
+	return known + copies * copy + term(c, in ? READ : WRITE) +
+	       term(c, in ? READ_BYTE : WRITE_BYTE) * 1514;
+}
+
+/*
+ * What is left of a single frame's time: to sleep and to come back, with caches that others have
+ * used. The model's other terms: a read that finds none, a look whether there are more, an interrupt
+ * to the guest; or to take the guest's kick.
+ */
 static double epoll(const struct calib *c)
 {
-	return calib_ns(c, "wake: CPU of a round") - eventfd(c) - eventfd_read(c) -
-	       2 * calib_ns(c, "clock");
+	static const char *const policy[] = {"zero-copy", "single-copy"};
+	double sum = 0;
+
+	for (int copies = 0; copies < 2; copies++) {
+		sum += calib_ns(c, "woken in: %s 1514 B", policy[copies]) -
+		       in_burst(c, true, copies) - read_empty(c) - epoll_ready(c) - eventfd(c);
+		sum += calib_ns(c, "woken out: %s 1514 B", policy[copies]) -
+		       in_burst(c, false, copies) - eventfd_read(c);
+	}
+	return sum / 4;
 }
 
 /* What of a round no thread's CPU time accounts for. */
@@ -278,11 +339,15 @@ const struct calib_key calib_keys[] = {
 	{"tap.read", "ns", tap_read, FIT},
 	{"tap.read_byte", "ps", read_byte, FIT},
 	{"tap.read_segment", "ns", read_segment, "zero-copy in, 1514 B in 6 pieces less in one"},
+	{"tap.uring_read", "ns", uring_read, "line through io_uring's frames, zero-copy, less read_byte"},
+	{"tap.uring_write", "ns", uring_write, "the same, out"},
+	{"tap.uring_empty", "ns", uring_empty, "a turn of the datapath that finds no frame"},
+	{"tap.submit", "ns", submit, "in the frames above: bursts of 64"},
 	{"tap.read_empty", "ns", read_empty, "a turn of the datapath that finds no frame"},
 	{"tap.write", "ns", tap_write, FIT},
 	{"tap.write_byte", "ps", write_byte, FIT},
 	{"tap.write_segment", "ns", write_segment, "zero-copy out, the same"},
-	{"tap.epoll", "ns", epoll, "CPU of a thread woken by another, less its write and read"},
+	{"tap.epoll", "ns", epoll, "single frames each 100 us, less what they take in bursts, and calls"},
 	{"tap.epoll_ready", "ns", epoll_ready, "epoll_wait() that finds one descriptor"},
 	{"tap.eventfd", "ns", eventfd, "write() to an eventfd with a sleeper, real time, median"},
 	{"tap.eventfd_read", "ns", eventfd_read, "write and read of an eventfd less the write"},

@@ -48,6 +48,7 @@ struct path {
 	struct path_queue rx, tx;
 	struct dpath dp;
 	struct plat_line quiet; /* nobody listens */
+	struct plat_line intr;  /* of receive, where somebody does */
 	struct plat_port port;
 	struct plat_pool pool;
 	struct ledger led;
@@ -77,5 +78,8 @@ void path_post(struct path *p, unsigned n);
 void path_send(struct path *p);
 /* The guest takes back what has been sent. */
 void path_clean(struct path *p);
+
+/* calib_wake.c: single frames over `d`, by this policy, with sleep in between. */
+void calib_wake(struct calib *c, struct path_dev *d, const char *policy);
 
 #endif

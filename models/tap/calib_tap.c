@@ -267,6 +267,8 @@ static void add_device(struct calib *c, struct path_dev *d)
 	p = path_new(c, d, "zero-copy", 256, PLAT_READWRITE, &why);
 	if (p)
 		add_both(c, p, "tap", "zero-copy, cut");
+	calib_wake(c, d, "zero-copy");
+	calib_wake(c, d, "single-copy");
 }
 
 /* io_uring reads ahead: a device of its own. */
