@@ -6,11 +6,11 @@ static const char *const free_sets[] = {"tap.lockstep=false", NULL};
 static const char *const lockstep_sets[] = {"tap.lockstep=true", NULL};
 static const char *const one_sets[] = {"tap.lockstep=true", "tap.threads=one", NULL};
 
-static const char *const always[] = {
-	"packets",      "bytes",        "delivered",     "drops",     "drops.*",
-	"resident",     "copies",       "copies.*",      "copy_bytes", "wasted_copies",
-	"header_copies", "fallbacks",   "fallbacks.*",   "dma_transfers", "dma_segments",
-	"dma_bytes",    "digest",       "ring_avail",    "ring_used", NULL};
+static const char *const always[] = {"packets",     "bytes",         "delivered",     "drops",
+				     "drops.*",     "resident",      "copies",        "copies.*",
+				     "copy_bytes",  "wasted_copies", "header_copies", "fallbacks",
+				     "fallbacks.*", "dma_transfers", "dma_segments",  "dma_bytes",
+				     "digest",      "ring_avail",    "ring_used",     NULL};
 static const char *const lockstep[] = {"kicks", "kicks_suppressed", "interrupts",
 				       "interrupts_suppressed", NULL};
 

@@ -206,8 +206,8 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		 "the preset to write; default calibration.ini", "FILE.ini"},
 		{"quick", 0, 0, G_OPTION_ARG_NONE, &o->quick, "fewer and shorter measurements",
 		 NULL},
-		{"json", 0, 0, G_OPTION_ARG_FILENAME, &o->json, "write all measurements; - is stdout",
-		 "FILE|-"},
+		{"json", 0, 0, G_OPTION_ARG_FILENAME, &o->json,
+		 "write all measurements; - is stdout", "FILE|-"},
 		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "no table, no progress", NULL},
 		{0},
 	};

@@ -236,7 +236,8 @@ int verb_calibrate(struct session *s)
 	g_autoptr(GError) error = NULL;
 
 	if (g_strv_length(s->o.rest))
-		return cli_usage_error(s->prog, "calibrate takes no argument; --out names the file");
+		return cli_usage_error(s->prog,
+				       "calibrate takes no argument; --out names the file");
 	if (!outfile_check(file, &error)) {
 		session_complain(s, error);
 		return s->code;

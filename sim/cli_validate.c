@@ -20,8 +20,8 @@ enum { RUNS = 7 };
 struct validating {
 	struct session *s;
 	struct validation *v;
-	char *real; /* the other program's path */
-	char *report; /* where it writes */
+	char *real;         /* the other program's path */
+	char *report;       /* where it writes */
 	unsigned done, all; /* real runs, of this file */
 	gint64 start_us;
 };
@@ -31,7 +31,8 @@ struct validating {
 /* "# Costs of this machine, measured by ... on 2026-11-22 08:00 UTC." */
 static char *date_of(const char *text)
 {
-	const char *end = strchr(text, '\n'), *on = end ? g_strrstr_len(text, end - text, " on ") : NULL;
+	const char *end = strchr(text, '\n'),
+		   *on = end ? g_strrstr_len(text, end - text, " on ") : NULL;
 
 	return on && text[0] == '#' ? g_strstrip(g_strndup(on + 4, (gsize)(end - on - 4)))
 				    : g_strdup("");
@@ -48,8 +49,8 @@ static bool read_calibration(struct validating *x)
 	if (!file)
 		return true;
 	if (!g_file_get_contents(file, &text, &len, &error)) {
-		session_raise(x->s, cli_usage_error(x->s->prog, "--calibration: %s",
-						    error->message));
+		session_raise(x->s,
+			      cli_usage_error(x->s->prog, "--calibration: %s", error->message));
 		return false;
 	}
 	v->calibration = g_path_get_basename(file);
@@ -82,8 +83,7 @@ static bool simulate(struct validating *x, const struct scenario *point, struct 
 {
 	const struct cli_program *prog = x->s->prog;
 	g_auto(GStrv) sets = mode_sets(x, mode, true);
-	g_autoptr(scenario_auto) sc =
-		scenario_clone_with(point, (const char *const *)sets, error);
+	g_autoptr(scenario_auto) sc = scenario_clone_with(point, (const char *const *)sets, error);
 	g_autoptr(result_auto) r = result_new();
 	struct run_ctl ctl = {.interrupted = session_interrupted()};
 
@@ -125,8 +125,8 @@ static GPtrArray *command(const struct validating *x, const struct study *st,
 		g_ptr_array_add(args, g_strdup_printf("--set=%s", *set));
 	for (unsigned i = 0; st->keys[i]; i++)
 		if (!sweep_leaves(run->values[i]))
-			g_ptr_array_add(args, g_strdup_printf("--set=%s=%s", st->keys[i],
-							      run->values[i]));
+			g_ptr_array_add(
+				args, g_strdup_printf("--set=%s=%s", st->keys[i], run->values[i]));
 	for (char **set = sets; *set; set++)
 		g_ptr_array_add(args, g_strdup_printf("--set=%s", *set));
 	g_ptr_array_add(args, g_strdup_printf("--seed=%" G_GUINT64_FORMAT, run->seed));
@@ -142,9 +142,8 @@ static void show(struct validating *x, const struct study_run *run, enum validat
 	g_autofree char *left =
 		x->done ? g_strdup_printf(", %.0f s left", spent * (x->all - x->done) / x->done)
 			: g_strdup("");
-	g_autofree char *line =
-		g_strdup_printf("%s, %s: %u of %u real runs%s", run->label, validate_mode_names[mode],
-				x->done, x->all, left);
+	g_autofree char *line = g_strdup_printf("%s, %s: %u of %u real runs%s", run->label,
+						validate_mode_names[mode], x->done, x->all, left);
 
 	progress_note(&x->s->progress, line);
 }
@@ -157,8 +156,8 @@ static void child_failed(struct validating *x, const struct study_run *run,
 	char *last = strrchr(said, '\n');
 
 	progress_erase(&x->s->progress);
-	fprintf(stderr, "%s: %s%s%s ", x->s->prog->name, x->s->prog->real,
-		*run->label ? ", " : "", run->label);
+	fprintf(stderr, "%s: %s%s%s ", x->s->prog->name, x->s->prog->real, *run->label ? ", " : "",
+		run->label);
 	if (end->code > 128)
 		fprintf(stderr, "was ended by signal %d", end->code - 128);
 	else
@@ -319,8 +318,9 @@ int verb_validate(struct session *s)
 		g_free(x.real);
 		return s->code;
 	}
-	x.v = validation_new(s->prog->validation,
-			     s->o.times ? (unsigned)s->o.times : s->o.calibration ? RUNS : 1);
+	x.v = validation_new(s->prog->validation, s->o.times         ? (unsigned)s->o.times
+						  : s->o.calibration ? RUNS
+								     : 1);
 	if (read_calibration(&x))
 		for (char **path = s->o.rest; *path && !*session_interrupted(); path++)
 			if (!validate_file(&x, *path))

@@ -98,11 +98,9 @@ struct validate_point *validation_point(struct validation *v, const struct scena
 /* The choice of the first object, from the settings that a result file lists. */
 static char *choice_of(const struct validate_point *p, const char *choice, const json_t *result)
 {
-	g_autofree char *key =
-		g_strdup_printf("%s.%s", p->objects[0] ? p->objects[0] : "", choice);
+	g_autofree char *key = g_strdup_printf("%s.%s", p->objects[0] ? p->objects[0] : "", choice);
 
-	return g_strdup(
-		json_string_value(json_object_get(json_object_get(result, "config"), key)));
+	return g_strdup(json_string_value(json_object_get(json_object_get(result, "config"), key)));
 }
 
 bool validate_add(const struct validation *v, struct validate_point *p, enum validate_mode mode,
@@ -172,23 +170,24 @@ static bool same(const json_t *a, const json_t *b)
 static void differs(struct validate_point *p, enum validate_mode mode, const char *metric,
 		    const json_t *a, const json_t *b, bool judged)
 {
-	struct validate_difference d = {.mode = mode, .judged = judged};
-
 	for (guint i = 0; i < p->differences->len; i++) {
 		const struct validate_difference *old =
 			&g_array_index(p->differences, struct validate_difference, i);
 		if (old->mode == mode && strcmp(old->metric, metric) == 0)
 			return;
 	}
-	d.metric = g_strdup(metric);
-	d.simulated = text_of(a);
-	d.real = text_of(b);
+	struct validate_difference d = {.metric = g_strdup(metric),
+					.simulated = text_of(a),
+					.real = text_of(b),
+					.mode = mode,
+					.judged = judged};
+
 	g_array_append_val(p->differences, d);
 }
 
 static void judge_count(const struct validation *v, struct validate_point *p,
-			enum validate_mode mode, const char *full, const json_t *a,
-			const json_t *b, bool first)
+			enum validate_mode mode, const char *full, const json_t *a, const json_t *b,
+			bool first)
 {
 	const char *name = name_of(p, full);
 	bool always = name && named(v->rules->always, name);
@@ -203,8 +202,8 @@ static void judge_count(const struct validation *v, struct validate_point *p,
 		p->equal[mode]++;
 }
 
-static void judge_run(const struct validation *v, struct validate_point *p,
-		      enum validate_mode mode, const json_t *real, bool first)
+static void judge_run(const struct validation *v, struct validate_point *p, enum validate_mode mode,
+		      const json_t *real, bool first)
 {
 	json_t *sim = p->simulated[mode], *value;
 	const char *name;
@@ -349,8 +348,8 @@ struct validate_sum validation_sum(const struct validation *v)
 		unsigned before = s.differ;
 
 		for (guint d = 0; d < p->differences->len; d++)
-			s.differ += g_array_index(p->differences, struct validate_difference, d)
-					    .judged;
+			s.differ +=
+				g_array_index(p->differences, struct validate_difference, d).judged;
 		s.unequal_points += s.differ > before;
 		for (int m = 0; m < VALIDATE_MODES; m++)
 			s.equal += p->equal[m];

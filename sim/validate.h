@@ -31,9 +31,9 @@ struct validate_time {
 
 /* How a program's simulation is held against the program that does it. */
 struct validate_rules {
-	const char *kind;       /* of the group that a scenario must have */
-	const char *objects;    /* kind of the objects whose counts are judged */
-	const char *preset;     /* the key that names a calibration: "host.preset" */
+	const char *kind;    /* of the group that a scenario must have */
+	const char *objects; /* kind of the objects whose counts are judged */
+	const char *preset;  /* the key that names a calibration: "host.preset" */
 	const char *const *set[VALIDATE_MODES]; /* what each mode sets, ended by NULL */
 	/* NAMEs of metrics with a direction, globs; ended by NULL. Must be equal in every mode, in
 	   lockstep, and are shown where free. */
@@ -62,14 +62,14 @@ struct validate_measured {
 struct validate_point {
 	char *file, *label; /* label "" if there is but one */
 	char **keys, **values;
-	char **objects; /* names */
-	char *choice;   /* the first object's; NULL: it has none */
-	json_t *simulated[VALIDATE_MODES];  /* metrics */
-	GPtrArray *real[VALIDATE_MODES];    /* metrics of each run, json_t */
-	GArray *differences;                /* struct validate_difference */
-	unsigned equal[VALIDATE_MODES];     /* counts */
-	bool failed;                        /* a real run did: no more of them */
-	GArray *times;                      /* struct validate_measured */
+	char **objects;                    /* names */
+	char *choice;                      /* the first object's; NULL: it has none */
+	json_t *simulated[VALIDATE_MODES]; /* metrics */
+	GPtrArray *real[VALIDATE_MODES];   /* metrics of each run, json_t */
+	GArray *differences;               /* struct validate_difference */
+	unsigned equal[VALIDATE_MODES];    /* counts */
+	bool failed;                       /* a real run did: no more of them */
+	GArray *times;                     /* struct validate_measured */
 };
 
 struct validate_pair { /* two points that differ in the choice alone */
@@ -80,8 +80,8 @@ struct validate_pair { /* two points that differ in the choice alone */
 
 struct validation {
 	const struct validate_rules *rules;
-	GPtrArray *points; /* struct validate_point */
-	GArray *pairs;     /* struct validate_pair */
+	GPtrArray *points;                 /* struct validate_point */
+	GArray *pairs;                     /* struct validate_pair */
 	char *calibration, *date, *sha256; /* NULL: none, and times are not judged */
 	unsigned runs;
 };

@@ -82,8 +82,9 @@ static void print_differences(const struct validate_point *p, GString *out, bool
 			&g_array_index(p->differences, struct validate_difference, i);
 		if (d->judged != judged)
 			continue;
-		cells(t, (const char *const[]){d->metric, validate_mode_names[d->mode], d->simulated,
-					      d->real},
+		cells(t,
+		      (const char *const[]){d->metric, validate_mode_names[d->mode], d->simulated,
+					    d->real},
 		      4, 2);
 		n++;
 	}
@@ -97,8 +98,8 @@ static void print_times(const struct validate_point *p, GString *out)
 	struct report_table *t = report_table_new();
 
 	cells(t,
-	      (const char *const[]){"time", "predicted", "measured", "95% from", "to", "off", ""}, 7,
-	      1);
+	      (const char *const[]){"time", "predicted", "measured", "95% from", "to", "off", ""},
+	      7, 1);
 	for (guint i = 0; i < p->times->len; i++) {
 		const struct validate_measured *m =
 			&g_array_index(p->times, struct validate_measured, i);
@@ -108,9 +109,9 @@ static void print_times(const struct validate_point *p, GString *out)
 		g_autofree char *lo = shown(fmt, m->real.lo), *hi = shown(fmt, m->real.hi);
 
 		cells(t,
-		      (const char *const[]){m->time->what, predicted, median, lo, hi, error,
-					    m->verdict == VALIDATE_SHOWN ? ""
-									 : verdict_words[m->verdict]},
+		      (const char *const[]){
+			      m->time->what, predicted, median, lo, hi, error,
+			      m->verdict == VALIDATE_SHOWN ? "" : verdict_words[m->verdict]},
 		      7, 1);
 	}
 	if (p->times->len)
@@ -159,7 +160,8 @@ static void print_misses(const struct validation *v, GString *out)
 		}
 	}
 	for (guint i = 0; i < v->pairs->len; i++) {
-		const struct validate_pair *pair = &g_array_index(v->pairs, struct validate_pair, i);
+		const struct validate_pair *pair =
+			&g_array_index(v->pairs, struct validate_pair, i);
 		g_autofree char *a = name_of(pair->a);
 
 		if (!pair->same)
@@ -314,8 +316,8 @@ void validation_tsv(const struct validation *v, GString *out)
 				&g_array_index(p->times, struct validate_measured, k);
 			g_string_append_printf(out, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\n",
 					       m->time->metric, validate_mode_names[m->time->mode],
-					       p->choice ? p->choice : "-", name, m->predicted, m->real.value, m->real.lo,
-					       m->real.hi);
+					       p->choice ? p->choice : "-", name, m->predicted,
+					       m->real.value, m->real.lo, m->real.hi);
 		}
 	}
 }
@@ -331,11 +333,10 @@ static json_t *difference_json(const struct validate_difference *d)
 
 static json_t *time_json(const struct validate_measured *m)
 {
-	return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:i, s:f, s:s}", "metric",
-			 m->time->metric, "mode", validate_mode_names[m->time->mode], "predicted",
-			 m->predicted, "measured", m->real.value, "low", m->real.lo, "high",
-			 m->real.hi, "runs", (int)m->real.n, "off", m->off, "verdict",
-			 verdict_words[m->verdict]);
+	return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:i, s:f, s:s}", "metric", m->time->metric,
+			 "mode", validate_mode_names[m->time->mode], "predicted", m->predicted,
+			 "measured", m->real.value, "low", m->real.lo, "high", m->real.hi, "runs",
+			 (int)m->real.n, "off", m->off, "verdict", verdict_words[m->verdict]);
 }
 
 static json_t *point_json(const struct validate_point *p)
@@ -346,9 +347,9 @@ static json_t *point_json(const struct validate_point *p)
 	for (int m = 0; m < VALIDATE_MODES; m++)
 		json_object_set_new(equal, validate_mode_names[m], json_integer(p->equal[m]));
 	for (guint i = 0; i < p->differences->len; i++)
-		json_array_append_new(list,
-				      difference_json(&g_array_index(
-					      p->differences, struct validate_difference, i)));
+		json_array_append_new(
+			list, difference_json(&g_array_index(p->differences,
+							     struct validate_difference, i)));
 	for (guint i = 0; i < p->times->len; i++)
 		json_array_append_new(
 			times, time_json(&g_array_index(p->times, struct validate_measured, i)));
@@ -367,12 +368,12 @@ char *validation_json(const struct validation *v, const char *program, const cha
 
 	for (guint i = 0; i < v->points->len; i++)
 		json_array_append_new(points, point_json(v->points->pdata[i]));
-	json_t *top = json_pack(
-		"{s:i, s:s, s:s, s:i, s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:o}", "validation", 1,
-		"program", program, "version", version, "runs", (int)v->runs, "sum", "points",
-		(int)s.points, "equal", (int)s.equal, "differ", (int)s.differ, "judged",
-		(int)s.judged, "missed", (int)s.missed, "pairs", (int)s.pairs, "swapped",
-		(int)s.swapped, "points", points);
+	json_t *top =
+		json_pack("{s:i, s:s, s:s, s:i, s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:o}",
+			  "validation", 1, "program", program, "version", version, "runs",
+			  (int)v->runs, "sum", "points", (int)s.points, "equal", (int)s.equal,
+			  "differ", (int)s.differ, "judged", (int)s.judged, "missed", (int)s.missed,
+			  "pairs", (int)s.pairs, "swapped", (int)s.swapped, "points", points);
 	if (v->calibration)
 		json_object_set_new(top, "calibration",
 				    json_pack("{s:s, s:s, s:s}", "file", v->calibration, "date",

@@ -21,7 +21,7 @@ struct system {
 /* Of the unknowns that are not fixed at zero, of which there are `live`. */
 static void equations(const struct calib_fit *f, const bool *fixed, struct system *s)
 {
-	unsigned at[FIT_UNKNOWNS];
+	unsigned at[FIT_UNKNOWNS] = {0};
 
 	*s = (struct system){.n = 0};
 	for (unsigned i = 0; i < f->n; i++)

@@ -2,11 +2,11 @@
 /*
  * calib_keys.c - how the simulator's keys follow from what was measured: see calibrate.h.
  *
- * What the datapath takes for a frame on a TAP device is a sum that the simulator's model makes, too:
- * a read or write with its bytes and buffers, the work at the virtqueue, copies with theirs. From
- * the times of all policies, lengths and directions the terms are found together, by least squares of the relative errors (calib_fit.h). Work at virtqueues is measured apart, and
- * taken as known. What no term names (stamps, books, the policy's own code) is so in `read` and
- * `write`.
+ * What the datapath takes for a frame on a TAP device is a sum that the simulator's model makes,
+ * too: a read or write with its bytes and buffers, the work at the virtqueue, copies with theirs.
+ * From the times of all policies, lengths and directions the terms are found together, by least
+ * squares of the relative errors (calib_fit.h). Work at virtqueues is measured apart, and taken as
+ * known. What no term names (stamps, books, the policy's own code) is so in `read` and `write`.
  */
 #include <glib.h>
 #include <math.h>
@@ -29,8 +29,8 @@ static double vq_desc(const struct calib *c)
 static double segment(const struct calib *c, bool in)
 {
 	double whole = calib_ns(c, in ? "tap in: zero-copy 1514 B" : "tap out: zero-copy 1514 B");
-	double cut = calib_ns(c,
-			      in ? "tap in: zero-copy, cut 1514 B" : "tap out: zero-copy, cut 1514 B");
+	double cut = calib_ns(c, in ? "tap in: zero-copy, cut 1514 B"
+				    : "tap out: zero-copy, cut 1514 B");
 
 	return fmax(0, (cut - whole) / (PATH_CUT - 1) - vq_desc(c));
 }
@@ -54,8 +54,7 @@ static double calls(double len, double piece)
 /* Work at the virtqueue for a chain of n descriptors. */
 static double queue(const struct calib *c, double n)
 {
-	return calib_ns(c, "ring pop 1") + calib_ns(c, "ring push 1") +
-	       (n - 1) * vq_desc(c);
+	return calib_ns(c, "ring pop 1") + calib_ns(c, "ring push 1") + (n - 1) * vq_desc(c);
 }
 
 /* Pieces of the buffers in which a frame is received and sent, by policy. */
@@ -68,14 +67,14 @@ static double pieces(bool in, bool zero_copy, double len)
 	return ceil((in ? most : len) / piece);
 }
 
-static void add_row(const struct calib *c, struct calib_fit *f, bool in,
-		    const char *policy, unsigned copies, double len)
+static void add_row(const struct calib *c, struct calib_fit *f, bool in, const char *policy,
+		    unsigned copies, double len)
 {
 	double piece = path_hbuf_piece(len > 1514 ? 9018 : 1518), most = len > 1514 ? 9018 : 1518;
 	double chain = ceil(((in ? most : len) + VIRTQ_NET_HDR_BYTES) / PATH_KBUF);
 	double a[TERMS] = {0};
-	double known = queue(c, chain) + (pieces(in, copies == 0, len) - 1) *
-						    (in ? read_segment : write_segment)(c);
+	double known = queue(c, chain) +
+		       (pieces(in, copies == 0, len) - 1) * (in ? read_segment : write_segment)(c);
 
 	a[in ? READ : WRITE] = 1;
 	a[in ? READ_BYTE : WRITE_BYTE] = len;
@@ -185,8 +184,7 @@ static double line(const struct calib *c, const char *name, bool slope)
 	struct calib_fit f = {.n = 2};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lens); i++)
-		calib_fit_row(&f, (double[]){1, lens[i]},
-			      calib_ns(c, "%s %.0f B", name, lens[i]));
+		calib_fit_row(&f, (double[]){1, lens[i]}, calib_ns(c, "%s %.0f B", name, lens[i]));
 	return calib_fit_solve(&f) ? f.x[slope] : NAN;
 }
 
@@ -243,8 +241,8 @@ static double in_burst(const struct calib *c, bool in, bool copies)
 
 /*
  * What is left of a single frame's time: to sleep and to come back, with caches that others have
- * used. The model's other terms: a read that finds none, a look whether there are more, an interrupt
- * to the guest; or to take the guest's kick.
+ * used. The model's other terms: a read that finds none, a look whether there are more, an
+ * interrupt to the guest; or to take the guest's kick.
  */
 static double epoll(const struct calib *c)
 {
@@ -339,7 +337,8 @@ const struct calib_key calib_keys[] = {
 	{"tap.read", "ns", tap_read, FIT},
 	{"tap.read_byte", "ps", read_byte, FIT},
 	{"tap.read_segment", "ns", read_segment, "zero-copy in, 1514 B in 6 pieces less in one"},
-	{"tap.uring_read", "ns", uring_read, "line through io_uring's frames, zero-copy, less read_byte"},
+	{"tap.uring_read", "ns", uring_read,
+	 "line through io_uring's frames, zero-copy, less read_byte"},
 	{"tap.uring_write", "ns", uring_write, "the same, out"},
 	{"tap.uring_empty", "ns", uring_empty, "a turn of the datapath that finds no frame"},
 	{"tap.submit", "ns", submit, "in the frames above: bursts of 64"},
@@ -347,7 +346,8 @@ const struct calib_key calib_keys[] = {
 	{"tap.write", "ns", tap_write, FIT},
 	{"tap.write_byte", "ps", write_byte, FIT},
 	{"tap.write_segment", "ns", write_segment, "zero-copy out, the same"},
-	{"tap.epoll", "ns", epoll, "single frames each 100 us, less what they take in bursts, and calls"},
+	{"tap.epoll", "ns", epoll,
+	 "single frames each 100 us, less what they take in bursts, and calls"},
 	{"tap.epoll_ready", "ns", epoll_ready, "epoll_wait() that finds one descriptor"},
 	{"tap.eventfd", "ns", eventfd, "write() to an eventfd with a sleeper, real time, median"},
 	{"tap.eventfd_read", "ns", eventfd_read, "write and read of an eventfd less the write"},

@@ -4,8 +4,8 @@
  *
  * A working set is halved into sources and destinations, each cut into buffers of one length, and
  * copies go from buffer to buffer in an order that is shuffled once: neighbours are not prefetched.
- * Where the working set fits, its bytes stay: half of L1, of L2, of the last level; eight times that
- * is memory.
+ * Where the working set fits, its bytes stay: half of L1, of L2, of the last level; eight times
+ * that is memory.
  */
 #include <stdlib.h>
 #include <string.h>

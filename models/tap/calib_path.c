@@ -225,8 +225,7 @@ void path_post(struct path *p, unsigned n)
 
 	for (unsigned i = 0; i < n && cursor_peek(p->dev->sends, &at); i++) {
 		unsigned slot = (unsigned)(p->tx.drv.adds % PATH_RING);
-		struct frame *f =
-			plat_pool_get(&p->pool, &p->led, p->dev->len, plat_now(&p->pl));
+		struct frame *f = plat_pool_get(&p->pool, &p->led, p->dev->len, plat_now(&p->pl));
 
 		if (!f)
 			return;

@@ -135,7 +135,7 @@ void calib_rings(struct calib *c)
 			struct ring_probe *p = calib_array(c, 1, sizeof(*p));
 
 			*p = (struct ring_probe){r, pieces[i], (enum step)s};
-			calib_add(c, ring_run, p, what[s], "ring %s %u", name[s], pieces[i])
-				->wall = true;
+			calib_add(c, ring_run, p, what[s], "ring %s %u", name[s], pieces[i])->wall =
+				true;
 		}
 }

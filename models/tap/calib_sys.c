@@ -20,7 +20,7 @@
 #include "calibrate.h"
 
 struct sys {
-	int event, idle, epoll;      /* an eventfd to write and read; epoll over it */
+	int event, idle, epoll; /* an eventfd to write and read; epoll over it */
 	int ping, pong, ping_epoll, pong_epoll;
 	bool same_cpu;
 	unsigned rounds;
@@ -252,8 +252,8 @@ static int epoll_over(int fd)
 static void close_all(void *arg)
 {
 	const struct sys *s = arg;
-	const int fd[] = {s->event, s->idle, s->epoll, s->ping, s->pong, s->ping_epoll,
-			  s->pong_epoll};
+	const int fd[] = {s->event, s->idle,       s->epoll,     s->ping,
+			  s->pong,  s->ping_epoll, s->pong_epoll};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(fd); i++)
 		close(fd[i]);
@@ -281,8 +281,8 @@ void calib_sys(struct calib *c)
 	calib_add(c, epoll_run, s, "epoll_wait() that finds one descriptor at once", "epoll ready");
 	calib_add(c, wake_cpu, s, "CPU time of a round: write to a sleeper, sleep, read",
 		  "wake: CPU of a round");
-	p = calib_add(c, wake_write, s, "write() to an eventfd on which another CPU's thread sleeps",
-		      "wake: write");
+	p = calib_add(c, wake_write, s,
+		      "write() to an eventfd on which another CPU's thread sleeps", "wake: write");
 	p->wall = true;
 	p = calib_add(c, wake_round, s, "two threads on two CPUs wake each other: a round",
 		      "wake: round");

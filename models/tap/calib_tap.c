@@ -3,9 +3,9 @@
  * calib_tap.c - what TAP devices cost, and the datapath on them.
  *
  * For each length of frames there is a device, in a network namespace of its own, with the far side
- * that replays use. One thread drives all sides in turn, CHUNK frames at a time, and the CPU time of
- * each side's part is taken apart. The datapath is the real one; `null` as policy, which only reads,
- * is the device's own cost, and what the others take above it is theirs.
+ * that replays use. One thread drives all sides in turn, CHUNK frames at a time, and the CPU time
+ * of each side's part is taken apart. The datapath is the real one; `null` as policy, which only
+ * reads, is the device's own cost, and what the others take above it is theirs.
  *
  * What is meant is the cost of a frame in a burst: a turn's own cost is shared out over CHUNK.
  */
@@ -217,11 +217,13 @@ static bool dev_open(struct calib *c, struct path_dev *d, uint32_t len, GError *
 	return true;
 }
 
-static void add(struct calib *c, struct path *p, enum part part, const char *what,
-		const char *name)
+static void add(struct calib *c, struct path *p, enum part part, const char *what, const char *name)
 {
 	struct tap_probe *t = calib_array(c, 1, sizeof(*t));
-	calib_fn fn = part < LOOK ? in_run : part == LOOK ? look_run : part < EMPTY ? out_run : empty_run;
+	calib_fn fn = part < LOOK    ? in_run
+		      : part == LOOK ? look_run
+		      : part < EMPTY ? out_run
+				     : empty_run;
 
 	*t = (struct tap_probe){.p = p, .part = part};
 	calib_add(c, fn, t, what, "%s %u B", name, p->dev->len);

@@ -2,11 +2,11 @@
 /*
  * calib_wake.c - what single frames cost a datapath that sleeps in between.
  *
- * Three threads, as in the program on real devices: the far side, the datapath, the guest. One frame
- * goes through every GAP_US, and everybody sleeps until it comes: the far side on its socket, the
- * datapath on the device and an eventfd, the guest on an eventfd. What is taken is the datapath's
- * CPU time a frame. Beside the work that is known from bursts it holds what sleeping costs: the
- * kernel's part, and caches that others have used meanwhile.
+ * Three threads, as in the program on real devices: the far side, the datapath, the guest. One
+ * frame goes through every GAP_US, and everybody sleeps until it comes: the far side on its socket,
+ * the datapath on the device and an eventfd, the guest on an eventfd. What is taken is the
+ * datapath's CPU time a frame. Beside the work that is known from bursts it holds what sleeping
+ * costs: the kernel's part, and caches that others have used meanwhile.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -195,7 +195,8 @@ void calib_wake(struct calib *c, struct path_dev *d, const char *policy)
 		p->dp.poll = false;
 		p->intr.fd = w->guest_fd;
 		p->dp.rx_intr = &p->intr;
-		calib_add(c, wake_run, w, "the same for single frames, between which all sides sleep",
+		calib_add(c, wake_run, w,
+			  "the same for single frames, between which all sides sleep",
 			  "woken %s: %s %u B", in ? "in" : "out", policy, d->len);
 	}
 }

@@ -301,7 +301,7 @@ static json_t *keys_json(struct calib *c)
 
 	while (calib_keys[keys].key)
 		keys++;
-	g_autofree double *v = g_new(double, (size_t)keys * DRAWS);
+	g_autofree double *v = g_new(double, (size_t)keys *DRAWS);
 	draw(c, keys, v);
 	for (unsigned k = 0; k < keys; k++) {
 		const struct calib_key *key = &calib_keys[k];
@@ -351,8 +351,9 @@ static json_t *machine_json(void)
 	json_object_set_new(o, "l1", json_integer((json_int_t)k.l1));
 	json_object_set_new(o, "l2", json_integer((json_int_t)k.l2));
 	json_object_set_new(o, "llc", json_integer((json_int_t)k.llc));
-	json_object_set_new(o, "memory", json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) *
-						      sysconf(_SC_PAGESIZE)));
+	json_object_set_new(
+		o, "memory",
+		json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
 	json_object_set_new(o, "kernel", json_string(u.release));
 	return o;
 }

@@ -31,10 +31,10 @@ struct calib_probe {
 	const char *what; /* one line */
 	calib_fn fn;
 	void *ctx;
-	bool wall;    /* timed by the monotonic clock */
-	unsigned n;   /* repetitions in a sample */
-	double *ns;   /* by round */
-	double now;   /* what constants are derived from: a median */
+	bool wall;       /* timed by the monotonic clock */
+	unsigned n;      /* repetitions in a sample */
+	double *ns;      /* by round */
+	double now;      /* what constants are derived from: a median */
 	const char *why; /* it failed */
 };
 
@@ -42,18 +42,20 @@ struct calib_probe {
 typedef double (*calib_derive)(const struct calib *c);
 
 struct calib_key {
-	const char *key;  /* "tap.read_byte" */
-	const char *unit; /* "ns", "ps" (of a byte), "Hz"; "cycles" of [host] clock, measured in ns */
+	const char *key; /* "tap.read_byte" */
+	const char
+		*unit; /* "ns", "ps" (of a byte), "Hz"; "cycles" of [host] clock, measured in ns */
 	calib_derive value;
 	const char *from; /* which probes, how */
 };
 
 /* ---- for the files that bring probes ---- */
 
-struct calib_probe *calib_add(struct calib *c, calib_fn fn, void *ctx, const char *what,
-			      const char *name, ...) G_GNUC_PRINTF(5, 6);
+__attribute__((format(printf, 5, 6))) struct calib_probe *calib_add(struct calib *c, calib_fn fn,
+								    void *ctx, const char *what,
+								    const char *name, ...);
 /* What a probe takes; NAN if there is none. */
-double calib_ns(const struct calib *c, const char *name, ...) G_GNUC_PRINTF(2, 3);
+__attribute__((format(printf, 2, 3))) double calib_ns(const struct calib *c, const char *name, ...);
 bool calib_quick(const struct calib *c);
 /* Memory that lives as long as the calibration, zeroed. */
 void *calib_array(struct calib *c, size_t n, size_t size);
