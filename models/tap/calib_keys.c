@@ -213,6 +213,38 @@ static double receive_empty(const struct calib *c)
 	return calib_ns(c, "far: empty 1514 B");
 }
 
+/* ---- virtqueues and the guest, in cycles ---- */
+
+static double vq_pop(const struct calib *c)
+{
+	return calib_ns(c, "ring pop 1");
+}
+
+static double vq_push(const struct calib *c)
+{
+	return calib_ns(c, "ring push 1");
+}
+
+static double drv_add(const struct calib *c)
+{
+	return calib_ns(c, "ring add 1");
+}
+
+static double drv_get(const struct calib *c)
+{
+	return calib_ns(c, "ring get 1");
+}
+
+static double guest_rx(const struct calib *c)
+{
+	return calib_ns(c, "guest: look 1514 B");
+}
+
+static double guest_tx(const struct calib *c)
+{
+	return calib_ns(c, "guest: make 1514 B");
+}
+
 /* ---- calls and wake-ups ---- */
 
 static double epoll_ready(const struct calib *c)
@@ -258,42 +290,29 @@ static double epoll(const struct calib *c)
 	return sum / 4;
 }
 
+/*
+ * The same of one thread that drives all sides and sleeps between frames: a turn of another side is
+ * what its time has more than the work of all. Two turns a frame in, one out.
+ */
+static double turn(const struct calib *c)
+{
+	static const char *const policy[] = {"zero-copy", "single-copy"};
+	double sum = 0;
+
+	for (int copies = 0; copies < 2; copies++) {
+		sum += calib_ns(c, "single in: %s 1514 B", policy[copies]) -
+		       in_burst(c, true, copies) - read_empty(c) - epoll_ready(c) - inject(c) -
+		       inject_byte(c) * 1.514 - drv_get(c);
+		sum += calib_ns(c, "single out: %s 1514 B", policy[copies]) -
+		       in_burst(c, false, copies) - guest_tx(c);
+	}
+	return sum / 6;
+}
+
 /* What of a round no thread's CPU time accounts for. */
 static double wake(const struct calib *c)
 {
 	return fmax(0, calib_ns(c, "wake: round") / 2 - calib_ns(c, "wake: CPU of a round"));
-}
-
-/* ---- virtqueues and the guest, in cycles ---- */
-
-static double vq_pop(const struct calib *c)
-{
-	return calib_ns(c, "ring pop 1");
-}
-
-static double vq_push(const struct calib *c)
-{
-	return calib_ns(c, "ring push 1");
-}
-
-static double drv_add(const struct calib *c)
-{
-	return calib_ns(c, "ring add 1");
-}
-
-static double drv_get(const struct calib *c)
-{
-	return calib_ns(c, "ring get 1");
-}
-
-static double guest_rx(const struct calib *c)
-{
-	return calib_ns(c, "guest: look 1514 B");
-}
-
-static double guest_tx(const struct calib *c)
-{
-	return calib_ns(c, "guest: make 1514 B");
 }
 
 /* ---- where bytes are ---- */
@@ -352,6 +371,8 @@ const struct calib_key calib_keys[] = {
 	{"tap.eventfd", "ns", eventfd, "write() to an eventfd with a sleeper, real time, median"},
 	{"tap.eventfd_read", "ns", eventfd_read, "write and read of an eventfd less the write"},
 	{"tap.wake", "ns", wake, "half a round of two threads less its CPU time"},
+	{"tap.turn", "ns", turn,
+	 "one thread, single frames each 100 us, less the work of all sides"},
 	{"tap.inject", "ns", inject, "line through the far side's CPU time a frame"},
 	{"tap.inject_byte", "ps", inject_byte, "the same"},
 	{"tap.receive", "ns", receive, "line through the far side's CPU time a frame"},
