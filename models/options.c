@@ -14,6 +14,7 @@
 #include "nic/dmabench.h"
 #include "nic/nic.h"
 #include "tap_keys.h"
+#include "traffic/capture.h"
 
 /* ---- judging text ---- */
 
@@ -321,4 +322,14 @@ bool options_check(const struct scenario *sc, GError **error)
 			return false;
 	}
 	return true;
+}
+
+void options_inputs(const struct scenario *sc, struct result *r)
+{
+	const char *file = cfg_preset_file(scenario_find(sc, "host"), "preset");
+	g_autofree char *name = file ? g_path_get_basename(file) : NULL;
+	char hex[65];
+
+	if (file && capture_sha256(file, hex, NULL))
+		result_input_file(r, name, hex);
 }

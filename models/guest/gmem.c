@@ -496,6 +496,34 @@ enum gmem_status gproc_alloc(struct gproc *p, uint64_t bytes, gva_t *gva)
 	return GMEM_OK;
 }
 
+enum gmem_status gproc_alloc_run(struct gproc *p, uint64_t bytes, gva_t *gva)
+{
+	uint64_t pages = (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT;
+	gpa_t run;
+	enum gmem_status s;
+
+	if (!bytes || bytes > p->g->bytes)
+		return GMEM_FULL;
+	s = gmem_alloc_pages(p->g, (uint32_t)pages, &run);
+	if (s != GMEM_OK)
+		return s;
+	if (!zero(p->g, run.a, pages << PAGE_SHIFT)) {
+		gmem_free_pages(p->g, run, (uint32_t)pages);
+		return GMEM_DENIED;
+	}
+	for (uint64_t i = 0; i < pages; i++, p->pages++)
+		if (pt_map(&p->pt, p->next + (i << PAGE_SHIFT), run.a + (i << PAGE_SHIFT), PT_4K,
+			   PT_READ | PT_WRITE) != PT_OK) {
+			proc_unmap(p, p->next, p->next + (i << PAGE_SHIFT));
+			gmem_free_pages(p->g, (gpa_t){run.a + (i << PAGE_SHIFT)},
+					(uint32_t)(pages - i));
+			return GMEM_FULL;
+		}
+	gva->a = p->next;
+	p->next += (pages + 1) << PAGE_SHIFT;
+	return GMEM_OK;
+}
+
 uint8_t *gproc_ptr_slow(struct gproc *p, gva_t gva, unsigned access)
 {
 	uint64_t page = gva.a >> PAGE_SHIFT;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "sim/sim_error.h"
+#include "models/options.h"
 #include "tap.h"
 
 /* ---- residents ------------------------------------------------------------------------------- */
@@ -296,6 +297,7 @@ void tap_results(struct tap *t, struct result *r)
 		stages_end(all[d].book.stages, all[d].book.latency.count);
 		view_metrics(r, "guests", d, &all[d]);
 	}
+	options_inputs(t->sc, r);
 	traffic_metrics(r, t);
 	host_metrics(r, t);
 	if (t->replay)
