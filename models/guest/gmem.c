@@ -451,12 +451,11 @@ static void proc_unmap(struct gproc *p, uint64_t from, uint64_t to)
 	}
 }
 
-static enum gmem_status proc_page(struct gproc *p, uint64_t gva)
+/* A page at gva: the one at gpa, or if that is 0 any. */
+static enum gmem_status proc_page(struct gproc *p, uint64_t gva, gpa_t gpa)
 {
-	enum gmem_status s;
-	gpa_t gpa;
+	enum gmem_status s = gpa.a ? GMEM_OK : gmem_alloc_pages(p->g, 1, &gpa);
 
-	s = gmem_alloc_pages(p->g, 1, &gpa);
 	if (s != GMEM_OK)
 		return s;
 	if (!zero(p->g, gpa.a, PAGE_BYTES) ||
@@ -470,16 +469,25 @@ static enum gmem_status proc_page(struct gproc *p, uint64_t gva)
 
 enum gmem_status gproc_alloc(struct gproc *p, uint64_t bytes, gva_t *gva)
 {
+	gpa_t run = {0};
 	uint64_t end;
 
 	if (!bytes || bytes > p->g->bytes)
 		return GMEM_FULL;
-	end = p->next + ((bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1));
+	bytes = (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
+	end = p->next + bytes;
+	if (p->whole && gmem_alloc_pages(p->g, (uint32_t)(bytes >> PAGE_SHIFT), &run) != GMEM_OK)
+		return GMEM_FULL;
 	for (uint64_t at = p->next; at < end; at += PAGE_BYTES) {
-		enum gmem_status s = proc_page(p, at);
+		enum gmem_status s = proc_page(p, at, run);
 
+		if (run.a)
+			run.a += PAGE_BYTES;
 		if (s != GMEM_OK) {
 			proc_unmap(p, p->next, at);
+			if (run.a && at + PAGE_BYTES < end)
+				gmem_free_pages(p->g, run,
+						(uint32_t)((end - at) >> PAGE_SHIFT) - 1);
 			return s;
 		}
 	}

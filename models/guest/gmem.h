@@ -88,6 +88,7 @@ struct gproc {
 	struct pt pt;
 	uint64_t next; /* next unused virtual address */
 	uint64_t pages;
+	bool whole; /* what it gets at a time is one piece of guest-physical memory */
 	struct gproc *sibling;
 };
 
