@@ -43,6 +43,9 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 			const struct virtq_drv *drv = d ? &g->vio.txq : &g->vio.rxq;
 			view_counts(&v, &g->at_stop, &g->at_start);
 			view_counts(&all[d], &g->at_stop, &g->at_start);
+			v.rings = true;
+			v.ring_avail = drv->published_avail;
+			v.ring_used = dev->published_used;
 			view_errors(&v, dev, drv);
 			view_errors(&all[d], dev, drv);
 			dma_counts(&v, g, d);

@@ -490,28 +490,14 @@ void tap_warm(struct machine *m)
 		m->tap->datapath_at_start = datapath_busy(m);
 }
 
-static void ring_results(struct result *r, const struct guest *g)
-{
-	const struct virtq_drv *drv[] = {&g->vio.rxq, &g->vio.txq};
-	const struct virtq_dev *dev[] = {&g->dp.rxq, &g->dp.txq};
-	static const char *const dir[] = {"rx", "tx"};
-
-	for (unsigned d = 0; d < 2; d++) {
-		result_u64(r, cfg_name(g->cfg), dir[d], "ring_avail", drv[d]->published_avail);
-		result_u64(r, cfg_name(g->cfg), dir[d], "ring_used", dev[d]->published_used);
-	}
-}
-
 void tap_results(struct result *r, const struct machine *m)
 {
 	uint64_t delivered = 0, busy;
 
 	if (!m->tap)
 		return;
-	for (unsigned i = 0; i < m->guests; i++) {
-		ring_results(r, &m->guest[i]);
+	for (unsigned i = 0; i < m->guests; i++)
 		delivered += m->guest[i].rx.led.delivered + m->guest[i].tx.led.delivered;
-	}
 	for (unsigned i = 0; i < m->nics; i++) {
 		const struct nic *n = &m->nic[i].nic;
 		result_u64(r, n->name, "rx", "packets", n->rx_frames);

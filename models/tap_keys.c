@@ -229,10 +229,39 @@ static bool check_names(const struct scenario *sc, GError **error)
 	return true;
 }
 
+/* A guest's own process needs somebody to talk to, and an address to be found by. */
+static bool check_app(const struct cfg *tap, const struct cfg *guest, GError **error)
+{
+	const char *app = cfg_str(guest, "app");
+
+	if (!strcmp(app, "endpoint"))
+		return true;
+	if (!tap || cfg_choice(tap, "far") != TAP_FAR_NONE)
+		return cfg_error(
+			guest, "app", error,
+			"= %s is for vnictap with [tap] far = none, where somebody else uses "
+			"the device; leave it out",
+			app);
+	if (!strcmp(app, "sink") || cfg_has(guest, "ip"))
+		return true;
+	return cfg_error(guest, "ip", error,
+			 "is missing: app = %s needs an address; as in 10.0.0.2", app);
+}
+
+static bool check_apps(const struct scenario *sc, const struct cfg *tap, GError **error)
+{
+	for (size_t i = 0; i < scenario_count(sc, "guest"); i++)
+		if (!check_app(tap, scenario_at(sc, "guest", i), error))
+			return false;
+	return true;
+}
+
 bool tap_check(const struct scenario *sc, GError **error)
 {
 	const struct cfg *tap = tap_of(sc);
 
+	if (!check_apps(sc, tap, error))
+		return false;
 	if (!tap)
 		return true;
 	if (scenario_count(sc, "dma"))

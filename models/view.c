@@ -9,8 +9,6 @@ static void names(struct result *r, const char *obj, const char *dir, const char
 {
 	for (unsigned i = 0; name[i]; i++) {
 		char full[64];
-		if (name[i] == ledger_drop_names[DROP_DEVICE_GONE] && !value[i])
-			continue; /* only real devices go: they say so when they do */
 		g_snprintf(full, sizeof(full), "%s.%s", prefix, name[i]);
 		result_u64(r, obj, dir, full, value[i]);
 	}

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -118,6 +119,39 @@ static bool set(int s, const struct tapdev *d, unsigned long what, struct ifreq 
 	return fail(error, "interface %s: %s: %s", d->name, name, g_strerror(errno));
 }
 
+/* By netlink: the ioctl wants root of the whole system. */
+static bool set_queue_length(const struct tapdev *d, uint32_t frames, GError **error)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg i;
+		struct rtattr a;
+		uint32_t frames;
+	} ask = {.h = {.nlmsg_len = sizeof(ask),
+		       .nlmsg_type = RTM_NEWLINK,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+		 .i = {.ifi_index = (int)if_nametoindex(d->name)},
+		 .a = {RTA_LENGTH(sizeof(frames)), IFLA_TXQLEN},
+		 .frames = frames};
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+	} said = {0};
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	bool done = s >= 0 && send(s, &ask, sizeof(ask), 0) == sizeof(ask) &&
+		    recv(s, &said, sizeof(said), 0) >= (ssize_t)sizeof(said);
+
+	if (done)
+		errno = -said.e.error;
+	done = done && !said.e.error;
+	if (!done)
+		fail(error, "interface %s: queue length of %u: %s", d->name, frames,
+		     g_strerror(errno));
+	if (s >= 0)
+		close(s);
+	return done;
+}
+
 static bool bring_up(int s, const struct tapdev *d, bool silent, GError **error)
 {
 	struct ifreq ifr = request(d);
@@ -147,9 +181,7 @@ static bool configure(int s, struct tapdev *d, const struct tapdev_cfg *cfg, GEr
 	ifr.ifr_mtu = (int)cfg->mtu;
 	if (!set(s, d, SIOCSIFMTU, &ifr, "mtu", error))
 		return false;
-	ifr = request(d);
-	ifr.ifr_qlen = (int)cfg->queue_length;
-	if (cfg->queue_length && !set(s, d, SIOCSIFTXQLEN, &ifr, "queue length", error))
+	if (cfg->queue_length && !set_queue_length(d, cfg->queue_length, error))
 		return false;
 	return bring_up(s, d, cfg->silent, error);
 }
