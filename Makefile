@@ -81,10 +81,11 @@ TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_p
                 tests/test_policy*.c tests/test_endpoint.c tests/test_nicdrv.c \
                 tests/test_demux.c tests/fuzz_*.c))
 TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_tap) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
-BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
+BENCH_real := bench_tap
+BENCHES    := $(filter-out $(BENCH_real),$(patsubst tests/%.c,%,$(wildcard tests/bench_*.c)))
 TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%) \
               $(TESTS_tap:%=$(B)/tests/%)
-BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
+BENCH_BIN  := $(BENCHES:%=$(B)/tests/%) $(BENCH_real:%=$(B)/tests/%)
 
 .PHONY: all deps test test-programs bench demo systems fidelity validate study traces check-style seam memcheck reproduce docs \
         large clean help
@@ -136,7 +137,7 @@ $(B)/test/%.o: %.c
 	$(call say,CC  )
 	$(Q)$(CC) $(CFLAGS) $(INC_test) -c -o $@ $<
 
-$(TESTS_sim:%=$(B)/tests/%) $(BENCH_BIN): $(B)/tests/%: $(B)/sim/tests/%.o $(B)/libvnicsim.a
+$(TESTS_sim:%=$(B)/tests/%) $(BENCHES:%=$(B)/tests/%): $(B)/tests/%: $(B)/sim/tests/%.o $(B)/libvnicsim.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread -lm
@@ -144,7 +145,7 @@ $(TESTS_test:%=$(B)/tests/%): $(B)/tests/%: $(B)/test/tests/%.o $(B)/libtest.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lxxhash
-$(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
+$(TESTS_real:%=$(B)/tests/%) $(BENCH_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LIB_real) -lcmocka -lpthread -lxxhash

@@ -238,6 +238,11 @@ static sim_time quiet_at(const struct machine_tap *t)
 	return at;
 }
 
+bool tap_quiet(const struct machine *m)
+{
+	return quiet_at(m->tap) <= evq_now(&m->q);
+}
+
 /* Who has the next frame, the wires before the guests; NULL: nobody. Those at their end say so. */
 static const void *next_sender(struct machine_tap *t, sim_time *first)
 {

@@ -265,6 +265,14 @@ static bool check_interrupts(const struct scenario *sc, const struct cfg *n, GEr
 	return true;
 }
 
+/* Where somebody else uses the devices there may be none. */
+static bool wants_traffic(const struct scenario *sc)
+{
+	const struct cfg *tap = tap_of(sc);
+
+	return !tap || cfg_choice(tap, "far") != TAP_FAR_NONE;
+}
+
 bool options_check(const struct scenario *sc, GError **error)
 {
 	size_t guests = scenario_count(sc, "guest");
@@ -276,7 +284,8 @@ bool options_check(const struct scenario *sc, GError **error)
 	if (scenario_count(sc, "dma") && !scenario_count(sc, "nic") && !guests &&
 	    !scenario_count(sc, "traffic"))
 		return check_iotlb(iommu, error);
-	if (!scenario_count(sc, "nic") || !guests || !scenario_count(sc, "traffic")) {
+	if (!scenario_count(sc, "nic") || !guests ||
+	    (!scenario_count(sc, "traffic") && wants_traffic(sc))) {
 		g_set_error(
 			error, SIM_ERROR, SIM_EXIT_USAGE,
 			"%s: a scenario needs at least one [nic NAME], one [guest NAME] and one "
