@@ -4,8 +4,7 @@
  * do it in fact, and holds the two against each other.
  *
  * Real runs of all points of a file go in turn, round after round, so that what changes slowly on
- * the machine meets all of them. The first round has every mode; later ones those whose times are
- * looked at.
+ * the machine meets all of them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -197,18 +196,11 @@ static bool do_in_fact(struct validating *x, const struct study *st, const struc
 
 /* ---- a file ---- */
 
-/* Is a time of this mode looked at? Then it is measured in every round. */
-static bool is_timed(const struct validation *v, enum validate_mode mode)
-{
-	for (const struct validate_time *t = v->rules->times; t->metric; t++)
-		if (t->mode == mode)
-			return true;
-	return false;
-}
-
 static bool is_wanted(const struct validating *x, enum validate_mode mode, unsigned round)
 {
-	return round == 0 || is_timed(x->v, mode);
+	unsigned most = x->v->rules->most[mode];
+
+	return !most || round < most;
 }
 
 static bool rounds(struct validating *x, const struct study *st, struct validate_point **points)

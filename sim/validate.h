@@ -35,6 +35,7 @@ struct validate_rules {
 	const char *objects; /* kind of the objects whose counts are judged */
 	const char *preset;  /* the key that names a calibration: "host.preset" */
 	const char *const *set[VALIDATE_MODES]; /* what each mode sets, ended by NULL */
+	unsigned most[VALIDATE_MODES];          /* real runs of it that are enough; 0: all */
 	/* NAMEs of metrics with a direction, globs; ended by NULL. Must be equal in every mode, in
 	   lockstep, and are shown where free. */
 	const char *const *always, *const *lockstep;

@@ -287,12 +287,12 @@ static double epoll(const struct calib *c)
 		sum += calib_ns(c, "woken out: %s 1514 B", policy[copies]) -
 		       in_burst(c, false, copies) - eventfd_read(c);
 	}
-	return sum / 4;
+	return fmax(0, sum / 4);
 }
 
 /*
- * The same of one thread that drives all sides and sleeps between frames: a turn of another side is
- * what its time has more than the work of all. Two turns a frame in, one out.
+ * The same of one thread that drives all sides, one frame at a time: a turn of another side is
+ * what its time has more than the work of all. Three turns for a frame in, two for one out.
  */
 static double turn(const struct calib *c)
 {
@@ -306,7 +306,7 @@ static double turn(const struct calib *c)
 		sum += calib_ns(c, "single out: %s 1514 B", policy[copies]) -
 		       in_burst(c, false, copies) - guest_tx(c);
 	}
-	return sum / 6;
+	return fmax(0, sum / 10);
 }
 
 /* What of a round no thread's CPU time accounts for. */
@@ -371,8 +371,7 @@ const struct calib_key calib_keys[] = {
 	{"tap.eventfd", "ns", eventfd, "write() to an eventfd with a sleeper, real time, median"},
 	{"tap.eventfd_read", "ns", eventfd_read, "write and read of an eventfd less the write"},
 	{"tap.wake", "ns", wake, "half a round of two threads less its CPU time"},
-	{"tap.turn", "ns", turn,
-	 "one thread, single frames each 100 us, less the work of all sides"},
+	{"tap.turn", "ns", turn, "one thread, a frame each 100 us, less the work of all sides"},
 	{"tap.inject", "ns", inject, "line through the far side's CPU time a frame"},
 	{"tap.inject_byte", "ps", inject_byte, "the same"},
 	{"tap.receive", "ns", receive, "line through the far side's CPU time a frame"},

@@ -49,6 +49,17 @@ static void poke(int fd)
 	(void)done;
 }
 
+/* Sleeps until the next frame is due: a late one does not put off the others. */
+static void pace(double *due)
+{
+	double left;
+
+	*due += GAP_US * 1000.0;
+	left = *due - calib_wall_ns();
+	if (left > 0)
+		usleep((useconds_t)(left / 1000));
+}
+
 /* ---- the datapath ---- */
 
 static void *datapath(void *arg)
@@ -82,6 +93,7 @@ static void *guest(void *arg)
 	struct wake *w = arg;
 	struct path *p = w->p;
 	struct pollfd fd = {.fd = w->guest_fd, .events = POLLIN};
+	double due = calib_wall_ns();
 
 	while (w->in && !stopped(w)) {
 		do
@@ -91,7 +103,7 @@ static void *guest(void *arg)
 		clear(w->guest_fd);
 	}
 	for (unsigned i = 0; !w->in && i < w->frames; i++) {
-		usleep(GAP_US);
+		pace(&due);
 		path_clean(p);
 		path_post(p, 1);
 		if (virtq_drv_should_kick(&p->tx.drv, &p->pl))
@@ -107,10 +119,11 @@ static void *far_side(void *arg)
 	struct wake *w = arg;
 	struct far *far = w->p->dev->far;
 	struct pollfd fd = {.fd = far_fd(far), .events = POLLIN};
+	double due = calib_wall_ns();
 	plat_time next;
 
 	for (unsigned i = 0; w->in && i < w->frames; i++) {
-		usleep(GAP_US);
+		pace(&due);
 		far_allow(far);
 		far_inject(far, PLAT_NEVER - 1, &next);
 	}
@@ -170,7 +183,7 @@ static bool wake_run(void *ctx, unsigned n, double *ns, const char **why)
 	return done == n;
 }
 
-/* ---- one thread that sleeps ---- */
+/* ---- one thread ---- */
 
 /* A frame's way through all sides, which one thread drives in turn; in real time. */
 static double one_in(struct path *p)
@@ -201,6 +214,18 @@ static double one_out(struct path *p)
 	return end - start;
 }
 
+/* Looks for news, as the one thread does until the next frame is due. */
+static void look_around(const struct wake *w)
+{
+	double until = calib_wall_ns() + GAP_US * 1000.0;
+	const struct timespec now = {0};
+	struct pollfd fd[2];
+
+	do
+		ppoll(fd, plat_port_poll(&w->p->port, fd), &now, NULL);
+	while (calib_wall_ns() < until);
+}
+
 /* The median of single frames; one that was interrupted does not count for more. */
 static bool one_run(void *ctx, unsigned n, double *ns, const char **why)
 {
@@ -211,7 +236,7 @@ static bool one_run(void *ctx, unsigned n, double *ns, const char **why)
 	n = n < LEAST / 4 ? LEAST / 4 : n;
 	v = g_new(double, n);
 	for (unsigned i = 0; i < n; i++) {
-		usleep(GAP_US);
+		look_around(w);
 		v[i] = w->in ? one_in(w->p) : one_out(w->p);
 	}
 	*ns = median_of(v, n).value;
@@ -258,8 +283,7 @@ void calib_wake(struct calib *c, struct path_dev *d, const char *policy)
 		calib_add(c, wake_run, w,
 			  "the same for single frames, between which all sides sleep",
 			  "woken %s: %s %u B", in ? "in" : "out", policy, d->len);
-		p = calib_add(c, one_run, one,
-			      "one thread takes a single frame through all sides, and sleeps",
+		p = calib_add(c, one_run, one, "one thread takes a single frame through all sides",
 			      "single %s: %s %u B", in ? "in" : "out", policy, d->len);
 		p->wall = true;
 	}
