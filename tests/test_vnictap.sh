@@ -116,6 +116,9 @@ interrupted()
 check "SIGINT ends it with a result" interrupted INT
 check "SIGTERM too" interrupted TERM
 
+check "the datapath of both programs has the same sources" "$root/tests/proof.sh" \
+	"$(dirname "$vnicsim")"
+
 # The soak test's questions, for seconds.
 check "soak, 2 s" "$root/tests/soak.sh" "$vnictap" 2 10000000
 
