@@ -276,7 +276,7 @@ static void lost(void *ctx, const struct far_sent *s, enum far_fate why)
 	struct tap_guest *g = s->to >= 0 ? &n->tap->guest[s->to] : n->guest[0];
 	struct ledger *l = s->at < n->tap->warmup ? &g->warm_rx.led : &g->rx.led;
 	enum drop_reason reason =
-		why == FAR_OVERSIZE || why == FAR_RUNT ? DROP_OVERSIZE : DROP_NIC_FIFO_FULL;
+		why == FAR_OVERSIZE || why == FAR_RUNT ? DROP_OVERSIZE : DROP_NIC_RING_FULL;
 
 	l->offered++;
 	l->offered_bytes += s->len;
