@@ -32,7 +32,7 @@
 #define MS       1000000000ull /* ps */
 #define WATCHDOG (10000 * MS)
 /* lockstep: a frame that a device has not shown by then is lost */
-#define LOST_PATIENCE (50 * MS)
+#define LOST_PATIENCE (1000 * MS)
 #define ALARM         (MS / 50) /* threads = one: how often timers are looked at */
 #define LEAD          (2 * MS)  /* from set-up to the start */
 
