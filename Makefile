@@ -87,7 +87,7 @@ TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_r
               $(TESTS_tap:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%) $(BENCH_real:%=$(B)/tests/%)
 
-.PHONY: all deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
+.PHONY: all deps test test-programs bench demo systems fidelity study traces check-style seam proof soak memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -98,9 +98,11 @@ $(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
 
+# The whole datapath is in either program, called or not.
 $(B)/vnictap: $(B)/real/models/tap/main.o $(B)/libtap.a $(B)/libreal.a $(B)/libcold.a
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) $(LIB_real) -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter-out %/libreal.a,$^) -Wl,--whole-archive $(B)/libreal.a \
+		-Wl,--no-whole-archive $(PKG_LIB) $(LIB_real) -lpthread
 
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
@@ -168,6 +170,12 @@ seam-objects: $(B)/libreal.a $(B)/libtest.a $(B)/libvnicsim.a
 .PHONY: seam-objects
 seam: seam-objects                       ## check what the datapath's objects refer to
 	tests/check-seam.sh $(B)/real/models/datapath $(B)/test/models/datapath $(B)/sim/models/datapath
+
+proof: all                               ## the datapath of both programs has the same sources
+	tests/proof.sh $(B)
+
+soak: all                                ## TAP devices for 10 minutes or 100 million packets (root)
+	tests/soak.sh $(B)/vnictap
 
 memcheck: all test-programs              ## every test under valgrind
 	@B=$(B) VALGRIND=1 tests/run.sh

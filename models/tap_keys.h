@@ -28,6 +28,9 @@ extern const char *const tap_brings[];
 /* [tap], or NULL if the scenario has none. */
 const struct cfg *tap_of(const struct scenario *sc);
 
+/* Why a key is not together with [tap]; NULL: it may be. */
+const char *tap_refused(const char *kind, const char *key);
+
 /* Refuses, with [tap], what no TAP device has; without it, what only one has. */
 bool tap_check(const struct scenario *sc, GError **error);
 

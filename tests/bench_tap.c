@@ -406,7 +406,8 @@ static bool table(const struct pair *p, uint64_t packets)
 		double m = c->mpps[ROUNDS / 2];
 		if (m <= 0) {
 			printf("%-34s   not here: %s\n", c->name,
-			       i == TESTPMD ? "dpdk-testpmd is not installed or did not start"
+			       i == TESTPMD ? "dpdk-testpmd (Debian: dpdk-dev) is missing or did "
+					      "not start"
 					    : "no io_uring");
 			continue;
 		}

@@ -98,7 +98,8 @@ static bool has_ended(struct tap_guest *g)
 {
 	sim_time at, now = plat_now(&g->pl);
 
-	return g->tap->start && !sender_peek(&g->sender, now - g->tap->start, &at);
+	return g->tap->start && now >= g->tap->start &&
+	       !sender_peek(&g->sender, now - g->tap->start, &at);
 }
 
 static unsigned gtx_turn(struct tap_guest *g, bool *more)

@@ -31,8 +31,8 @@
 
 #define MS       1000000000ull /* ps */
 #define WATCHDOG (10000 * MS)
-/* lockstep: a frame that a device has not shown by then is lost */
-#define LOST_PATIENCE (50 * MS)
+/* lockstep: a frame that has not come by then and is not in a device is lost */
+#define LOST_PATIENCE (10 * MS)
 #define ALARM         (MS / 50) /* threads = one: how often timers are looked at */
 #define LEAD          (2 * MS)  /* from set-up to the start */
 
@@ -443,6 +443,21 @@ static bool allow_next(struct run *r)
 	return true;
 }
 
+/* Is what was sent, and is still waited for, nowhere to be found? Everybody is silent. */
+static bool is_lost(const struct run *r)
+{
+	const struct tap *t = r->t;
+
+	if (plat_now(NULL) - r->allowed_at < LOST_PATIENCE)
+		return false;
+	for (unsigned i = 0; i < t->guests; i++) {
+		struct pollfd p = {.fd = t->guest[i].port.rx_fd, .events = POLLIN};
+		if (!t->guest[i].port.gone && poll(&p, 1, 0) > 0)
+			return false;
+	}
+	return true;
+}
+
 /* ---- threads = many -------------------------------------------------------------------------- */
 
 static bool start_threads(struct tap *t, GError **error)
@@ -475,8 +490,7 @@ static bool lockstep_many(struct run *r, GError **error)
 
 		if (moves)
 			r->looking = false;
-		if (!moves && silent(r) &&
-		    (!waits || plat_now(NULL) - r->allowed_at > LOST_PATIENCE) && !allow_next(r))
+		if (!moves && silent(r) && (!waits || is_lost(r)) && !allow_next(r))
 			break;
 		if (!moves)
 			sched_yield();
@@ -566,7 +580,7 @@ static bool run_one(struct run *r, GError **error)
 			continue;
 		}
 		quiet = silent(r);
-		if (quiet && !on_the_way(t) &&
+		if (quiet && (!on_the_way(t) || (t->lockstep && is_lost(r))) &&
 		    (t->lockstep ? !allow_next(r) : r->stopping || all_stuck(t)))
 			break;
 		if (alarm_set(t))
