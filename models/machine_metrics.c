@@ -74,6 +74,8 @@ static const struct metric_decl metrics[] = {
 	{"resident", "packets", G, .help = "frames still under way at the end"},
 	{"copies", "copies", G, .help = "moves of payload by a CPU, of delivered frames"},
 	{"copies.*", "copies", G, .help = "by site", .words = ledger_site_names},
+	{"copies.*.*", "copies", G, .help = "by site and reason", .words = ledger_site_names,
+	 .words2 = ledger_reason_names, .sparse = true},
 	{"copy_bytes", "bytes", G, .help = "moved by CPUs, of delivered frames"},
 	{"copy_bytes.*", "bytes", G, .help = "by site", .words = ledger_site_names},
 	{"copies_per_packet", "", G, .help = "copies / delivered"},

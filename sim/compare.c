@@ -139,7 +139,7 @@ static const struct metric_decl *decl_of(const struct metric_table *t, const cha
 
 static bool is_detour(const struct metric_decl *m)
 {
-	return m && (strcmp(m->name, "copies.*") == 0 || strcmp(m->name, "fallbacks.*") == 0);
+	return m && (g_str_has_prefix(m->name, "copies.*") || strcmp(m->name, "fallbacks.*") == 0);
 }
 
 static void pair_clear(void *arg)

@@ -36,9 +36,10 @@ struct metric_decl {
 	const char *unit; /* "packets", "bytes", "ns", "bit/s", "1/s", "" for a ratio */
 	unsigned objects; /* whose: bits of metric_object */
 	const char *help;
-	const char *const *words; /* what * may be, ended by NULL; NULL: any word */
-	bool sparse;              /* not in a result means 0: nothing touched it */
-	bool text;                /* not a number: only = and != apply */
+	const char *const *words;  /* what * may be, ended by NULL; NULL: any word */
+	const char *const *words2; /* what a second * may be */
+	bool sparse;               /* not in a result means 0: nothing touched it */
+	bool text;                 /* not a number: only = and != apply */
 };
 
 struct metric_table {
