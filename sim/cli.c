@@ -15,7 +15,7 @@
 #include "sim_error.h"
 
 static const struct verb verbs[] = {
-	{"run", "SCENARIO", "one run of a scenario", true, false, false, false, verb_run,
+	{"run", "SCENARIO", "one run of a scenario", true, false, false, false, false, verb_run,
 	 "Examples:\n"
 	 "  %s run scenarios/web.ini\n"
 	 "  %s run scenarios/web.ini --set vm1.policy=zero-copy --json web.json\n"
@@ -23,29 +23,35 @@ static const struct verb verbs[] = {
 	 "\nPrints a table and writes nothing unless --out or --json says so.\n"
 	 "Of a file with [sweep], the base point is run.\n"},
 	{"sweep", "SCENARIO", "every point of a scenario's [sweep]", true, false, false, false,
-	 verb_sweep,
+	 false, verb_sweep,
 	 "Examples:\n"
 	 "  %s sweep scenarios/studies/policy.ini\n"
 	 "  %s sweep scenarios/web.ini --set \"sweep.guest.policy=copy, zero-copy\"\n"
 	 "  %s sweep scenarios/web.ini --out /tmp/web -j 4\n"
 	 "\nWrites results.csv (a number a line), wide.csv (a run a line) and a result file\n"
 	 "a point into --out, by default out/ and the scenario's name.\n"},
-	{"check", "SCENARIO...", "run every point and judge [expect]", true, false, false, false,
+	{"check", "SCENARIO...", "run every point and judge it", true, false, false, false, true,
 	 verb_check,
 	 "Examples:\n"
 	 "  %s check scenarios/regress/*.ini\n"
 	 "  %s check scenarios/web.ini --set \"expect.vm1.rx.drops=0\"\n"
+	 "  %s check ci/*.ini --baseline ci/baseline.json --update\n"
+	 "  %s check ci/*.ini --baseline ci/baseline.json --junit report.xml\n"
 	 "\nPrints a line for each expectation: PASS|FAIL|SKIP file [point] metric want got,\n"
-	 "then how many passed, failed and were skipped. Exits with 1 if one failed.\n"},
+	 "then how many passed, failed and were skipped. Exits with 1 if one failed.\n"
+	 "With a baseline, counts and texts of each point must be as it says, times, rates and\n"
+	 "ratios within the tolerance; what is not is a FAIL, new copies and fallbacks first,\n"
+	 "each with its site and reason. --update writes the points of these files into it\n"
+	 "and leaves those of others; it does not if anything failed.\n"},
 	{"fidelity", "SCENARIO...", "hold results against theory and what others measured", true,
-	 false, false, false, verb_fidelity,
+	 false, false, false, false, verb_fidelity,
 	 "Examples:\n"
 	 "  %s fidelity scenarios/studies/fidelity/*.ini\n"
 	 "  %s fidelity scenarios/studies/fidelity/pcie.ini --out /tmp/pcie -j 2\n"
 	 "\nRuns the points that the files' [fidelity ROW] name and judges them: expected,\n"
 	 "simulated, error, tolerance, verdict. --out gets fidelity.json, .md and .csv. Exits\n"
 	 "with 1 if a row of an exact form misses, or one without a note that says why.\n"},
-	{"compare", "A B", "two results, or two folders of them", false, false, false, true,
+	{"compare", "A B", "two results, or two folders of them", false, false, false, true, false,
 	 verb_compare,
 	 "Examples:\n"
 	 "  %s compare before.json after.json\n"
@@ -55,13 +61,13 @@ static const struct verb verbs[] = {
 	 "tolerance, a share of A, by default 0. Prints what differs, new copies and fallbacks\n"
 	 "first, and apart from it which settings do; what the machine did is left out.\n"
 	 "Folders of studies are compared point by point. Exits with 1 if anything differs.\n"},
-	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, false,
+	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, false, false,
 	 verb_plot,
 	 "Examples:\n"
 	 "  %s plot out/policy\n"
 	 "  %s plot copy.json zero-copy.json --out figures\n"},
 	{"list", "policies|keys|metrics|systems|presets", "what there is to choose from", false,
-	 false, true, false, verb_list,
+	 false, true, false, false, verb_list,
 	 "Examples:\n"
 	 "  %s list keys\n"
 	 "  %s list keys --markdown\n"
@@ -145,6 +151,17 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "the exit code alone", NULL},
 		{0},
 	};
+	const GOptionEntry check[] = {
+		{"baseline", 'b', 0, G_OPTION_ARG_FILENAME, &o->baseline,
+		 "hold every metric of every point to this file", "FILE"},
+		{"update", 0, 0, G_OPTION_ARG_NONE, &o->update,
+		 "write the baseline instead: what is, is right", NULL},
+		{"tolerance", 't', 0, G_OPTION_ARG_FILENAME, &o->tolerance,
+		 "how far what is measured may be off the baseline; default 5%", "SHARE"},
+		{"junit", 0, 0, G_OPTION_ARG_FILENAME, &o->junit,
+		 "write the verdicts as JUnit XML; - is stdout", "FILE|-"},
+		{0},
+	};
 	const GOptionEntry list[] = {
 		{"markdown", 0, 0, G_OPTION_ARG_NONE, &o->markdown,
 		 "keys as the scenario reference", NULL},
@@ -164,6 +181,8 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		g_option_context_add_main_entries(c, out, NULL);
 	if (v->compares)
 		g_option_context_add_main_entries(c, compare, NULL);
+	if (v->checks)
+		g_option_context_add_main_entries(c, check, NULL);
 	if (v->lists)
 		g_option_context_add_main_entries(c, list, NULL);
 	g_option_context_add_main_entries(c, all, NULL);
@@ -217,6 +236,8 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_free(s.o.out);
 	g_free(s.o.json);
 	g_free(s.o.tolerance);
+	g_free(s.o.baseline);
+	g_free(s.o.junit);
 	return code;
 }
 

@@ -185,8 +185,7 @@ static void sweep_end(struct sweep_output *o, const struct study *st)
 		session_print(s, session_tables(s), text->str);
 }
 
-/* The points of an earlier, larger sweep would be taken for points of this one. */
-static void remove_old_points(const char *folder)
+void study_remove_points(const char *folder)
 {
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
 	const char *name;
@@ -210,7 +209,7 @@ int verb_sweep(struct session *s)
 					   : g_build_filename("out", scenario_name(st->sc), NULL);
 	if (!session_outputs(s, folder))
 		return s->code;
-	remove_old_points(folder);
+	study_remove_points(folder);
 	struct sweep_output o = {s, folder, report_table_new(),
 				 s->o.json ? g_string_new("[\n") : NULL};
 	sweep_head(&o, st);
@@ -219,129 +218,6 @@ int verb_sweep(struct session *s)
 	report_table_free(o.table);
 	if (o.json)
 		g_string_free(o.json, TRUE);
-	session_end(s);
-	return s->code;
-}
-
-/* ---- check ---- */
-
-struct check {
-	struct session *s;
-	const char *file, *label, *folder;
-	unsigned n[3];
-	json_t *list;
-	struct result *result; /* being judged; NULL after the last point */
-};
-
-static void check_line(struct check *c, const char *outcome, const char *metric, const char *want,
-		       const char *got, const char *reason)
-{
-	g_autoptr(GString) line = g_string_new(NULL);
-
-	g_string_append_printf(line, "%s %s ", outcome, c->file);
-	if (*c->label)
-		g_string_append_printf(line, "[%s] ", c->label);
-	g_string_append_printf(line, "%s %s %s", metric, want, got);
-	if (reason)
-		g_string_append_printf(line, " (%s)", reason);
-	g_string_append_c(line, '\n');
-	session_print(c->s, session_tables(c->s), line->str);
-	json_array_append_new(c->list,
-			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "verdict", outcome,
-					"file", c->file, "point", c->label, "metric", metric,
-					"want", want, "got", got, "reason", reason));
-}
-
-static void check_verdict(void *arg, const struct expect_verdict *v)
-{
-	struct check *c = arg;
-	const char *word = expect_word(v->outcome);
-
-	c->n[v->outcome]++;
-	if (!c->s->o.quiet || v->outcome == EXPECT_FAIL)
-		check_line(c, word, v->metric, v->want, v->got, v->reason);
-	if (c->result)
-		result_expect(c->result, v->metric, v->want, v->got, word);
-}
-
-static bool check_done(void *arg, struct study *st, struct study_run *run)
-{
-	struct check *c = arg;
-	g_autoptr(GError) error = NULL;
-
-	c->label = run->label;
-	if (!session_usable(c->s, run)) {
-		c->n[EXPECT_FAIL]++;
-		check_line(c, "FAIL", "run", "-", "-", run->error->message);
-		return true;
-	}
-	c->result = run->result;
-	expect_judge(st->expect, run->sc, run->result, check_verdict, c);
-	c->result = NULL;
-	if (c->folder && !study_write_point(st, run, c->folder, &error))
-		session_complain(c->s, error);
-	return !error;
-}
-
-static void check_file(struct check *c, const char *path)
-{
-	struct session *s = c->s;
-	g_autoptr(study_auto) st = session_load(s, path, false);
-	g_autoptr(GError) error = NULL;
-
-	c->file = path;
-	c->label = "";
-	if (!st) {
-		c->n[EXPECT_FAIL]++;
-		check_line(c, "FAIL", "scenario", "-", "-", "cannot be used");
-		return;
-	}
-	g_autofree char *folder =
-		s->o.out ? g_build_filename(s->o.out, scenario_name(st->sc), NULL) : NULL;
-	c->folder = folder;
-	if (!session_outputs(s, folder))
-		return;
-	if (folder)
-		remove_old_points(folder);
-	study_run(st, session_threads(s), &s->progress, session_interrupted(), check_done, c);
-	c->label = "";
-	if (*session_interrupted())
-		return;
-	expect_finish(st->expect, check_verdict, c);
-	if (!expect_count(st->expect) && st->runs[0].result) {
-		c->n[EXPECT_SKIP]++;
-		check_line(c, "SKIP", "expect", "-", "-", "the file has no [expect]");
-	}
-	if (folder && !study_write_tables(st, folder, &error))
-		session_complain(s, error);
-}
-
-int verb_check(struct session *s)
-{
-	struct check c = {.s = s};
-	g_autoptr(GError) error = NULL;
-
-	if (!g_strv_length(s->o.rest))
-		return cli_usage_error(s->prog, "check takes scenario files");
-	if (!session_outputs(s, NULL))
-		return s->code;
-	c.list = json_array();
-	for (char **path = s->o.rest; *path && !*session_interrupted(); path++)
-		check_file(&c, *path);
-	g_autofree char *sum =
-		g_strdup_printf("%u passed, %u failed, %u skipped\n", c.n[0], c.n[1], c.n[2]);
-	session_print(s, session_tables(s), sum);
-	if (s->o.json) {
-		char *text = json_dumps(c.list, JSON_INDENT(2));
-		g_autofree char *line = g_strconcat(text, "\n", NULL);
-
-		if (!outfile_write(s->o.json, line, strlen(line), &error))
-			session_complain(s, error);
-		free(text);
-	}
-	json_decref(c.list);
-	if (c.n[EXPECT_FAIL])
-		session_raise(s, SIM_EXIT_EXPECT);
 	session_end(s);
 	return s->code;
 }

@@ -19,8 +19,8 @@ enum { THREADS_MAX = 256 };
 
 struct options {
 	char **sets, **rest;
-	char *seed, *out, *json, *tolerance;
-	gboolean quiet, help, markdown;
+	char *seed, *out, *json, *tolerance, *baseline, *junit;
+	gboolean quiet, help, markdown, update;
 	gint jobs;
 };
 
@@ -34,7 +34,7 @@ struct session {
 
 struct verb {
 	const char *name, *arguments, *help;
-	bool runs, plots, lists, compares; /* which options it has */
+	bool runs, plots, lists, compares, checks; /* which options it has */
 	int (*fn)(struct session *s);
 	const char *examples; /* %s is the program */
 };
@@ -46,7 +46,7 @@ void session_raise(struct session *s, int code);
 /* Says what went wrong and takes over its code. */
 void session_complain(struct session *s, const GError *error);
 void session_print(struct session *s, FILE *stream, const char *text);
-/* Where tables go: stdout, unless the JSON does. */
+/* Where tables go: stdout, unless the JSON or the XML does. */
 FILE *session_tables(const struct session *s);
 struct study *session_load(struct session *s, const char *path, bool base_only);
 /* Finds out before a long run that its results could not be written after it. */
@@ -57,6 +57,9 @@ unsigned session_threads(const struct session *s);
 volatile sig_atomic_t *session_interrupted(void);
 /* Says that it was, if it was. */
 void session_end(struct session *s);
+
+/* The points of an earlier, larger study would be taken for points of this one. */
+void study_remove_points(const char *folder);
 
 /* ---- the verbs ---- */
 

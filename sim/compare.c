@@ -309,6 +309,27 @@ static void print_metric(struct report_table *t, const struct pair *p)
 	print_cells(t, (const char *const[]){p->name, a, b, off, verdict_word(p)});
 }
 
+void compare_each(const struct comparison *c, compare_fn fn, void *arg)
+{
+	for (int more = 1; more >= 0; more--)
+		for (guint i = 0; i < c->metrics->len; i++) {
+			const struct pair *p = &g_array_index(c->metrics, struct pair, i);
+
+			if (p->verdict == COMPARE_EQUAL || p->more != more)
+				continue;
+			g_autofree char *a = value_text(p->a), *b = value_text(p->b);
+			g_autofree char *off = difference(p);
+
+			fn(arg, &(struct compare_line){.metric = p->name,
+						       .a = a,
+						       .b = b,
+						       .off = off,
+						       .verdict = p->verdict,
+						       .measured = p->measured,
+						       .more = p->more});
+		}
+}
+
 static void print_metrics(const struct comparison *c, GString *out)
 {
 	struct report_table *t = report_table_new();

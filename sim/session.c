@@ -62,9 +62,14 @@ void session_print(struct session *s, FILE *stream, const char *text)
 		session_complain(s, error);
 }
 
+static bool is_stdout(const char *path)
+{
+	return path && strcmp(path, "-") == 0;
+}
+
 FILE *session_tables(const struct session *s)
 {
-	return s->o.json && strcmp(s->o.json, "-") == 0 ? stderr : stdout;
+	return is_stdout(s->o.json) || is_stdout(s->o.junit) ? stderr : stdout;
 }
 
 /* --set, then --seed as one more of them. */

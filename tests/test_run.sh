@@ -142,7 +142,7 @@ all_metrics()
 {
 	"$vnicsim" list metrics | awk '
 		/^[^ ]/ { on = /^GUEST\.rx/ }
-		!on || !/^  / { next }
+		!on || !/^  / || $1 ~ /\*.*\*/ { next } # of two words: what is not 0 alone
 		$1 !~ /\*/ { print $1; next }
 		{
 			n = split(substr($0, index($0, ": ") + 2), word, " ")
