@@ -56,6 +56,18 @@ INC_sim   = -Imodels/plat/sim $(INC) $(PKG_INC)
 INC_real  = -Imodels/plat/real $(INC)
 INC_test  = -Imodels/plat/test $(INC)
 
+# Policies of one's own, each a file written against policy.h and plat.h. All that depends on them is
+# below BIN, where the programs go, too; everything else is shared with the programs without them.
+POLICIES :=
+BIN      := $(B)
+OWN      := $(BIN)/own
+OWN_sim  := $(patsubst %.c,$(OWN)/sim/%.o,$(notdir $(POLICIES)))
+OWN_real := $(patsubst %.c,$(OWN)/real/%.o,$(notdir $(POLICIES)))
+$(foreach p,$(POLICIES),$(if $(filter %.c,$p),,$(error POLICIES: $p is no C file))\
+  $(if $(wildcard $p),,$(error POLICIES: there is no file $p)))
+$(if $(filter-out $(words $(sort $(notdir $(POLICIES)))),$(words $(POLICIES))),\
+  $(error POLICIES: two files of one name; rename one))
+
 SIM_OBJ  := $(SIM:%.c=$(B)/sim/%.o) $(MODELS:%.c=$(B)/sim/%.o) $(DATAPATH:%.c=$(B)/sim/%.o)
 REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(B)/real/models/plat/real/plat_real.o
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
@@ -70,16 +82,42 @@ BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
 TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
-.PHONY: all deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
+.PHONY: all own-check deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
 
-all: $(B)/vnicsim                        ## build the simulator: build/vnicsim
+all: $(BIN)/vnicsim                      ## build the simulator: build/vnicsim
 
-$(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
+$(BIN)/vnicsim: $(B)/sim/models/main.o $(OWN)/policy_own.o $(OWN_sim) $(B)/libvnicsim.a $(OWN)/seam
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) $(PKG_LIB) -lpthread
+
+# One rule for each policy and world: they may come from any folder.
+define own_object
+$(OWN)/$(1)/$(patsubst %.c,%.o,$(notdir $(2))): $(2)
+	@mkdir -p $$(@D)
+	$$(call say,CC  )
+	$$(Q)$$(CC) $$(CFLAGS) $$(INC_$(1)) -c -o $$@ $$<
+endef
+$(foreach p,$(POLICIES),$(eval $(call own_object,sim,$p))$(eval $(call own_object,real,$p)))
+
+# The table of them, from the names that they define; written anew only when it changes.
+$(OWN)/policy_own.c: $(OWN_sim) FORCE
+	@mkdir -p $(@D)
+	@tests/own-policies.sh $(OWN_sim) >$@.new || { rm -f $@.new; exit 1; }
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(OWN)/policy_own.o: $(OWN)/policy_own.c
+	$(Q)$(CC) $(CFLAGS) $(INC_sim) -c -o $@ $<
+# What the tree's datapath is held to, they are. Says which files were.
+$(OWN)/seam: $(OWN_real) $(OWN)/policy_own.c tests/check-seam.sh
+	@$(if $(POLICIES),SEAM_FILES="$(POLICIES)" tests/check-seam.sh $(OWN)/real,:)
+	@echo "$(POLICIES)" >$@
+FORCE:
+.PHONY: FORCE
+
+own-check: $(BIN)/vnicsim                ## POLICIES=...: hold them to what all policies are held to
+	@tests/own-check.sh $(BIN)/vnicsim
 
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
@@ -184,6 +222,6 @@ clean:                                   ## remove build/
 help:                                    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(wildcard $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+-include $(wildcard $(OWN)/*.d $(OWN)/*/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
                     $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
                     $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)

@@ -225,7 +225,7 @@ static void build_dpath(struct guest *g, uint32_t size)
 	machine_hbufs(m, &dp->rx_pool, &g->nic->dma,
 		      nc->rx_ring + (dp->rx_policy->vmm_rx ? vmmq + DPATH_BURST : 0), frame);
 	dp->rx_reason = machine_array(m, dp->rx_pool.n, sizeof(*dp->rx_reason));
-	if (dp->rx_policy == &policy_zero_copy || dp->tx_policy == &policy_zero_copy) {
+	if (dp->rx_policy->lends_guest_memory || dp->tx_policy->lends_guest_memory) {
 		dp->rx_slot = machine_array(m, size, sizeof(*dp->rx_slot));
 		dp->rx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->rx_seg));
 		dp->tx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->tx_seg));

@@ -14,7 +14,7 @@
 cd "$root" || exit 1
 shopt -s nullglob
 pages=()
-for page in README.md docs/*.md traces/README.md; do
+for page in README.md docs/*.md docs/*/*.md traces/README.md; do
 	[ ! -f "$page" ] || pages+=("$page")
 done
 
@@ -36,6 +36,16 @@ make_place()
 		case ${entry##*/} in build | out) ;; *) ln -s "$entry" "$tmp/place/" ;; esac
 	done
 	ln -s "$vnicsim" "$tmp/place/build/vnicsim"
+	# What make builds there shares what is built here, of the same flavour.
+	if [ "$B" = build ]; then
+		for entry in "$root/build"/{sim,real,libvnicsim.a,libreal.a}; do
+			[ ! -e "$entry" ] || ln -s "$entry" "$tmp/place/build/"
+		done
+	else
+		ln -s "$(dirname "$vnicsim")" "$tmp/place/build/${B#build/}"
+		export FLAVOUR=${B#build/}
+	fi
+	unset MAKEFLAGS MAKELEVEL MFLAGS
 }
 
 # runs_block FILE
