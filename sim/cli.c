@@ -217,7 +217,7 @@ static int parse_and_do(struct session *s, GOptionContext *c, char **args)
 	if (!s->o.rest)
 		s->o.rest = g_new0(char *, 1);
 	progress_init(&s->progress, s->o.quiet);
-	cli_catch_sigint();
+	cli_catch_signals();
 	return s->verb->fn(s);
 }
 

@@ -71,8 +71,9 @@ int verb_compare(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
 
-/* From now on the first SIGINT ends runs early, their results being partial; the second kills. */
-void cli_catch_sigint(void);
+/* From now on the first SIGINT ends runs early, their results being partial, the second kills;
+   SIGUSR1 asks for a line of progress. */
+void cli_catch_signals(void);
 /* Says what is wrong with the command line; returns the code for it. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(const struct cli_program *prog,
 							  const char *format, ...);

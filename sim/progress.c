@@ -2,10 +2,19 @@
 /* progress.c - the line on the terminal; see progress.h. Its numbers are for the eye only. */
 #include "progress.h"
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 enum { INTERVAL_US = 200000, WIDTH_MAX = 79 };
+
+/* A signal handler can reach nothing else. */
+static volatile sig_atomic_t asked;
+
+void progress_ask(void)
+{
+	asked = 1;
+}
 
 void progress_init(struct progress *p, bool quiet)
 {
@@ -28,7 +37,7 @@ static double share_done(sim_time now, sim_time end, uint64_t packets, uint64_t 
 }
 
 void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
-		   uint64_t packets, uint64_t packets_total)
+		   uint64_t packets, uint64_t packets_total, uint64_t drops)
 {
 	double done = share_done(now, end, packets, packets_total);
 	double rate = seconds > 0 ? (double)packets / seconds : 0;
@@ -39,35 +48,53 @@ void progress_line(GString *out, const char *prefix, double seconds, sim_time no
 		g_string_append_printf(out, "  %.0f%%", done * 100);
 	g_string_append_printf(out, "  %.*f%s packets/s", rate < 1e6 ? 0 : 2,
 			       rate < 1e6 ? rate / 1e3 : rate / 1e6, rate < 1e6 ? "k" : "M");
+	if (drops)
+		g_string_append_printf(out, "  %" PRIu64 " dropped", drops);
 	if (done > 0)
 		g_string_append_printf(out, "  %.0f s left", seconds * (1 - done) / done);
 	if (out->len > WIDTH_MAX)
 		g_string_truncate(out, WIDTH_MAX);
 }
 
-void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t packets,
-		     uint64_t packets_total)
+/* One line that stays, in place of the one that vanishes. */
+static void answer(struct progress *p, const char *text)
 {
-	gint64 clock = p->on ? g_get_monotonic_time() : 0;
+	asked = 0;
+	progress_erase(p);
+	fprintf(stderr, "%s\n", text);
+	fflush(stderr);
+}
 
-	if (!p->on || clock - p->last_us < INTERVAL_US)
+static void show(struct progress *p, const char *text)
+{
+	p->shown = true;
+	fprintf(stderr, "\r%s\033[K", text);
+	fflush(stderr);
+}
+
+void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t packets,
+		     uint64_t packets_total, uint64_t drops)
+{
+	gint64 clock = p->on || asked ? g_get_monotonic_time() : 0;
+
+	if (!asked && (!p->on || clock - p->last_us < INTERVAL_US))
 		return;
 	g_autoptr(GString) line = g_string_new(NULL);
 	progress_line(line, p->prefix, (double)(clock - p->start_us) / 1e6, now, end, packets,
-		      packets_total);
+		      packets_total, drops);
 	p->last_us = clock;
-	p->shown = true;
-	fprintf(stderr, "\r%s\033[K", line->str);
-	fflush(stderr);
+	if (asked)
+		answer(p, line->str);
+	else
+		show(p, line->str);
 }
 
 void progress_note(struct progress *p, const char *text)
 {
-	if (!p->on)
-		return;
-	p->shown = true;
-	fprintf(stderr, "\r%s\033[K", text);
-	fflush(stderr);
+	if (asked)
+		answer(p, text);
+	else if (p->on)
+		show(p, text);
 }
 
 void progress_erase(struct progress *p)

@@ -16,13 +16,21 @@ static void on_sigint(int signal_number)
 	interrupted = 1;
 }
 
+static void on_sigusr1(int signal_number)
+{
+	(void)signal_number;
+	progress_ask();
+}
+
 /* The second SIGINT kills. */
-void cli_catch_sigint(void)
+void cli_catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = on_sigint, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction look = {.sa_handler = on_sigusr1, .sa_flags = SA_RESTART};
 
 	interrupted = 0;
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGUSR1, &look, NULL);
 }
 
 volatile sig_atomic_t *session_interrupted(void)

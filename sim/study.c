@@ -188,13 +188,14 @@ static void carry_out(const struct study *st, struct study_run *run, struct run_
 static void on_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
 			uint64_t packets_total)
 {
-	progress_update(ctl->progress_state, now, end, packets, packets_total);
+	progress_update(ctl->progress_state, now, end, packets, packets_total, ctl->drops);
 }
 
 static void run_in_turn(struct study *st, struct progress *progress,
 			volatile sig_atomic_t *interrupted, study_done_fn done, void *arg)
 {
-	struct run_ctl ctl = {interrupted, on_progress, progress};
+	struct run_ctl ctl = {
+		.interrupted = interrupted, .progress = on_progress, .progress_state = progress};
 
 	for (size_t i = 0; i < st->n_runs && !*interrupted; i++) {
 		struct study_run *run = &st->runs[i];
@@ -223,7 +224,7 @@ struct crew {
 static void *crew_member(void *p)
 {
 	struct crew *crew = p;
-	struct run_ctl ctl = {crew->interrupted, NULL, NULL};
+	struct run_ctl ctl = {.interrupted = crew->interrupted};
 
 	pthread_mutex_lock(&crew->lock);
 	while (!crew->stop && crew->next < crew->st->n_runs) {

@@ -393,10 +393,14 @@ static void the_progress_line_fits_a_terminal(void **state)
 	g_autoptr(GString) line = g_string_new(NULL), wide = g_string_new(NULL);
 
 	(void)state;
-	progress_line(line, "", 2, 25 * SIM_MS, 100 * SIM_MS, 3000000, 0);
+	progress_line(line, "", 2, 25 * SIM_MS, 100 * SIM_MS, 3000000, 0, 0);
 	assert_string_equal(line->str, "sim 25.000 ms  25%  1.50M packets/s  6 s left");
+	g_string_truncate(line, 0);
+	progress_line(line, "3/12", 2, 25 * SIM_MS, 100 * SIM_MS, 3000, 12000, 17);
+	assert_string_equal(line->str,
+			    "3/12  sim 25.000 ms  25%  2k packets/s  17 dropped  6 s left");
 	progress_line(wide, "1/12 a.very.long.key=with-a-long-value another.long.key=with-a-value",
-		      1, 1, 0, 0, 0);
+		      1, 1, 0, 0, 0, 0);
 	assert_true(wide->len <= 79);
 }
 
