@@ -13,6 +13,7 @@
 #include "nearest.h"
 #include "outfile.h"
 #include "sim_error.h"
+#include "wrap.h"
 
 static const struct verb verbs[] = {
 	{"run", "SCENARIO", "one run of a scenario", true, false, false, false, false, verb_run,
@@ -98,7 +99,10 @@ static int print_text(const struct cli_program *prog, FILE *stream, const char *
 {
 	g_autoptr(GError) error = NULL;
 
-	if (outfile_print(stream, text, &error))
+	g_autoptr(GString) wrapped = g_string_new(NULL);
+
+	wrap_text(text, wrap_columns(stream), wrapped);
+	if (outfile_print(stream, wrapped->str, &error))
 		return SIM_EXIT_OK;
 	fprintf(stderr, "%s: %s\n", prog->name, error->message);
 	return SIM_EXIT_OUTPUT;

@@ -16,6 +16,7 @@
 #include "nearest.h"
 #include "outfile.h"
 #include "sim_error.h"
+#include "wrap.h"
 
 static void record_verdict(void *arg, const struct expect_verdict *v)
 {
@@ -177,7 +178,7 @@ static void sweep_end(struct sweep_output *o, const struct study *st)
 		if (!outfile_write(s->o.json, o->json->str, o->json->len, &error))
 			session_complain(s, error);
 	}
-	report_table_print(o->table, text);
+	report_table_fold(o->table, wrap_columns(session_tables(s)), text);
 	if (o->folder && s->code != SIM_EXIT_OUTPUT)
 		g_string_append_printf(text, "\nresults: %s/results.csv, wide.csv, point-*.json\n",
 				       o->folder);

@@ -330,7 +330,7 @@ void compare_each(const struct comparison *c, compare_fn fn, void *arg)
 		}
 }
 
-static void print_metrics(const struct comparison *c, GString *out)
+static void print_metrics(const struct comparison *c, unsigned characters, GString *out)
 {
 	struct report_table *t = report_table_new();
 
@@ -342,7 +342,7 @@ static void print_metrics(const struct comparison *c, GString *out)
 			if (p->verdict >= COMPARE_DIFFERS && p->more == more)
 				print_metric(t, p);
 		}
-	report_table_print(t, out);
+	report_table_fold(t, characters, out);
 	report_table_free(t);
 }
 
@@ -369,7 +369,7 @@ static void print_setup(const struct comparison *c, GString *out)
 	report_table_free(t);
 }
 
-void compare_print(const struct comparison *c, GString *out)
+void compare_print_within(const struct comparison *c, unsigned characters, GString *out)
 {
 	bool differ = c->n[COMPARE_DIFFERS] + c->n[COMPARE_ONLY_A] + c->n[COMPARE_ONLY_B] > 0;
 
@@ -378,12 +378,17 @@ void compare_print(const struct comparison *c, GString *out)
 	if (c->name)
 		g_string_append_printf(out, "%s\n", c->name);
 	if (differ)
-		print_metrics(c, out);
+		print_metrics(c, characters, out);
 	if (differ && c->setup->len)
 		g_string_append_c(out, '\n');
 	if (c->setup->len)
 		print_setup(c, out);
 	g_string_append_c(out, '\n');
+}
+
+void compare_print(const struct comparison *c, GString *out)
+{
+	compare_print_within(c, 0, out);
 }
 
 /* ---- as JSON ---- */

@@ -49,6 +49,8 @@ typedef void (*compare_fn)(void *arg, const struct compare_line *line);
 void compare_each(const struct comparison *c, compare_fn fn, void *arg);
 
 /* What differs, as tables: new copies and fallbacks first. Nothing if nothing does. */
+/* The same in blocks of so many characters. */
+void compare_print_within(const struct comparison *c, unsigned characters, GString *out);
 void compare_print(const struct comparison *c, GString *out);
 json_t *compare_json(const struct comparison *c);
 

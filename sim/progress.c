@@ -42,8 +42,7 @@ void progress_line(GString *out, const char *prefix, double seconds, sim_time no
 	double done = share_done(now, end, packets, packets_total);
 	double rate = seconds > 0 ? (double)packets / seconds : 0;
 
-	g_string_append_printf(out, "%s%ssim %.3f ms", prefix, *prefix ? "  " : "",
-			       (double)now / 1e9);
+	g_string_append_printf(out, "sim %.3f ms", (double)now / 1e9);
 	if (done > 0)
 		g_string_append_printf(out, "  %.0f%%", done * 100);
 	g_string_append_printf(out, "  %.*f%s packets/s", rate < 1e6 ? 0 : 2,
@@ -52,8 +51,14 @@ void progress_line(GString *out, const char *prefix, double seconds, sim_time no
 		g_string_append_printf(out, "  %" PRIu64 " dropped", drops);
 	if (done > 0)
 		g_string_append_printf(out, "  %.0f s left", seconds * (1 - done) / done);
-	if (out->len > WIDTH_MAX)
-		g_string_truncate(out, WIDTH_MAX);
+	/* Too long, it is the prefix that is cut: it varies least. */
+	size_t room = out->len + 2 < WIDTH_MAX ? WIDTH_MAX - out->len - 2 : 0;
+	g_autofree char *head =
+		g_utf8_substring(prefix, 0, MIN((glong)room, g_utf8_strlen(prefix, -1)));
+	if (*head) {
+		g_string_prepend(out, "  ");
+		g_string_prepend(out, head);
+	}
 }
 
 /* One line that stays, in place of the one that vanishes. */

@@ -6,6 +6,7 @@
 #include "cli_verbs.h"
 #include "outfile.h"
 #include "sim_error.h"
+#include "wrap.h"
 
 /* A signal handler can reach nothing else. */
 static volatile sig_atomic_t interrupted;
@@ -65,8 +66,11 @@ void session_print(struct session *s, FILE *stream, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 
+	g_autoptr(GString) wrapped = g_string_new(NULL);
+
+	wrap_text(text, wrap_columns(stream), wrapped);
 	progress_erase(&s->progress);
-	if (!outfile_print(stream, text, &error))
+	if (!outfile_print(stream, wrapped->str, &error))
 		session_complain(s, error);
 }
 
