@@ -67,8 +67,8 @@ static const struct verb verbs[] = {
 	 "Examples:\n"
 	 "  %s plot out/policy\n"
 	 "  %s plot copy.json zero-copy.json --out figures\n"},
-	{"list", "policies|keys|metrics|systems|presets", "what there is to choose from", false,
-	 false, true, false, false, verb_list,
+	{"list", "policies|keys|metrics|systems|presets|verbs", "what there is to choose from",
+	 false, false, true, false, false, verb_list,
 	 "Examples:\n"
 	 "  %s list keys\n"
 	 "  %s list keys --markdown\n"
@@ -169,6 +169,8 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 	const GOptionEntry list[] = {
 		{"markdown", 0, 0, G_OPTION_ARG_NONE, &o->markdown,
 		 "keys as the scenario reference", NULL},
+		{"man", 0, 0, G_OPTION_ARG_NONE, &o->man,
+		 "keys, verbs as mdoc for the manual pages", NULL},
 		{0},
 	};
 	const GOptionEntry all[] = {
@@ -193,7 +195,7 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 	return c;
 }
 
-static int print_verb_help(const struct cli_program *prog, const struct verb *v, GOptionContext *c)
+static char *verb_help(const struct cli_program *prog, const struct verb *v, GOptionContext *c)
 {
 	g_auto(GStrv) parts = g_strsplit(v->examples, "%s", -1);
 	g_autofree char *examples = g_strjoinv(prog->name, parts);
@@ -202,8 +204,27 @@ static int print_verb_help(const struct cli_program *prog, const struct verb *v,
 	g_autofree char *help = g_option_context_get_help(c, TRUE, NULL);
 	/* GLib knows the program but not the verb. */
 	char *brackets = strstr(help, " [");
-	g_autofree char *text =
-		g_strdup_printf("%.*s %s%s", (int)(brackets - help), help, v->name, brackets);
+
+	return g_strdup_printf("%.*s %s%s", (int)(brackets - help), help, v->name, brackets);
+}
+
+const struct verb *cli_verbs(void)
+{
+	return verbs;
+}
+
+char *cli_verb_help(const struct cli_program *prog, const struct verb *v)
+{
+	struct options o = {0};
+	g_autoptr(GOptionContext) c = option_context(v, &o);
+
+	return verb_help(prog, v, c);
+}
+
+static int print_verb_help(const struct cli_program *prog, const struct verb *v, GOptionContext *c)
+{
+	g_autofree char *text = verb_help(prog, v, c);
+
 	return print_text(prog, stdout, text);
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli_man.h"
 #include "explain.h"
 #include "nearest.h"
 #include "outfile.h"
@@ -258,15 +259,34 @@ static void list_items(bool (*item)(size_t, struct cli_item *), GString *out)
 	report_table_free(t);
 }
 
+static void list_verbs(const struct session *s, GString *out)
+{
+	struct report_table *t = report_table_new();
+
+	for (const struct verb *v = cli_verbs(); v->name; v++) {
+		g_autofree char *help = cli_verb_help(s->prog, v);
+
+		if (s->o.man)
+			man_verb(s->prog->name, v->name, v->arguments, v->help, help, v->examples,
+				 out);
+		report_table_cell(t, v->name, false);
+		report_table_cell(t, v->help, false);
+		report_table_row(t);
+	}
+	if (!s->o.man)
+		report_table_print(t, out);
+	report_table_free(t);
+}
+
 int verb_list(struct session *s)
 {
-	static const char *const topics[] = {"policies", "keys",    "metrics",
-					     "systems",  "presets", NULL};
+	static const char *const topics[] = {"policies", "keys",  "metrics", "systems",
+					     "presets",  "verbs", NULL};
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	if (g_strv_length(s->o.rest) != 1)
 		return cli_usage_error(s->prog, "list takes one of: policies keys metrics systems "
-						"presets");
+						"presets verbs");
 	const char *what = s->o.rest[0];
 	if (strcmp(what, "policies") == 0) {
 		list_items(s->prog->policy, out);
@@ -276,6 +296,10 @@ int verb_list(struct session *s)
 		metric_print(s->prog->metrics, out);
 	} else if (strcmp(what, "presets") == 0) {
 		keys_print_presets(s->prog->groups, out);
+	} else if (strcmp(what, "verbs") == 0) {
+		list_verbs(s, out);
+	} else if (strcmp(what, "keys") == 0 && s->o.man) {
+		man_keys(s->prog->groups, out);
 	} else if (strcmp(what, "keys") == 0) {
 		(s->o.markdown ? keys_print_markdown : keys_print)(s->prog->groups, out);
 	} else {

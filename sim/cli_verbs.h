@@ -20,7 +20,7 @@ enum { THREADS_MAX = 256 };
 struct options {
 	char **sets, **rest;
 	char *seed, *out, *json, *tolerance, *baseline, *junit;
-	gboolean quiet, help, markdown, update;
+	gboolean quiet, help, markdown, man, update;
 	gint jobs;
 };
 
@@ -70,6 +70,10 @@ int verb_fidelity(struct session *s);
 int verb_compare(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
+
+/* The table of verbs, ended by one without a name, and the text of --help of one. */
+const struct verb *cli_verbs(void);
+char *cli_verb_help(const struct cli_program *prog, const struct verb *v);
 
 /* From now on the first SIGINT ends runs early, their results being partial, the second kills;
    SIGUSR1 asks for a line of progress. */

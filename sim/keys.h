@@ -121,6 +121,9 @@ bool keys_parse(const struct key_decl *key, const char *text, uint64_t *number, 
 /* The kind whose unit a value of this key has in tables: KEY_TIME... or KEY_STRING for none. */
 enum key_kind keys_quantity(const struct key_decl *key);
 
+/* What may stand for the value: "true|false", "1..1024"; freed with g_free(). */
+char *keys_describe(const struct key_decl *key);
+
 /* `list keys`: aligned text, or the Markdown of the scenario reference. */
 void keys_print(const struct group_decl *groups, GString *out);
 /* `list presets`: each choice that brings defaults, and these. */
