@@ -69,17 +69,30 @@ $(if $(filter-out $(words $(sort $(notdir $(POLICIES)))),$(words $(POLICIES))),\
   $(error POLICIES: two files of one name; rename one))
 
 SIM_OBJ  := $(SIM:%.c=$(B)/sim/%.o) $(MODELS:%.c=$(B)/sim/%.o) $(DATAPATH:%.c=$(B)/sim/%.o)
-REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(B)/real/models/plat/real/plat_real.o
+REAL     := $(wildcard models/plat/real/*.c)
+REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(REAL:%.c=$(B)/real/%.o)
+# The real program: its own files, those of the simulator that are built for any world, and, as
+# they are, those that know no world (their objects refer to none, or it would not link).
+TAP      := $(filter-out models/tap/main.c,$(wildcard models/tap/*.c)) \
+            $(wildcard models/guest_build*.c) models/book.c models/view.c models/traffic/sender.c
+TAP_OBJ  := $(TAP:%.c=$(B)/real/%.o)
+COLD     := $(SIM) $(wildcard models/options*.c models/keys_*.c) models/tap_keys.c models/policy_words.c \
+            models/machine_metrics.c models/host/cost.c models/host/pcie_keys.c models/host/pcie_traffic.c \
+            models/nic/nic_keys.c models/nic/dmabench_keys.c \
+            $(filter-out models/traffic/sender.c,$(wildcard models/traffic/*.c))
+COLD_OBJ := $(COLD:%.c=$(B)/sim/%.o)
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 
 # Tests: a program each, in the world that it needs.
 TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/real_*.c))
+TESTS_tap  := $(patsubst tests/%.c,%,$(wildcard tests/test_tap_*.c))
 TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_plat_test.c \
                 tests/test_policy*.c tests/test_endpoint.c tests/test_nicdrv.c \
                 tests/test_demux.c tests/fuzz_*.c))
-TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
+TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_tap) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
-TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)
+TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%) \
+              $(TESTS_tap:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
 .PHONY: all own-check deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
@@ -87,7 +100,7 @@ BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 .DEFAULT_GOAL := all
 .SECONDARY:
 
-all: $(BIN)/vnicsim                      ## build the simulator: build/vnicsim
+all: $(BIN)/vnicsim $(BIN)/vnictap       ## build both programs: build/vnicsim, build/vnictap
 
 $(BIN)/vnicsim: $(B)/sim/models/main.o $(OWN)/policy_own.o $(OWN_sim) $(B)/libvnicsim.a $(OWN)/seam
 	$(call say,LINK)
@@ -119,11 +132,24 @@ FORCE:
 own-check: $(BIN)/vnicsim                ## POLICIES=...: hold them to what all policies are held to
 	@tests/own-check.sh $(BIN)/vnicsim
 
+$(BIN)/vnictap: $(B)/real/models/tap/main.o $(OWN)/policy_own.o $(OWN_real) $(B)/libtap.a $(B)/libreal.a \
+		$(B)/libcold.a $(OWN)/seam
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) $(PKG_LIB) -lpthread
+
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
 	$(call say,AR  )
 	$(Q)ar rcs $@ $^
 $(B)/libreal.a: $(REAL_OBJ)
+	@rm -f $@
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
+$(B)/libtap.a: $(TAP_OBJ)
+	@rm -f $@
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
+$(B)/libcold.a: $(COLD_OBJ)
 	@rm -f $@
 	$(call say,AR  )
 	$(Q)ar rcs $@ $^
@@ -140,6 +166,7 @@ $(B)/real/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )
 	$(Q)$(CC) $(CFLAGS) $(INC_real) -c -o $@ $<
+$(TAP_OBJ) $(B)/real/models/tap/main.o $(TESTS_tap:%=$(B)/real/tests/%.o): INC_real += $(PKG_INC)
 $(B)/test/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )
@@ -157,6 +184,11 @@ $(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread -lxxhash
+$(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a \
+                $(B)/libreal.a $(B)/libcold.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
 
 test-programs: $(TEST_BIN)
 
@@ -222,6 +254,6 @@ clean:                                   ## remove build/
 help:                                    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(wildcard $(OWN)/*.d $(OWN)/*/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+-include $(wildcard $(OWN)/*.d $(OWN)/*/*.d $(B)/real/sim/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
                     $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
                     $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../sim/sim_error.h"
-#include "policy.h"
+#include "datapath/policy.h"
 
 enum { WORDS_MAX = 1024 };
 

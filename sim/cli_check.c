@@ -286,7 +286,7 @@ static void run_file(struct check *c, struct study *st)
 static void check_file(struct check *c, const char *path)
 {
 	struct session *s = c->s;
-	g_autoptr(study_auto) st = session_load(s, path, false);
+	g_autoptr(study_auto) st = session_load(s, path, s->prog->one_verb);
 
 	c->file = path;
 	c->label = "";

@@ -20,7 +20,7 @@ enum { THREADS_MAX = 256 };
 struct options {
 	char **sets, **rest;
 	char *seed, *out, *json, *tolerance, *baseline, *junit;
-	gboolean quiet, help, markdown, man, update;
+	gboolean quiet, help, markdown, man, update, check, version;
 	gint jobs;
 };
 
@@ -70,6 +70,8 @@ int verb_fidelity(struct session *s);
 int verb_compare(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
+/* `run`, or `check` with --check, of the base point. */
+int verb_only(struct session *s);
 
 /* The table of verbs, ended by one without a name, and the text of --help of one. */
 const struct verb *cli_verbs(void);
@@ -78,6 +80,8 @@ char *cli_verb_help(const struct cli_program *prog, const struct verb *v);
 /* From now on the first SIGINT ends runs early, their results being partial, the second kills;
    SIGUSR1 asks for a line of progress. */
 void cli_catch_signals(void);
+/* And so does SIGTERM, where a run must put back what it has taken of the machine. */
+void cli_catch_sigterm(void);
 /* Says what is wrong with the command line; returns the code for it. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(const struct cli_program *prog,
 							  const char *format, ...);

@@ -34,6 +34,13 @@ void cli_catch_signals(void)
 	sigaction(SIGUSR1, &look, NULL);
 }
 
+void cli_catch_sigterm(void)
+{
+	struct sigaction action = {.sa_handler = on_sigint, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGTERM, &action, NULL);
+}
+
 volatile sig_atomic_t *session_interrupted(void)
 {
 	return &interrupted;

@@ -179,6 +179,7 @@ static void carry_out(const struct study *st, struct study_run *run, struct run_
 	run->result = result_new();
 	if (st->prog->run(run->sc, ctl, run->result, &run->error)) {
 		describe(st, run);
+		run->error = g_steal_pointer(&ctl->ended);
 		return;
 	}
 	g_assert(run->error);
