@@ -95,7 +95,7 @@ TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_r
               $(TESTS_tap:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
-.PHONY: all own-check deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
+.PHONY: all own-check install uninstall deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -241,8 +241,40 @@ study: deps                              ## when does zero copy pay: 495 runs (m
 traces:                                  ## take a large capture for benchmarks (root): build/traces
 	traces/make-traces.sh --large build/traces
 
-docs: all                                ## write the scenario reference from the key tables
+docs: all                                ## write scenario reference and manual pages from the tables
 	$(B)/vnicsim list keys --markdown > docs/scenario-reference.md
+	tests/man-pages.sh $(B)/vnicsim docs/man docs/man
+
+# Where make install puts things; DESTDIR stands before all of it, and only there.
+prefix  ?= /usr/local
+bindir   = $(prefix)/bin
+datadir  = $(prefix)/share
+docdir   = $(datadir)/doc/vnicsim
+INSTALLED = $(BIN)/vnicsim:$(bindir) $(BIN)/vnictap:$(bindir) \
+            $(foreach f,$(wildcard plots/*.gp),$f:$(datadir)/vnicsim/plots) \
+            $(foreach f,$(shell find scenarios -name '*.ini'),$f:$(datadir)/vnicsim/$(patsubst %/,%,$(dir $f))) \
+            $(foreach f,$(wildcard traces/*.pcap*),$f:$(datadir)/vnicsim/traces) \
+            $(foreach f,$(wildcard docs/man/*.1),$f:$(datadir)/man/man1) \
+            $(foreach f,$(wildcard docs/man/*.5),$f:$(datadir)/man/man5) \
+            docs/completion/vnicsim:$(datadir)/bash-completion/completions \
+            $(foreach f,README.md $(shell find docs -name '*.md' -o -name '*.png' -o -path 'docs/own-policy/*' -type f),$f:$(docdir)/$(patsubst %/,%,$(dir $f)))
+# What a policy of one's own is compiled against stays in the tree: it needs the Makefile, too.
+install: all                             ## programs, plots, scenarios, docs, manual pages, completion
+	@for entry in $(INSTALLED); do \
+		file=$${entry%%:*}; to="$(DESTDIR)$${entry#*:}"; mode=644; \
+		[ -x "$$file" ] && mode=755; \
+		install -D -m $$mode "$$file" "$$to/$$(basename "$$file")" || exit 1; \
+	done
+	@echo "installed: $(DESTDIR)$(bindir)/vnicsim, $(DESTDIR)$(bindir)/vnictap; plots, scenarios, docs, manual pages: $(DESTDIR)$(datadir)"
+
+uninstall:                               ## the same files, and folders that are empty then
+	@for entry in $(INSTALLED); do \
+		file=$${entry%%:*}; to="$(DESTDIR)$${entry#*:}"; \
+		rm -f "$$to/$$(basename "$$file")" || exit 1; \
+	done
+	@for folder in $(datadir)/vnicsim $(docdir); do \
+		[ ! -d "$(DESTDIR)$$folder" ] || find "$(DESTDIR)$$folder" -depth -type d -empty -delete; \
+	done
 
 check-style: deps                        ## formatting, static analysis, headers, the seam
 	@$(MAKE) --no-print-directory seam-objects

@@ -13,6 +13,8 @@ static void man_text(const char *text, size_t len, GString *out)
 			g_string_append(out, "\\e");
 		else if (text[i] == '-')
 			g_string_append(out, "\\-");
+		else if (text[i] == ' ' && i && text[i - 1] == '.' && g_ascii_isupper(text[i + 1]))
+			g_string_append_c(out, '\n'); /* a sentence begins its line */
 		else
 			g_string_append_c(out, text[i]);
 	}

@@ -44,6 +44,7 @@ refuses()
 own_runs() { exits 0 "$mine/vnicsim" check "$root/docs/own-policy/ci.ini"; }
 listed() { exits 0 "$mine/vnicsim" list policies && prints vhost-like; }
 key_has_it() { exits 0 "$mine/vnicsim" list keys && prints "zero-copy|vhost-like"; }
+real_has_it() { fails 2 "policy" "zero-copy, vhost-like" -- "$mine/vnictap" "$root/docs/own-policy/ci.ini" --set guest.policy=none; }
 tree_has_it_not() { exits 0 "$vnicsim" list policies && ! grep -q vhost "$out"; }
 unknown_elsewhere() { fails 2 "ci.ini" policy "vhost-like" -- "$vnicsim" run "$root/docs/own-policy/ci.ini"; }
 newest() { stat -c %Y.%y "$mine/vnicsim"; }
@@ -68,7 +69,8 @@ check "... sharing what does not depend on it" shared
 check "... is listed" listed
 check "... is a word of the key" key_has_it
 check "... and runs its scenario" own_runs
-check "the other program does not have it" tree_has_it_not
+check "the program for real devices has it, too" real_has_it
+check "the program without it does not have it" tree_has_it_not
 check "... and says what there is" unknown_elsewhere
 check "nothing is built again without need" not_again
 check "it does what all policies must" makes 0 "$example" own-check
