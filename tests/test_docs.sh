@@ -5,7 +5,8 @@
 #
 # Each fenced sh block is run as it stands, in a folder of links to the tree, so that what it writes
 # goes with the test; build/ there holds the program under test (B). A block that begins with
-# "# not run" or "# not run here" is left out; a line "# exit N" in it states another code than 0.
+# "# not run" or "# not run here" is left out, one that begins with "# needs TAP" where no device can
+# be made; a line "# exit N" in it states another code than 0.
 # An ini block with a NIC, a guest and traffic is a whole scenario and is run, too. Links lead to
 # files, and the scenario reference is the program's own. Prints TAP.
 # shellcheck source=tests/tap.sh
@@ -36,6 +37,7 @@ make_place()
 		case ${entry##*/} in build | out) ;; *) ln -s "$entry" "$tmp/place/" ;; esac
 	done
 	ln -s "$vnicsim" "$tmp/place/build/vnicsim"
+	ln -s "${vnicsim%vnicsim}vnictap" "$tmp/place/build/vnictap"
 	# What make builds there shares what is built here, of the same flavour.
 	if [ "$B" = build ]; then
 		for entry in "$root/build"/{sim,real,libvnicsim.a,libreal.a}; do
@@ -47,6 +49,8 @@ make_place()
 	fi
 	unset MAKEFLAGS MAKELEVEL MFLAGS
 }
+
+tap_possible() { unshare -n ip tuntap add dev probe mode tap 2>/dev/null; }
 
 # runs_block FILE
 runs_block()
@@ -64,6 +68,13 @@ test_blocks()
 		for file in "$tmp/sh/$page"/*; do
 			line=$((10#${file##*/}))
 			case $(head -n 1 "$file") in
+			'# needs TAP'*)
+				if tap_possible; then
+					check "$page:$line: the block runs" runs_block "$file"
+				else
+					skip "$page:$line: the block" "no TAP device can be made here"
+				fi
+				;;
 			'# not run'*) skip "$page:$line: the block" "$(head -n 1 "$file" | cut -c 3-)" ;;
 			*) check "$page:$line: the block runs" runs_block "$file" ;;
 			esac
