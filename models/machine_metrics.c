@@ -6,6 +6,7 @@
 #include "machine.h"
 
 #include "../sim/metric.h"
+#include "../sim/search.h"
 
 enum {
 	OBJ_GUEST = 1,
@@ -24,6 +25,7 @@ enum {
 	OBJ_SHARED = 8192,
 	OBJ_PROCESS = 16384,
 	OBJ_PROCESSES = 32768,
+	OBJ_SEARCH = 65536,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -46,6 +48,7 @@ static const struct metric_object objects[] = {
 	{OBJ_DMAS, .name = "dmas"},
 	{OBJ_TRAFFIC, .kind = "traffic"},
 	{OBJ_RUN, .name = "run"},
+	{OBJ_SEARCH, .name = SEARCH_KIND},
 	{0},
 };
 
@@ -153,6 +156,7 @@ static const struct metric_decl metrics[] = {
 	{"busy_ratio", "", C | OBJ_SHARED, .help = "time not idle, spinning included"},
 	{"steal_ratio", "", C, .help = "on a shared core: time ready, and another one had it"},
 	{"switches", "switches", OBJ_SHARED, .help = "of a shared core, from one CPU to another"},
+	METRICS_OF_SEARCH(OBJ_SEARCH),
 	{"busy_cpus", "", OBJ_RUN, .help = "work of all CPUs, in CPUs"},
 	{"work_ratio", "", C, .help = "time at work"},
 	{"busy_ns.*", "ns", C, .help = "by kind of work", .words = busy_words},

@@ -20,6 +20,8 @@ enum { THREADS_MAX = 256 };
 struct options {
 	char **sets, **rest;
 	char *seed, *out, *json, *tolerance;
+	char **only, *paired, *point; /* of sweep */
+	gboolean list, points, collect, fresh;
 	gboolean quiet, help, markdown;
 	gint jobs;
 };

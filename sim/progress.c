@@ -19,7 +19,7 @@ void progress_begin(struct progress *p, const char *prefix)
 	p->start_us = p->last_us = g_get_monotonic_time();
 }
 
-static double share_done(sim_time now, sim_time end, uint64_t packets, uint64_t total)
+double progress_share(sim_time now, sim_time end, uint64_t packets, uint64_t total)
 {
 	double by_time = end && end != SIM_NEVER ? (double)now / (double)end : 0;
 	double by_packets = total ? (double)packets / (double)total : 0;
@@ -30,7 +30,7 @@ static double share_done(sim_time now, sim_time end, uint64_t packets, uint64_t 
 void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
 		   uint64_t packets, uint64_t packets_total)
 {
-	double done = share_done(now, end, packets, packets_total);
+	double done = progress_share(now, end, packets, packets_total);
 	double rate = seconds > 0 ? (double)packets / seconds : 0;
 
 	g_string_append_printf(out, "%s%ssim %.3f ms", prefix, *prefix ? "  " : "",

@@ -462,6 +462,17 @@ const char *sweep_key(const struct sweep *sw, size_t key)
 	return sw->keys->pdata[key];
 }
 
+bool sweep_sets_a_path(const struct sweep *sw)
+{
+	for (guint i = 0; i < sw->keys->len; i++) {
+		g_autofree char *why = NULL;
+
+		if (scenario_lookup(sw->sc, sw->keys->pdata[i], NULL, &why)->kind == KEY_PATH)
+			return true;
+	}
+	return false;
+}
+
 static const struct dimension *dimension_of(const struct sweep *sw, size_t key, size_t *point)
 {
 	for (guint i = sw->dims->len; i-- > 0;) {
@@ -474,6 +485,13 @@ static const struct dimension *dimension_of(const struct sweep *sw, size_t key, 
 		*point /= d->rows->len;
 	}
 	g_assert_not_reached();
+}
+
+bool sweep_linked(const struct sweep *sw, size_t key, size_t other)
+{
+	size_t at = 0, at_other = 0;
+
+	return dimension_of(sw, key, &at) == dimension_of(sw, other, &at_other);
 }
 
 static const char *value_at(const struct sweep *sw, size_t at, size_t key)

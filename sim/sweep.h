@@ -46,6 +46,10 @@ unsigned sweep_repeats(const struct sweep *sw);
 /* The keys that vary, as written ("guest.policy"), in order. */
 size_t sweep_keys(const struct sweep *sw);
 const char *sweep_key(const struct sweep *sw, size_t key);
+/* Is one of them a file? */
+bool sweep_sets_a_path(const struct sweep *sw);
+/* Do these two move together? */
+bool sweep_linked(const struct sweep *sw, size_t key, size_t other);
 /* The text of a key's value at a point. */
 const char *sweep_value(const struct sweep *sw, size_t point, size_t key);
 /* This value sets nothing: the key is at this point what it is without the sweep. */
