@@ -63,7 +63,7 @@ static void carry_out(const struct study *st, struct study_run *run, struct run_
 	run->sc = scenario_of(st, run, &run->error);
 	if (!run->sc)
 		return;
-	if (!(st->search ? search : simulate)(st, run, ctl)) {
+	if (!(st->search && !st->as_it_stands ? search : simulate)(st, run, ctl)) {
 		g_assert(run->error);
 		return;
 	}

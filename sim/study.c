@@ -89,6 +89,7 @@ struct study *study_load(const struct cli_program *prog, const char *path, const
 	st->rows = fidelity_rows(st->sc, prog->groups, prog->metrics, error);
 	if (!st->rows)
 		return NULL;
+	st->as_it_stands = base_only;
 	st->keys = g_new0(const char *, sweep_keys(st->sweep) + 1);
 	for (size_t i = 0; !base_only && i < sweep_keys(st->sweep); i++)
 		st->keys[i] = sweep_key(st->sweep, i);

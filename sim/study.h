@@ -40,6 +40,7 @@ struct study {
 	struct sweep *sweep;
 	struct expect *expect;
 	struct search *search; /* NULL: none */
+	bool as_it_stands;     /* one run, without sweep and search */
 	struct record_names *names;
 	GPtrArray *rows;   /* struct fidelity_row */
 	const char **keys; /* swept */
@@ -49,7 +50,7 @@ struct study {
 
 /*
  * Reads and checks everything that can be checked before running. `base_only`: one run, of the
- * scenario as it stands without its sweep; otherwise every point and repeat.
+ * scenario as it stands without its sweep and search; otherwise every point and repeat.
  */
 struct study *study_load(const struct cli_program *prog, const char *path, const char *const *sets,
 			 bool base_only, GError **error);
