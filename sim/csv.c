@@ -126,8 +126,13 @@ static enum key_kind *column_kinds(const struct csv_study *study)
 
 static void append_name(const struct record_name *name, GString *out)
 {
-	g_string_append_printf(out, "%s,%s,%s,", name->object, name->dir ? name->dir : "",
-			       name->name);
+	g_string_append(out, name->object);
+	g_string_append_c(out, ',');
+	if (name->dir)
+		g_string_append(out, name->dir);
+	g_string_append_c(out, ',');
+	g_string_append(out, name->name);
+	g_string_append_c(out, ',');
 }
 
 static void append_milli(GString *out, __int128 milli)
@@ -160,10 +165,13 @@ void csv_tidy(const struct csv_study *study, GString *out)
 
 			if (!record_is_number(v))
 				continue;
-			g_string_append_printf(out, "%s,", run);
+			g_string_append(out, run);
+			g_string_append_c(out, ',');
 			append_name(v->name, out);
 			append_milli(out, (__int128)v->milli);
-			g_string_append_printf(out, ",%s\n", unit_of(v->name));
+			g_string_append_c(out, ',');
+			g_string_append(out, unit_of(v->name));
+			g_string_append_c(out, '\n');
 		}
 	}
 }

@@ -11,7 +11,8 @@ for p in gcc make pkg-config libglib2.0-dev libpcap-dev libjansson-dev libcmocka
 	need="$need $p"
 done
 if [ "${1:-}" = ci ]; then
-	for p in clang clang-format clang-tidy cppcheck valgrind tcpdump iproute2 shellcheck; do
+	for p in clang clang-format clang-tidy cppcheck valgrind tcpdump iproute2 shellcheck \
+		openssh-server openssh-client parallel slurmctld slurmd slurm-client munge; do
 		dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' ||
 			need="$need $p"
 	done
