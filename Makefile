@@ -234,7 +234,8 @@ fidelity: deps                           ## theory and published measurements: d
 
 study: deps                              ## when does zero copy pay: 495 runs (minutes), the figure in docs
 	@$(MAKE) --no-print-directory all
-	$(B)/vnicsim sweep scenarios/studies/when-does-zero-copy-pay.ini --out out/when-does-zero-copy-pay
+	$(B)/vnicsim sweep scenarios/studies/when-does-zero-copy-pay.ini --out out/when-does-zero-copy-pay \
+		--fresh -j 0
 	cd out/when-does-zero-copy-pay && gnuplot $(CURDIR)/plots/when-does-zero-copy-pay.gp && \
 		cp when-does-zero-copy-pay.png $(CURDIR)/docs/
 

@@ -26,11 +26,18 @@ static const struct verb verbs[] = {
 	{"sweep", "SCENARIO", "every point of a scenario's [sweep]", true, false, false, false,
 	 false, verb_sweep,
 	 "Examples:\n"
-	 "  %s sweep scenarios/studies/policy.ini\n"
+	 "  %s sweep scenarios/studies/policy.ini -j 0\n"
 	 "  %s sweep scenarios/web.ini --set \"sweep.guest.policy=copy, zero-copy\"\n"
-	 "  %s sweep scenarios/web.ini --out /tmp/web -j 4\n"
-	 "\nWrites results.csv (a number a line), wide.csv (a run a line) and a result file\n"
-	 "a point into --out, by default out/ and the scenario's name.\n"},
+	 "  %s sweep scenarios/web.ini --only \"guest.policy=copy & web.rate>=1Gbit/s\"\n"
+	 "  %s sweep scenarios/web.ini --set scenario.repeat=10 --paired guest.policy=copy\n"
+	 "  %s sweep scenarios/web.ini --list\n"
+	 "On many machines that share a folder:\n"
+	 "  %s sweep web.ini --points | parallel --sshloginfile hosts %s sweep web.ini --point {}\n"
+	 "  %s sweep web.ini --collect\n"
+	 "\nWrites a result file a run, results.csv (a number a line), wide.csv (a run a line)\n"
+	 "and, with repeats, summary.csv and summary.json (means, 95% intervals) into --out,\n"
+	 "by default out/ and the scenario's name. What is there of the same study is not run\n"
+	 "again; a folder of another study is refused.\n"},
 	{"check", "SCENARIO...", "run every point and judge it", true, false, false, false, true,
 	 verb_check,
 	 "Examples:\n"
@@ -195,6 +202,22 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		 "write the verdicts as JUnit XML; - is stdout", "FILE|-"},
 		{0},
 	};
+	const GOptionEntry sweep[] = {
+		{"only", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->only,
+		 "run the points of which this is true; like where in [sweep]", "KEY=VALUE"},
+		{"paired", 0, 0, G_OPTION_ARG_FILENAME, &o->paired,
+		 "differences from the points with this value, seed by seed", "KEY=BASE"},
+		{"list", 0, 0, G_OPTION_ARG_NONE, &o->list, "print the points, run nothing", NULL},
+		{"points", 0, 0, G_OPTION_ARG_NONE, &o->points,
+		 "print the numbers of points not done, one a line", NULL},
+		{"point", 0, 0, G_OPTION_ARG_FILENAME, &o->point,
+		 "run this point, or these, and write no table", "K|K..L"},
+		{"collect", 0, 0, G_OPTION_ARG_NONE, &o->collect,
+		 "run nothing; check that all is there, write the tables", NULL},
+		{"fresh", 0, 0, G_OPTION_ARG_NONE, &o->fresh,
+		 "begin anew, whatever study the folder holds", NULL},
+		{0},
+	};
 	const GOptionEntry list[] = {
 		{"markdown", 0, 0, G_OPTION_ARG_NONE, &o->markdown,
 		 "keys as the scenario reference", NULL},
@@ -226,6 +249,8 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		g_option_context_add_main_entries(c, compare, NULL);
 	if (v->checks)
 		g_option_context_add_main_entries(c, baseline, NULL);
+	if (v->fn == verb_sweep)
+		g_option_context_add_main_entries(c, sweep, NULL);
 	if (v->lists)
 		g_option_context_add_main_entries(c, list, NULL);
 	g_option_context_add_main_entries(c, all, NULL);
@@ -297,6 +322,15 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_autoptr(GOptionContext) c = option_context(v, &s.o);
 	/* Parsing takes what it understands out of the list. */
 	char **args = g_strdupv(argv);
+
+	/* GLib reads -j 2 and -j=2; everybody writes -j2. */
+	for (char **arg = args; *arg && strcmp(*arg, "--") != 0; arg++)
+		if (g_str_has_prefix(*arg, "-j") && g_ascii_isdigit((*arg)[2])) {
+			char *text = g_strdup_printf("--jobs=%s", *arg + 2);
+
+			g_free(*arg);
+			*arg = text;
+		}
 	int code = parse_and_do(&s, c, args);
 
 	g_strfreev(args);
@@ -308,6 +342,9 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_free(s.o.tolerance);
 	g_free(s.o.baseline);
 	g_free(s.o.junit);
+	g_strfreev(s.o.only);
+	g_free(s.o.paired);
+	g_free(s.o.point);
 	return code;
 }
 

@@ -11,6 +11,7 @@
 #include "baseline.h"
 #include "cli_verbs.h"
 #include "compare.h"
+#include "folder.h"
 #include "junit.h"
 #include "outfile.h"
 #include "sim_error.h"
@@ -279,7 +280,7 @@ static void run_file(struct check *c, struct study *st)
 		end_baseline(c);
 	else if (!expect_count(st->expect) && st->runs[0].result)
 		check_line(c, EXPECT_SKIP, "expect", "-", "-", "the file has no [expect]");
-	if (c->folder && !study_write_tables(st, c->folder, &error))
+	if (c->folder && !study_write_tables(st, c->folder, NULL, NULL, &error))
 		session_complain(s, error);
 }
 
@@ -287,6 +288,7 @@ static void check_file(struct check *c, const char *path)
 {
 	struct session *s = c->s;
 	g_autoptr(study_auto) st = session_load(s, path, s->prog->one_verb);
+	g_autoptr(GError) error = NULL;
 
 	c->file = path;
 	c->label = "";
@@ -297,6 +299,10 @@ static void check_file(struct check *c, const char *path)
 	}
 	g_autofree char *folder =
 		s->o.out ? g_build_filename(s->o.out, scenario_name(st->sc), NULL) : NULL;
+	if (folder && !folder_is_no_study(folder, &error)) {
+		session_complain(s, error);
+		return;
+	}
 	if (!session_outputs(s, folder))
 		return;
 	c->folder = folder;

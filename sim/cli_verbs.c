@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli_verbs.c - what each verb does with its files, once its options are parsed; see cli.h for the
+ * cli_verbs.c - what most verbs do with its files, once their options are parsed; see cli.h for the
  * verbs, cli_verbs.h for what they are given.
  *
  * A verb that runs loads a study and is given each run back in a function *_done(). Errors raise
@@ -14,6 +14,7 @@
 #include <string.h>
 #include "cli_man.h"
 #include "explain.h"
+#include "folder.h"
 #include "nearest.h"
 #include "outfile.h"
 #include "sim_error.h"
@@ -70,6 +71,9 @@ static void print_report(struct session *s, struct study *st, const struct study
 	else if (study_is_swept(st))
 		g_string_append_printf(out, "base point; `%s sweep` does all of %zu points\n",
 				       s->prog->name, sweep_points(st->sweep));
+	if (st->search)
+		g_string_append_printf(out, "as it stands; `%s sweep` searches for %s\n",
+				       s->prog->name, search_key(st->search));
 	report_print(s->prog->report, run->sc, run->result, out);
 	if (result_explained(run->result))
 		explain_print(result_explained(run->result), out);
@@ -77,7 +81,7 @@ static void print_report(struct session *s, struct study *st, const struct study
 	session_print(s, session_tables(s), out->str);
 }
 
-static void write_run(struct session *s, const struct study *st, const struct study_run *run)
+static void write_run(struct session *s, struct study *st, const struct study_run *run)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *name = g_strdup_printf("%s.json", scenario_name(st->sc));
@@ -85,7 +89,7 @@ static void write_run(struct session *s, const struct study *st, const struct st
 
 	if ((s->o.json && !result_write(run->result, s->o.json, &error)) ||
 	    (path && (!result_write(run->result, path, &error) ||
-		      !study_write_tables(st, s->o.out, &error))))
+		      !study_write_tables(st, s->o.out, NULL, NULL, &error))))
 		session_complain(s, error);
 }
 
@@ -107,89 +111,6 @@ int verb_run(struct session *s)
 	return s->code;
 }
 
-/* ---- sweep ---- */
-
-struct sweep_output {
-	struct session *s;
-	const char *folder; /* NULL: none */
-	struct report_table *table;
-	GString *json; /* NULL: none */
-};
-
-static void sweep_head(struct sweep_output *o, const struct study *st)
-{
-	report_table_cell(o->table, "point", true);
-	for (const char **key = st->keys; *key; key++)
-		report_table_cell(o->table, *key, false);
-	if (sweep_repeats(st->sweep) > 1)
-		report_table_cell(o->table, "repeat", true);
-	for (const struct report_col *c = o->s->prog->sweep_cols; c && c->head; c++)
-		report_table_cell(o->table, c->head, c->fmt != REPORT_TEXT);
-	report_table_row(o->table);
-}
-
-static void sweep_row(struct sweep_output *o, const struct study *st, const struct study_run *run)
-{
-	g_autofree char *number = g_strdup_printf("%u", run->point);
-	g_autofree char *repeat = g_strdup_printf("%u", run->repeat);
-
-	report_table_cell(o->table, number, true);
-	for (const char **value = run->values; *value; value++)
-		report_table_cell(o->table, *value, false);
-	if (sweep_repeats(st->sweep) > 1)
-		report_table_cell(o->table, repeat, true);
-	for (const struct report_col *c = o->s->prog->sweep_cols; c && c->head; c++) {
-		g_autoptr(GString) text = g_string_new(NULL);
-
-		report_value(c->fmt, result_find(run->result, c->metric), text);
-		report_table_cell(o->table, text->str, c->fmt != REPORT_TEXT);
-	}
-	report_table_row(o->table);
-}
-
-static bool sweep_done(void *arg, struct study *st, struct study_run *run)
-{
-	struct sweep_output *o = arg;
-	g_autoptr(GError) error = NULL;
-
-	if (!session_usable(o->s, run))
-		return true;
-	expect_judge(st->expect, run->sc, run->result, record_verdict, run->result);
-	sweep_row(o, st, run);
-	if (o->json) {
-		g_autofree char *text = result_json(run->result);
-		g_string_append_printf(o->json, "%s%s", o->json->len > 2 ? ",\n" : "",
-				       g_strchomp(text));
-	}
-	if (!o->folder || study_write_point(st, run, o->folder, &error))
-		return true;
-	session_complain(o->s, error);
-	return false;
-}
-
-/* What remains after all points: tables, JSON, the table for the eye. */
-static void sweep_end(struct sweep_output *o, const struct study *st)
-{
-	struct session *s = o->s;
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GString) text = g_string_new(NULL);
-
-	if (o->folder && s->code != SIM_EXIT_OUTPUT && !study_write_tables(st, o->folder, &error))
-		session_complain(s, error);
-	g_clear_error(&error);
-	if (o->json) {
-		g_string_append(o->json, "\n]\n");
-		if (!outfile_write(s->o.json, o->json->str, o->json->len, &error))
-			session_complain(s, error);
-	}
-	report_table_fold(o->table, wrap_columns(session_tables(s)), text);
-	if (o->folder && s->code != SIM_EXIT_OUTPUT)
-		g_string_append_printf(text, "\nresults: %s/results.csv, wide.csv, point-*.json\n",
-				       o->folder);
-	if (!s->o.quiet)
-		session_print(s, session_tables(s), text->str);
-}
-
 void study_remove_points(const char *folder)
 {
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
@@ -201,30 +122,6 @@ void study_remove_points(const char *folder)
 		if (g_regex_match_simple("^point-[0-9]{4}(-r[0-9]+)?\\.json$", name, 0, 0))
 			remove(path);
 	}
-}
-
-int verb_sweep(struct session *s)
-{
-	if (g_strv_length(s->o.rest) != 1)
-		return cli_usage_error(s->prog, "sweep takes one scenario file");
-	g_autoptr(study_auto) st = session_load(s, s->o.rest[0], false);
-	if (!st)
-		return s->code;
-	g_autofree char *folder = s->o.out ? g_strdup(s->o.out)
-					   : g_build_filename("out", scenario_name(st->sc), NULL);
-	if (!session_outputs(s, folder))
-		return s->code;
-	study_remove_points(folder);
-	struct sweep_output o = {s, folder, report_table_new(),
-				 s->o.json ? g_string_new("[\n") : NULL};
-	sweep_head(&o, st);
-	study_run(st, session_threads(s), &s->progress, session_interrupted(), sweep_done, &o);
-	sweep_end(&o, st);
-	report_table_free(o.table);
-	if (o.json)
-		g_string_free(o.json, TRUE);
-	session_end(s);
-	return s->code;
 }
 
 int verb_only(struct session *s)

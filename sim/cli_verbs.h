@@ -21,6 +21,8 @@ struct options {
 	char **sets, **rest;
 	char *seed, *out, *json, *tolerance, *baseline, *junit;
 	gboolean quiet, help, markdown, man, update, check, version;
+	char **only, *paired, *point; /* of sweep */
+	gboolean list, points, collect, fresh;
 	gint jobs;
 };
 

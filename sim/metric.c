@@ -214,6 +214,40 @@ const struct metric_decl *metric_judge(const struct metric_table *t, const struc
 	return NULL;
 }
 
+/* Behind the n-th dot. */
+static const char *after_dots(const char *text, unsigned n)
+{
+	while (n--)
+		text = strchr(text, '.') + 1;
+	return text;
+}
+
+const char *metric_split(const struct metric_table *t, const struct scenario *sc, const char *full,
+			 char **object, char **dir)
+{
+	g_auto(GStrv) words = g_strsplit(full, ".", -1);
+	unsigned before = 1;
+	bool directed = false, found = false;
+
+	for (const struct metric_object *o = t->objects; o->bit && !found; o++) {
+		unsigned n = prefix_length(o, sc, words);
+
+		if (!n || !words[n])
+			continue;
+		for (const struct metric_decl *m = t->metrics; m->name && !found; m++)
+			found = (m->objects & o->bit) && fits(m, after_dots(full, n));
+		if (found) {
+			before = n;
+			directed = o->directed;
+		}
+	}
+	*dir = directed ? g_strdup(words[before - 1]) : NULL;
+	const char *name = words[1] ? after_dots(full, before) : full;
+	const char *end = name - (directed ? strlen(words[before - 1]) + 1 : 0) - 1;
+	*object = g_strndup(full, end > full ? (gsize)(end - full) : 0);
+	return name;
+}
+
 /* ---- listing ---- */
 
 static void print_object(const struct metric_object *o, GString *out)

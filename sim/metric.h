@@ -60,6 +60,13 @@ const struct metric_decl *metric_find(const struct metric_table *t, const char *
 const struct metric_decl *metric_judge(const struct metric_table *t, const struct scenario *sc,
 				       const char *full, char **why);
 
+/*
+ * Takes a metric's full name apart: *object ("vm1.vcpu0") and *dir (or NULL), freed with g_free();
+ * returns NAME, a part of `full`. One that no table knows is cut at its first dot.
+ */
+const char *metric_split(const struct metric_table *t, const struct scenario *sc, const char *full,
+			 char **object, char **dir);
+
 /* `list metrics`. */
 void metric_print(const struct metric_table *t, GString *out);
 

@@ -28,7 +28,7 @@ void progress_begin(struct progress *p, const char *prefix)
 	p->start_us = p->last_us = g_get_monotonic_time();
 }
 
-static double share_done(sim_time now, sim_time end, uint64_t packets, uint64_t total)
+double progress_share(sim_time now, sim_time end, uint64_t packets, uint64_t total)
 {
 	double by_time = end && end != SIM_NEVER ? (double)now / (double)end : 0;
 	double by_packets = total ? (double)packets / (double)total : 0;
@@ -39,7 +39,7 @@ static double share_done(sim_time now, sim_time end, uint64_t packets, uint64_t 
 void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
 		   uint64_t packets, uint64_t packets_total, uint64_t drops)
 {
-	double done = share_done(now, end, packets, packets_total);
+	double done = progress_share(now, end, packets, packets_total);
 	double rate = seconds > 0 ? (double)packets / seconds : 0;
 
 	g_string_append_printf(out, "sim %.3f ms", (double)now / 1e9);
@@ -92,6 +92,16 @@ void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t pa
 		answer(p, line->str);
 	else
 		show(p, line->str);
+}
+
+void progress_runs(GString *out, const struct progress *p, double done, double all)
+{
+	double seconds = (double)(g_get_monotonic_time() - p->start_us) / 1e6;
+
+	g_string_append_printf(out, "%u of %.0f runs  %.0f%%", (unsigned)done, all,
+			       done / all * 100);
+	if (done > 0 && seconds > 1)
+		g_string_append_printf(out, "  %.0f s left", seconds * (all - done) / done);
 }
 
 void progress_note(struct progress *p, const char *text)

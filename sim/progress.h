@@ -31,9 +31,15 @@ void progress_note(struct progress *p, const char *text);
 /* Erases the line; to be called before anything else is printed. */
 void progress_erase(struct progress *p);
 
+/* How much is done, 0 to 1; 0 too where nobody knows. */
+double progress_share(sim_time now, sim_time end, uint64_t packets, uint64_t packets_total);
+
 /* The line without control characters, for progress_update() and its test. */
 void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
 		   uint64_t packets, uint64_t packets_total, uint64_t drops);
+
+/* "3 of 12 runs  27%  40 s left": of several at once, since progress_begin(). */
+void progress_runs(GString *out, const struct progress *p, double done, double all);
 
 /* What the handler of SIGUSR1 does: the next update or note is an answer. */
 void progress_ask(void);

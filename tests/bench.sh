@@ -38,3 +38,6 @@ heading "A constant bus, and PCI Express with page walks: M packets/s of CPU tim
 
 heading "PCIe: ns of CPU time and events a transaction, or a packet sent and one received"
 "$B/tests/bench_pcie"
+
+heading "A study of 500 points x 5 repeats on one thread and on two"
+B=$B bash tests/bench_study.sh

@@ -12,7 +12,8 @@ for p in gcc make pkg-config libglib2.0-dev libpcap-dev libjansson-dev libcmocka
 done
 if [ "${1:-}" = ci ]; then
 	for p in clang clang-format clang-tidy cppcheck valgrind tcpdump iproute2 shellcheck \
-		libxml2-utils mandoc groff-base man-db; do
+		libxml2-utils mandoc groff-base man-db \
+		openssh-server openssh-client parallel slurmctld slurmd slurm-client munge; do
 		dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' ||
 			need="$need $p"
 	done

@@ -126,11 +126,12 @@ answers()
 	kill -INT "$pid"
 	wait "$pid"
 	[ $? = 130 ] || { echo "not interrupted"; cat asked; return 1; }
-	grep -qE '^(1/2 .*)?sim [0-9.]+ ms  [0-9]+%  [0-9.]+[kM] packets/s  ([0-9]+ dropped  )?[0-9]+ s left$' asked ||
+	grep -qE '^[0-9]+ of 2 runs  [0-9]+%(  [0-9]+ s left)?$' asked || grep -qE '^(1/2 .*)?sim [0-9.]+ ms  [0-9]+%  [0-9.]+[kM] packets/s  ([0-9]+ dropped  )?[0-9]+ s left$' asked ||
 		{ cat asked; return 1; }
 	! LC_ALL=C grep -nP '[\x00-\x09\x0b-\x1f\x7f]' asked
 }
 check "SIGUSR1: run says how far it is" answers run -q long.ini
-check "... sweep, too" answers sweep long.ini --set "sweep.guest.policy=copy, single-copy" --out swept
+check "... sweep, too" answers sweep long.ini --set "sweep.guest.policy=copy, single-copy" --out asked-sweep
 check "... and check" answers check long.ini
+check "... with several runs at once" answers check -j 2 long.ini --set "sweep.guest.policy=copy, single-copy"
 finish
