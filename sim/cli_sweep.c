@@ -265,8 +265,9 @@ static void sweep_tick(void *arg, double done)
 	g_autoptr(GString) line = g_string_new(NULL);
 
 	g_mutex_lock(&sw->lock);
-	g_string_append_printf(line, "%.0f of %zu runs  %.0f%%", done > 0 ? done - 0.5 : 0,
-			       sw->to_run, done / all * 100);
+	/* Rounded down: a run that goes on is not done. */
+	g_string_append_printf(line, "%u of %zu runs  %.0f%%", (unsigned)done, sw->to_run,
+			       done / all * 100);
 	if (sw->failed)
 		g_string_append_printf(line, "  %zu failed", sw->failed);
 	if (done > 0 && seconds > 1)
