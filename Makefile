@@ -87,7 +87,7 @@ TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_r
               $(TESTS_tap:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%) $(BENCH_real:%=$(B)/tests/%)
 
-.PHONY: all deps test test-programs bench demo systems fidelity study traces check-style seam proof soak memcheck reproduce docs \
+.PHONY: all deps test test-programs bench demo systems fidelity validate study traces check-style seam proof soak memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -102,7 +102,7 @@ $(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
 $(B)/vnictap: $(B)/real/models/tap/main.o $(B)/libtap.a $(B)/libreal.a $(B)/libcold.a
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $(filter-out %/libreal.a,$^) -Wl,--whole-archive $(B)/libreal.a \
-		-Wl,--no-whole-archive $(PKG_LIB) $(LIB_real) -lpthread
+		-Wl,--no-whole-archive $(PKG_LIB) $(LIB_real) -lpthread -lm
 
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
@@ -155,7 +155,7 @@ $(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a \
                 $(B)/libreal.a $(B)/libcold.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) $(LIB_real) -lcmocka -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) $(LIB_real) -lcmocka -lpthread -lm
 
 test-programs: $(TEST_BIN)
 
@@ -204,6 +204,10 @@ fidelity: deps                           ## theory and published measurements: d
 	@$(MAKE) --no-print-directory all
 	@tests/fidelity.sh $(B)/vnicsim out/fidelity docs/fidelity.md README.md; status=$$?; \
 	 echo && tests/fidelity-figures.sh $(B)/vnicsim out/fidelity docs/fidelity && exit $$status
+
+validate: deps                           ## simulated against real TAP devices: docs/validation.md
+	@$(MAKE) --no-print-directory all
+	@tests/validate.sh $(B)/vnicsim out/validate docs/validation.md
 
 study: deps                              ## when does zero copy pay: 495 runs (minutes), the figure in docs
 	@$(MAKE) --no-print-directory all
