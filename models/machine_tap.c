@@ -172,6 +172,15 @@ static void far_room(void *ctx)
 	plat_kick(&g->hrx_pl, &g->m->tap->far[g->nic - g->m->nic].taken, 0);
 }
 
+/* It sleeps, and no frame is there that has woken it. */
+static bool far_sleeps(void *ctx)
+{
+	const struct guest *g = ctx;
+	const struct far_side *far = &g->m->tap->far[g->nic - g->m->nic];
+
+	return !g->m->tap->one && !far->came && cpu_idle(&far->cpu);
+}
+
 /* A guest's frame has been written. */
 static void far_sink(void *ctx, struct frame *f, const uint8_t *bytes)
 {
@@ -400,6 +409,7 @@ void tap_port(struct guest *g)
 			       .max_frame = g->net.max_frame,
 			       .queue_length = t->queue_length,
 			       .news = tap_news,
+			       .wakes = far_sleeps,
 			       .sink = far_sink,
 			       .room = far_room,
 			       .ctx = g,

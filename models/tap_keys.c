@@ -55,6 +55,8 @@ const struct key_decl tap_keys[] = {
 	     "it; but its bytes"),
 	BYTE("write_byte", "90ps", "each byte of it"),
 	COST("write_segment", "15ns", "each further piece of it"),
+	COST("write_wake", "0",
+	     "threads = many: more, if the far side sleeps for it and is woken; 0: in write"),
 	COST("submit", "200ns", "backend = uring: io_uring_enter(), whatever the batch"),
 	COST("uring_read", "400ns", "the same: a frame read, instead of read"),
 	COST("uring_empty", "100ns", "the same: a read that finds no frame, instead of read_empty"),

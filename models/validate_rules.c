@@ -2,9 +2,12 @@
 /* validate_rules.c - what of a [tap] scenario must be the same in fact, and how near times are. */
 #include "validate_rules.h"
 
-static const char *const free_sets[] = {"tap.lockstep=false", NULL};
-static const char *const lockstep_sets[] = {"tap.lockstep=true", NULL};
-static const char *const one_sets[] = {"tap.lockstep=true", "tap.threads=one", NULL};
+/* A thread may be kept from running for longer than a simulated frame ever takes to arrive. */
+#define PATIENCE "scenario.drain=10s"
+
+static const char *const free_sets[] = {PATIENCE, "tap.lockstep=false", NULL};
+static const char *const lockstep_sets[] = {PATIENCE, "tap.lockstep=true", NULL};
+static const char *const one_sets[] = {PATIENCE, "tap.lockstep=true", "tap.threads=one", NULL};
 
 static const char *const always[] = {"packets",     "bytes",         "delivered",     "drops",
 				     "drops.*",     "resident",      "copies",        "copies.*",

@@ -32,7 +32,7 @@ set border 3 lc rgb "#444444"
 set grid xtics ytics lc rgb "#dddddd" lw 0.7
 set tics out nomirror
 set logscale xy
-set key bottom right samplen 1 spacing 1.2
+set key top left Left reverse samplen 1 spacing 1.2
 set style fill solid 0.25 noborder
 
 do for [kind in "png svg pdf"] {
@@ -42,8 +42,8 @@ do for [kind in "png svg pdf"] {
 	set output out.".".kind
 	set multiplot layout 1,2 margins 0.085,0.985,0.13,0.90 spacing 0.11
 
-	lo = 0.7 * min(P_min, M_min)
-	hi = 1.4 * max(P_max, M_max)
+	lo = 0.5 * min(P_min, M_min)
+	hi = 1.6 * max(P_max, M_max)
 	set xrange [lo:hi]
 	set yrange [lo:hi]
 	set title "Packets a second of the datapath's CPU time"
@@ -56,8 +56,8 @@ do for [kind in "png svg pdf"] {
 			with xerrorbars pt mark[i] ps 0.9 lc rgb word(colours, i) title word(policies, i)
 
 	if (LP_records > 0) {
-		lo = 0.7 * min(LP_min, LM_min)
-		hi = 1.4 * max(LP_max, LM_max)
+		lo = 0.5 * min(LP_min, LM_min)
+		hi = 1.6 * max(LP_max, LM_max)
 		set xrange [lo:hi]
 		set yrange [lo:hi]
 		set title "Median latency, one thread, one packet at a time"

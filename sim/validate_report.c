@@ -221,29 +221,24 @@ static void markdown_counts(const struct validation *v, GString *out)
 	}
 }
 
+/* What is sent of them; what is suppressed is the rest. */
 static void markdown_unjudged(const struct validation *v, GString *out)
 {
-	bool any = false;
-
+	g_string_append(out, "| point | simulated, real |\n| --- | --- |\n");
 	for (guint i = 0; i < v->points->len; i++) {
 		const struct validate_point *p = v->points->pdata[i];
 		g_autofree char *name = name_of(p);
+		g_autoptr(GString) list = g_string_new(NULL);
 
 		for (guint k = 0; k < p->differences->len; k++) {
 			const struct validate_difference *d =
 				&g_array_index(p->differences, struct validate_difference, k);
-			if (d->judged)
-				continue;
-			if (!any)
-				g_string_append(out, "| point | metric | simulated | real |\n"
-						     "| --- | --- | ---: | ---: |\n");
-			any = true;
-			g_string_append_printf(out, "| %s | `%s` | %s | %s |\n", name, d->metric,
-					       d->simulated, d->real);
+			if (!d->judged && !g_str_has_suffix(d->metric, "_suppressed"))
+				g_string_append_printf(list, "%s`%s` %s, %s", list->len ? "; " : "",
+						       d->metric, d->simulated, d->real);
 		}
+		g_string_append_printf(out, "| %s | %s |\n", name, list->len ? list->str : "equal");
 	}
-	if (!any)
-		g_string_append(out, "None differ.\n");
 }
 
 static void markdown_time(const struct validation *v, const struct validate_time *t, GString *out)
@@ -290,7 +285,7 @@ void validation_markdown(const struct validation *v, GString *out)
 	print_calibration(v, out);
 	g_string_append(out, "\n## Counts\n\n");
 	markdown_counts(v, out);
-	g_string_append(out, "\n## Kicks and interrupts where free, not judged\n\n");
+	g_string_append(out, "\n## Kicks and interrupts where the run is free, not judged\n\n");
 	markdown_unjudged(v, out);
 	g_string_append(out, "\n## Times\n\n");
 	print_misses(v, misses);

@@ -10,7 +10,8 @@ static const char nothing_costs[] =
 	"[cost]\ncopy_base = 0\ncopy_byte = 0\ncsum_byte = 0\npoll = 0\ndev_rx = 0\ndev_tx = 0\n"
 	"vq_pop = 0\nvq_desc = 0\nvq_push = 0\ndrv_add = 0\ndrv_get = 0\n[tap]\nread = 0\n"
 	"read_byte = 0\nread_segment = 0\nread_empty = 0\nwrite = 0\nwrite_byte = 0\n"
-	"write_segment = 0\nsubmit = 0\nuring_read = 0\nuring_empty = 0\nuring_write = 0\n"
+	"write_segment = 0\nwrite_wake = 0\nsubmit = 0\nuring_read = 0\nuring_empty = "
+	"0\nuring_write = 0\n"
 	"epoll = 0\nepoll_ready = 0\neventfd = 0\neventfd_read = 0\nwake = 0\nturn = 0\n"
 	"inject = 0\ninject_byte = 0\nreceive = 0\nreceive_byte = 0\n";
 
@@ -105,6 +106,34 @@ static void each_write_is_paid_for(void **state)
 	assert_int_equal(run_int(&run, "vm1.tx.dma_segments"), N);
 	assert_int_equal(run_int(&run, "vm1.tx.dma_bytes"), N * 1000);
 	run_free(&run);
+}
+
+/* Frames far apart wake it one by one; of a burst the first does; one thread has nobody to wake. */
+static void who_wakes_the_far_side_pays(void **state)
+{
+	static const struct {
+		const char *tap, *pps;
+		uint64_t woken;
+	} at[] = {{"", "1e4", N}, {"threads = one\n", "1e4", 0}, {"", "1e9", 1}};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(at); i++) {
+		g_autofree char *tap =
+			g_strdup_printf("write_wake = 900ns\nreceive = 1ns\n%s", at[i].tap);
+		g_autofree char *rest = g_strdup_printf(
+			ONE_GUEST
+			"[traffic out]\nfrom = vm1\nsize = 1000B\npps = %s\npackets = 50\n",
+			at[i].pps);
+		struct run run = with_preset(nothing_costs, tap, rest);
+
+		run_ok(&run);
+		if (at[i].woken == 1) /* how many bursts there are is not said here */
+			assert_in_range((uint64_t)run_number(&run, "host.core0.busy_ns.tap_write"),
+					900, (N - 1) * 900);
+		else
+			busy_is(&run, "host.core0", "tap_write", at[i].woken * 900);
+		run_free(&run);
+	}
 }
 
 /* Frames far apart: the datapath wakes, asks for more before it sleeps; so does the guest. */
@@ -327,6 +356,7 @@ int main(void)
 		cmocka_unit_test(further_pieces_cost),
 		cmocka_unit_test(guest_memory_is_one_mapping),
 		cmocka_unit_test(each_write_is_paid_for),
+		cmocka_unit_test(who_wakes_the_far_side_pays),
 		cmocka_unit_test(wake_ups_are_paid_for),
 		cmocka_unit_test(a_lone_frame_takes_what_its_steps_take),
 		cmocka_unit_test(one_thread_takes_turns),

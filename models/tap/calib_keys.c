@@ -272,22 +272,30 @@ static double in_burst(const struct calib *c, bool in, bool copies)
 }
 
 /*
- * What is left of a single frame's time: to sleep and to come back, with caches that others have
- * used. The model's other terms: a read that finds none, a look whether there are more, an
- * interrupt to the guest; or to take the guest's kick.
+ * What is left of a single frame's time beside the model's other terms: a read that finds none, a
+ * look whether there are more, an interrupt to the guest; or to take the guest's kick. So much
+ * takes sleeping and coming back, with caches that others have used meanwhile; and on the way out,
+ * to wake the far side.
  */
-static double epoll(const struct calib *c)
+static double left(const struct calib *c, bool in)
 {
 	static const char *const policy[] = {"zero-copy", "single-copy"};
-	double sum = 0;
+	double known = in ? read_empty(c) + epoll_ready(c) + eventfd(c) : eventfd_read(c), sum = 0;
 
-	for (int copies = 0; copies < 2; copies++) {
-		sum += calib_ns(c, "woken in: %s 1514 B", policy[copies]) -
-		       in_burst(c, true, copies) - read_empty(c) - epoll_ready(c) - eventfd(c);
-		sum += calib_ns(c, "woken out: %s 1514 B", policy[copies]) -
-		       in_burst(c, false, copies) - eventfd_read(c);
-	}
-	return fmax(0, sum / 4);
+	for (int copies = 0; copies < 2; copies++)
+		sum += calib_ns(c, "woken %s: %s 1514 B", in ? "in" : "out", policy[copies]) -
+		       in_burst(c, in, copies) - known;
+	return fmax(0, sum / 2);
+}
+
+static double epoll(const struct calib *c)
+{
+	return left(c, true);
+}
+
+static double write_wake(const struct calib *c)
+{
+	return fmax(0, left(c, false) - left(c, true));
 }
 
 /*
@@ -371,6 +379,7 @@ const struct calib_key calib_keys[] = {
 	{"tap.eventfd", "ns", eventfd, "write() to an eventfd with a sleeper, real time, median"},
 	{"tap.eventfd_read", "ns", eventfd_read, "write and read of an eventfd less the write"},
 	{"tap.wake", "ns", wake, "half a round of two threads less its CPU time"},
+	{"tap.write_wake", "ns", write_wake, "the same of frames out, less epoll"},
 	{"tap.turn", "ns", turn, "one thread, a frame each 100 us, less the work of all sides"},
 	{"tap.inject", "ns", inject, "line through the far side's CPU time a frame"},
 	{"tap.inject_byte", "ps", inject_byte, "the same"},

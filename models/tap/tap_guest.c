@@ -206,6 +206,16 @@ static bool user(void *ctx, uint64_t bytes, gva_t *at)
 }
 
 /* In pieces of a page, as the simulator's: so a frame in them has as many segments. */
+/* So that no page's first use is a fault in the middle of a frame. */
+static void touch(uint8_t *mem, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) {
+		volatile uint8_t *p = mem + at;
+
+		*p = *p;
+	}
+}
+
 static void hbufs(void *ctx, struct hbuf_pool *p, uint32_t n, uint32_t bytes)
 {
 	struct tap *t = ((struct tap_guest *)ctx)->tap;
@@ -216,6 +226,7 @@ static void hbufs(void *ctx, struct hbuf_pool *p, uint32_t n, uint32_t bytes)
 	*p = (struct hbuf_pool){.n = n, .per = half ? 1 : (bytes + PAGE_BYTES - 1) / PAGE_BYTES};
 	p->bytes = p->per * piece;
 	mem = tap_array(t, (size_t)n * p->bytes + PAGE_BYTES, 1);
+	touch(mem, (uint64_t)n * p->bytes + PAGE_BYTES);
 	mem += -(uintptr_t)mem & (PAGE_BYTES - 1);
 	p->piece = tap_array(t, (size_t)n * p->per, sizeof(*p->piece));
 	p->dma = tap_array(t, (size_t)n * p->per, sizeof(*p->dma));
@@ -318,6 +329,7 @@ bool guest_init(struct tap_guest *g, GError **error)
 	if (!build_alarms(g, error) || !guest_build_buffers(&g->parts, size, size, error) ||
 	    !guest_build_queues(&g->parts, error) || !pools_init(g, error))
 		return false;
+	touch(g->pl.mem, g->bump);
 	if (g->app)
 		guest_app_attach(g);
 	return true;

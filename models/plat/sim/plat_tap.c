@@ -16,6 +16,7 @@ void plat_tap_cost_read(struct plat_tap_cost *c, const struct cfg *tap)
 		.write = cfg_time(tap, uring ? "uring_write" : "write"),
 		.write_byte = cfg_time(tap, "write_byte"),
 		.write_segment = cfg_time(tap, "write_segment"),
+		.write_wake = cfg_time(tap, "write_wake"),
 		.submit = uring ? cfg_time(tap, "submit") : 0,
 		.look = cfg_time(tap, "epoll_ready"),
 	};
@@ -294,11 +295,13 @@ static void write_one(struct plat *pl, struct plat_tap *t, const struct plat_tap
 {
 	const struct plat_tap_cost *c = t->cost;
 	struct frame *f = b->frame;
+	bool wakes = c->write_wake && t->wakes && t->wakes(t->ctx);
 
 	t->writes++;
 	move(pl, &t->tx, b->seg, t->linear, b->bytes, PLAT_READ);
 	pay(pl, PLAT_W_TAP_WRITE,
-	    c->write + c->write_byte * b->bytes + c->write_segment * (b->n - 1));
+	    c->write + c->write_byte * b->bytes + c->write_segment * (b->n - 1) +
+		    (wakes ? c->write_wake : 0));
 	f->led->dma_transfers++;
 	f->led->dma_segments += b->n;
 	f->led->dma_bytes += b->bytes;

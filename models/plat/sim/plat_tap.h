@@ -24,7 +24,7 @@
 /* Picoseconds each. */
 struct plat_tap_cost {
 	uint64_t read, read_byte, read_segment, read_empty;
-	uint64_t write, write_byte, write_segment;
+	uint64_t write, write_byte, write_segment, write_wake;
 	uint64_t submit; /* a burst's calls together; 0 with readv() and writev() */
 	uint64_t look;   /* ask whether something can be read: poll() */
 };
@@ -60,6 +60,8 @@ struct plat_tap {
 	/* The far side was told that the queue is full: a frame has been read since. */
 	void (*room)(void *ctx);
 	bool refused;
+	/* Will a frame that is written now wake the far side? NULL: never. */
+	bool (*wakes)(void *ctx);
 	/* A frame was written: its bytes, good for the call. Its last stamp is when. */
 	void (*sink)(void *ctx, struct frame *f, const uint8_t *bytes);
 	void *ctx;
