@@ -172,6 +172,7 @@ static void warm_event(struct event *ev)
 
 	m->window_start = evq_now(&m->q);
 	snapshot(m, false);
+	tap_warm(m);
 }
 
 /* A warm-up that is not over leaves an empty window. */
@@ -261,13 +262,15 @@ static bool build_host(struct machine *m, GError **error)
 		return cfg_error(host, "memory", error,
 				 "this much address space cannot be reserved here; use less memory "
 				 "or fewer guests");
-	if (!machine_cores(m, error) || !machine_cache(m, error))
+	if (!tap_build(m, error) || !machine_cores(m, error) || !machine_cache(m, error))
 		return false;
 	if (cfg_bool(sce, "checked") && !mem_check_enable(m->mem))
 		return cfg_error(sce, "checked", error, "no address space for it");
 	world_init(&m->world, &m->q, m->mem);
 	m->world.release = sender_release;
 	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
+	if (m->tap)
+		tap_costs(m);
 	if (!machine_iommu(m, error))
 		return false;
 	m->reclaim_every = cfg_time(host, "reclaim_every");
@@ -387,8 +390,11 @@ static void start(struct machine *m)
 			cpu_reset(m->nic[i].demux_worker.cpu);
 		}
 		machine_capability(&m->nic[i]);
-		nic_start(&m->nic[i].nic);
+		if (!m->tap)
+			nic_start(&m->nic[i].nic);
 	}
+	if (m->tap)
+		tap_start(m);
 	dma_start(m);
 }
 
@@ -431,6 +437,8 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 
 	start(m);
 	while (!m->deadline_passed && !m->limit_passed) {
+		if (__builtin_expect(m->tap != NULL, 0))
+			tap_gate(m);
 		if (m->stopped && !m->world.live && !m->ending && !m->dma_live)
 			break;
 		if (!evq_step(&m->q))

@@ -22,7 +22,7 @@ struct options {
 	char *seed, *out, *json, *tolerance;
 	char **only, *paired, *point; /* of sweep */
 	gboolean list, points, collect, fresh;
-	gboolean quiet, help, markdown;
+	gboolean quiet, help, markdown, check, version;
 	gint jobs;
 };
 
@@ -69,9 +69,13 @@ int verb_fidelity(struct session *s);
 int verb_compare(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
+/* `run`, or `check` with --check, of the base point. */
+int verb_only(struct session *s);
 
 /* From now on the first SIGINT ends runs early, their results being partial; the second kills. */
 void cli_catch_sigint(void);
+/* And so does SIGTERM, where a run must put back what it has taken of the machine. */
+void cli_catch_sigterm(void);
 /* Says what is wrong with the command line; returns the code for it. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(const struct cli_program *prog,
 							  const char *format, ...);

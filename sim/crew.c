@@ -70,6 +70,7 @@ static void carry_out(const struct study *st, struct study_run *run, struct run_
 	const struct cfg *c = scenario_find(run->sc, "scenario");
 	run->seed = c ? cfg_u64(c, "seed") : 0;
 	describe(st, run, run->result, run->sc);
+	run->error = g_steal_pointer(&ctl->ended);
 }
 
 /* ---- in turn ---- */
@@ -83,7 +84,8 @@ static void on_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint64_
 static void run_in_turn(struct study *st, struct progress *progress,
 			volatile sig_atomic_t *interrupted, study_done_fn done, void *arg)
 {
-	struct run_ctl ctl = {interrupted, on_progress, progress};
+	struct run_ctl ctl = {
+		.interrupted = interrupted, .progress = on_progress, .progress_state = progress};
 
 	for (size_t i = 0; i < st->n_runs && !*interrupted; i++) {
 		struct study_run *run = &st->runs[i];
@@ -151,7 +153,9 @@ static void *crew_member(void *p)
 {
 	struct member *m = p;
 	struct crew *crew = m->crew;
-	struct run_ctl ctl = {crew->interrupted, crew->watch->tick ? on_share : NULL, m};
+	struct run_ctl ctl = {.interrupted = crew->interrupted,
+			      .progress = crew->watch->tick ? on_share : NULL,
+			      .progress_state = m};
 
 	pthread_mutex_lock(&crew->lock);
 	while (!crew->stop && crew->next < crew->st->n_runs) {

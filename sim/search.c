@@ -288,7 +288,9 @@ static void part_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint6
 static bool attempt(struct seeking *s, uint64_t value, struct trial *t, GError **error)
 {
 	struct part part = {s->ctl, s->runs, search_runs_max(s->se)};
-	struct run_ctl ctl = {s->ctl->interrupted, s->ctl->progress ? part_progress : NULL, &part};
+	struct run_ctl ctl = {.interrupted = s->ctl->interrupted,
+			      .progress = s->ctl->progress ? part_progress : NULL,
+			      .progress_state = &part};
 	struct verdicts verdicts = {{0}, NULL};
 	char *text = units_format(s->se->kind, value);
 
@@ -298,6 +300,10 @@ static bool attempt(struct seeking *s, uint64_t value, struct trial *t, GError *
 	t->sc = build(s->se, s->point, value, error);
 	if (!t->sc || !s->se->prog->run(t->sc, &ctl, t->result, error)) {
 		g_prefix_error(error, "%s=%s: ", search_key(s->se), text);
+		return false;
+	}
+	if (ctl.ended) {
+		g_propagate_error(error, ctl.ended);
 		return false;
 	}
 	expect_judge(s->se->expect, t->sc, t->result, count_verdict, &verdicts);
