@@ -229,7 +229,7 @@ static void sweep_ran(void *arg, struct study *st, struct study_run *run)
 	struct failures f = {run, text, false};
 
 	/* Cut short: it is to be run again. */
-	if (run->result && result_partial(run->result))
+	if (run->result && (result_partial(run->result) || run->error))
 		g_clear_pointer(&run->result, result_free);
 	if (!run->result && !run->error)
 		return;

@@ -71,7 +71,7 @@ static void print_report(struct session *s, struct study *st, const struct study
 	else if (study_is_swept(st))
 		g_string_append_printf(out, "base point; `%s sweep` does all of %zu points\n",
 				       s->prog->name, sweep_points(st->sweep));
-	if (st->search)
+	if (st->search && !s->prog->one_verb)
 		g_string_append_printf(out, "as it stands; `%s sweep` searches for %s\n",
 				       s->prog->name, search_key(st->search));
 	report_print(s->prog->report, run->sc, run->result, out);

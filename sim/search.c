@@ -302,6 +302,10 @@ static bool attempt(struct seeking *s, uint64_t value, struct trial *t, GError *
 		g_prefix_error(error, "%s=%s: ", search_key(s->se), text);
 		return false;
 	}
+	if (ctl.ended) {
+		g_propagate_error(error, ctl.ended);
+		return false;
+	}
 	expect_judge(s->se->expect, t->sc, t->result, count_verdict, &verdicts);
 	if (verdicts.n[EXPECT_SKIP])
 		return cfg_error(s->se->cfg, "condition", error, "at %s=%s: %s", search_key(s->se),
