@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../sim/sim_error.h"
+#include "machine_watch.h"
 #include "options.h"
 
 /* ---- memory of the models ---- */
@@ -171,6 +172,8 @@ static void warm_event(struct event *ev)
 	struct machine *m = (struct machine *)((char *)ev - offsetof(struct machine, warm_event));
 
 	m->window_start = evq_now(&m->q);
+	if (m->watch)
+		watch_window(m->watch, false);
 	snapshot(m, false);
 }
 
@@ -182,6 +185,8 @@ static void end_window(struct machine *m)
 		evq_cancel(&m->q, &m->warm_event);
 		warm_event(&m->warm_event);
 	}
+	if (m->watch)
+		watch_window(m->watch, true);
 	snapshot(m, true);
 }
 
@@ -425,25 +430,38 @@ static bool source_error(struct machine *m, GError **error)
 	return false;
 }
 
+/* The next event. False: the run is over. */
+static inline bool step(struct machine *m, struct run_ctl *ctl, uint64_t *steps)
+{
+	if (m->deadline_passed || m->limit_passed)
+		return false;
+	if (m->stopped && !m->world.live && !m->ending && !m->dma_live)
+		return false;
+	if (!evq_step(&m->q))
+		return false;
+	if (++*steps % 4096)
+		return true;
+	if (ctl->interrupted && *ctl->interrupted) {
+		m->interrupted = true;
+		return false;
+	}
+	run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m), m->offered_total);
+	return true;
+}
+
 bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 {
 	uint64_t steps = 0;
 
 	start(m);
-	while (!m->deadline_passed && !m->limit_passed) {
-		if (m->stopped && !m->world.live && !m->ending && !m->dma_live)
-			break;
-		if (!evq_step(&m->q))
-			break;
-		if (++steps % 4096)
-			continue;
-		if (ctl->interrupted && *ctl->interrupted) {
-			m->interrupted = true;
-			break;
-		}
-		run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m),
-			     m->offered_total);
-	}
+	if (m->watch)
+		watch_begin(m->watch);
+	if (m->watch)
+		while (step(m, ctl, &steps))
+			watch_look(m->watch);
+	else
+		while (step(m, ctl, &steps))
+			;
 	if (!m->stopped) { /* cut short: the window ends here */
 		evq_cancel(&m->q, &m->stop_event);
 		end_window(m);
@@ -455,6 +473,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
+	watch_free(m->watch);
 	evq_clear(&m->q); /* a run cut short leaves events in memory of every model */
 	for (unsigned i = 0; m->guest && i < m->guests; i++)
 		guest_fini(&m->guest[i]);

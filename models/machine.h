@@ -43,6 +43,8 @@
 
 struct machine;
 struct host_nic;
+struct watch;
+struct looks;
 
 /* Time metrics of a guest, as they stand: subtracted at both ends of the window. */
 struct guest_counts {
@@ -218,6 +220,8 @@ struct machine {
 
 	sim_time warmup, drain, max_time;
 	struct event warm_event, stop_event, deadline, limit;
+	struct watch *watch; /* machine_watch.h; NULL: nobody looks inside */
+	struct looks *looks;
 	sim_time window_start, window_stop;
 	bool stopped; /* window_stop is known and past */
 	bool deadline_passed, limit_passed, interrupted;

@@ -7,6 +7,7 @@
  * stop.
  */
 #include "machine.h"
+#include "machine_watch.h"
 
 #include <inttypes.h>
 #include <sys/resource.h>
@@ -469,7 +470,8 @@ bool machine_simulate(const struct scenario *sc, struct run_ctl *ctl, struct res
 		return false;
 	wall = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
-	ok = machine_run(m, ctl, error) && machine_verify(m, error);
+	ok = look_open(m, ctl->look, error) && machine_run(m, ctl, error);
+	ok = look_close(m, ok, error) && machine_verify(m, error);
 	wall = seconds(CLOCK_MONOTONIC) - wall;
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	if (ok && !offered(m) && !m->interrupted) {

@@ -16,12 +16,26 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <glib.h>
 #include "keys.h"
 #include "metric.h"
 #include "report.h"
 #include "result.h"
 #include "scenario.h"
+#include "story.h"
+
+/* What a person wants to see of a run. Times are simulated; files appear when they are complete. */
+struct run_look {
+	const char *trace;              /* a timeline: the file; NULL: none */
+	sim_time trace_from, trace_for; /* for 0: to the end */
+	uint64_t trace_packets;         /* it ends as more than these have begun; 0: no limit */
+	const char *const *pcap;        /* captures, "POINT=FILE"; NULL-ended, or NULL */
+	uint32_t snaplen;               /* bytes of a frame that they keep; 0: all */
+	const char *packet;             /* one packet's story: "NAME:N" or "N"; NULL: none ... */
+	struct story *story;            /* ... and where it is put */
+	FILE *said;                     /* where what was cut is said */
+};
 
 /* What a run is given beside its scenario. Call progress as often as you like: it is rate-limited
    by the host's clock and silent unless stderr is a terminal. total 0: unknown. */
@@ -31,6 +45,7 @@ struct run_ctl {
 	void (*progress)(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
 			 uint64_t packets_total);
 	void *progress_state;
+	const struct run_look *look; /* NULL: nobody looks inside */
 };
 static inline void run_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
 				uint64_t packets_total)

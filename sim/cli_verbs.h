@@ -22,6 +22,11 @@ struct options {
 	char *seed, *out, *json, *tolerance;
 	gboolean quiet, help, markdown;
 	gint jobs;
+	/* of run: what to see of it */
+	char **pcap;
+	char *trace, *trace_from, *trace_for;
+	gint64 trace_packets;
+	gint snaplen;
 };
 
 struct session {
@@ -61,12 +66,16 @@ void session_end(struct session *s);
 /* ---- the verbs ---- */
 
 int verb_run(struct session *s);
+int verb_packet(struct session *s);
 int verb_sweep(struct session *s);
 int verb_check(struct session *s);
 int verb_fidelity(struct session *s);
 int verb_compare(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
+
+/* What the options ask to see (cli_look.c). False: said what is wrong with them. */
+bool session_look(struct session *s, struct run_look *look);
 
 /* From now on the first SIGINT ends runs early, their results being partial; the second kills. */
 void cli_catch_sigint(void);

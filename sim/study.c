@@ -194,7 +194,7 @@ static void on_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint64_
 static void run_in_turn(struct study *st, struct progress *progress,
 			volatile sig_atomic_t *interrupted, study_done_fn done, void *arg)
 {
-	struct run_ctl ctl = {interrupted, on_progress, progress};
+	struct run_ctl ctl = {interrupted, on_progress, progress, st->look};
 
 	for (size_t i = 0; i < st->n_runs && !*interrupted; i++) {
 		struct study_run *run = &st->runs[i];
@@ -223,7 +223,7 @@ struct crew {
 static void *crew_member(void *p)
 {
 	struct crew *crew = p;
-	struct run_ctl ctl = {crew->interrupted, NULL, NULL};
+	struct run_ctl ctl = {.interrupted = crew->interrupted};
 
 	pthread_mutex_lock(&crew->lock);
 	while (!crew->stop && crew->next < crew->st->n_runs) {

@@ -124,7 +124,7 @@ static void rows_are_neither_extended_nor_part_of_the_config(void **state)
 		      "kind = shape\n" RATE "want = 1\n");
 	const struct fidelity_row *row = st->rows->pdata[0];
 	volatile sig_atomic_t interrupted = 0;
-	struct run_ctl ctl = {&interrupted, NULL, NULL};
+	struct run_ctl ctl = {.interrupted = &interrupted};
 	g_autoptr(result_auto) r = result_new();
 
 	(void)state;

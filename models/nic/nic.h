@@ -397,6 +397,9 @@ uint32_t nic_route(const struct nic_queue *from, const uint8_t *bytes, uint32_t 
 
 extern const char *const nic_step_names[NIC_STEP_N + 1];
 
+/* The bytes of the frame that is leaving (`leaving`, not NULL), as the wire has them. */
+const uint8_t *nic_leaving(const struct nic *n);
+
 /* Begin: takes the first frame of the source, if there is one. */
 void nic_start(struct nic *n);
 

@@ -93,6 +93,8 @@ void world_deliver(struct world *w, struct frame *f)
 	struct book *b = (struct book *)((char *)f->led - offsetof(struct book, led));
 	sim_time latency = f->last - f->first, sum = 0, longest = 0;
 
+	if (__builtin_expect(w->watch != NULL, 0))
+		w->watch->ended(w->watch, f, DROP_N);
 	for (unsigned s = 0; s < STAGE_N; s++) {
 		sum += f->stage_ps[s];
 		longest |= f->stage_ps[s];
@@ -114,6 +116,8 @@ void world_drop(struct world *w, struct frame *f, enum drop_reason reason)
 {
 	while (f) { /* and all that travel with it */
 		struct frame *peer = f->peer;
+		if (__builtin_expect(w->watch != NULL, 0))
+			w->watch->ended(w->watch, f, reason);
 		frame_book_drop(f, reason);
 		world_put(w, f);
 		f = peer;
@@ -143,4 +147,15 @@ uint64_t plat_sim_cached(struct plat *pl, const void *dst, const void *src, uint
 	for (unsigned p = 0; p < LLC_PLACES; p++)
 		ps += n[p] * k->cost->byte_ps[p];
 	return ps;
+}
+
+uint64_t plat_sim_look(struct plat *pl, struct watched_copy *c, const void *dst, const void *src)
+{
+	struct world_watch *watch = pl->world->watch;
+
+	c->ps = pl->clk->llc ? pl->clk->cost->copy_base_ps + plat_sim_cached(pl, dst, src, c->len)
+			     : cost_copy_ps(pl->clk->cost, c->len);
+	if (watch)
+		watch->copied(watch, c);
+	return c->ps;
 }
