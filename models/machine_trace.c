@@ -196,10 +196,14 @@ static void write_step(struct trace *t, const struct seen *s, const struct flow 
 		*phase == 'f' ? ",\"bp\":\"e\"" : "");
 }
 
-static void step(struct trace *t, struct seen *s, unsigned track, sim_time at)
+/* Its next step is in the slice from..to of a track; a flow does not go back in time. */
+static void step(struct trace *t, struct seen *s, unsigned track, sim_time from, sim_time to)
 {
 	struct flow *f = s->trace;
+	sim_time at = MAX(from, f->at);
 
+	if (at > to)
+		return;
 	if (f->held && f->track == track && f->at == at)
 		return;
 	if (f->held) {
@@ -255,17 +259,17 @@ static void on_stage(struct watcher *w, struct seen *s, enum frame_stage stage, 
 	fprintf(t->out, ",\"args\":{}}");
 	packet_event(t, "e", s, ledger_stage_names[stage], to);
 	fprintf(t->out, "}");
-	if (e->cpu >= 0 && e->slice != SIM_NEVER && stage != STAGE_NIC && stage != STAGE_WIRE &&
+	if (e->cpu >= 0 && e->from != SIM_NEVER && stage != STAGE_NIC && stage != STAGE_WIRE &&
 	    stage != STAGE_WIRE_WAIT)
-		step(t, s, (unsigned)e->cpu, e->slice);
+		step(t, s, (unsigned)e->cpu, e->from, e->to);
 }
 
-static void on_taken(struct watcher *w, unsigned track, struct seen *s, sim_time from)
+static void on_taken(struct watcher *w, unsigned track, struct seen *s, sim_time from, sim_time to)
 {
 	struct trace *t = of(w);
 
 	if (s && show(t, s, from))
-		step(t, s, track, from);
+		step(t, s, track, from, to);
 }
 
 static void on_copied(struct watcher *w, struct seen *s, const struct watched_copy *c)

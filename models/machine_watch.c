@@ -245,7 +245,7 @@ void watch_look(struct watch *w)
 		watch_parts(w);
 		TELL(w, looked, &w->event);
 		w->event.cpu = -1;
-		w->event.slice = SIM_NEVER;
+		w->event.from = SIM_NEVER;
 	}
 	if (now >= w->next)
 		turns(w, now);

@@ -50,7 +50,7 @@ struct watch_event {
 	sim_time now;
 	int cpu;            /* track of the CPU whose turn it was; -1: nobody's */
 	const char *worker; /* what ran there */
-	sim_time slice;     /* when its last piece of work in it began; SIM_NEVER: it did none */
+	sim_time from, to;  /* of its last piece of work in it; from SIM_NEVER: it did none */
 };
 
 enum watch_note {
@@ -77,7 +77,8 @@ struct watcher {
 	void (*work)(struct watcher *w, unsigned track, const char *worker, enum plat_work what,
 		     sim_time from, sim_time to);
 	/* A link, bus or walker is taken, perhaps for a frame, which may end before that. */
-	void (*taken)(struct watcher *w, unsigned track, struct seen *s, sim_time from);
+	void (*taken)(struct watcher *w, unsigned track, struct seen *s, sim_time from,
+		      sim_time to);
 	/* It was busy. s NULL: for none that is known. */
 	void (*busy)(struct watcher *w, unsigned track, struct seen *s, uint64_t id, uint64_t bytes,
 		     sim_time from, sim_time to);

@@ -30,7 +30,8 @@ struct watch_slot {
 struct watch_nic {
 	struct watch_slot slot[2]; /* rx, tx */
 	uint32_t tail[2];          /* of its transfers */
-	sim_time bus[2];           /* on a bus: busy so far */
+	sim_time bus[2];           /* on a bus: busy so far ... */
+	sim_time until[2];         /* ... up to then */
 	uint64_t interrupts;
 	unsigned link, dma; /* tracks of rx; tx follow */
 };

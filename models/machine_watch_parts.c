@@ -147,8 +147,10 @@ static void tell_work(struct watch *w, struct watch_cpu *k, bool turn)
 			continue;
 		if (w->wants_parts)
 			TELL(w, work, k->track, k->worker ? k->worker : "", i, at, at + ps);
-		if (turn)
-			w->event.slice = at;
+		if (turn) {
+			w->event.from = at;
+			w->event.to = at + ps;
+		}
 		at += ps;
 	}
 	memcpy(k->busy, clk->busy, sizeof(k->busy));
@@ -213,7 +215,7 @@ static void slot_begins(struct watch *w, unsigned nic, unsigned dir, const struc
 	g_clear_pointer(&s->bytes, g_free);
 	if (w->bytes && bytes)
 		s->bytes = g_memdup2(bytes, f->len);
-	TELL(w, taken, w->nic[nic].link + dir, seen, from);
+	TELL(w, taken, w->nic[nic].link + dir, seen, from, to);
 }
 
 /* One frame at a time; one that is put off for another was not there. */
@@ -257,24 +259,40 @@ static void look_at_transfers(struct watch *w, unsigned i, unsigned dir)
 		sim_time from = to - bytes * n->bus_byte_as / 1000000;
 		struct seen *s = dir == RX && d->job ? NULL : watch_seen(w, d->frame);
 
-		TELL(w, taken, w->nic[i].dma + dir, s, from);
+		TELL(w, taken, w->nic[i].dma + dir, s, from, to);
 		TELL(w, busy, w->nic[i].dma + dir, s, s ? s->id : 0, bytes, from, to);
 	}
 }
 
-/* A link is granted up to some time ahead, in one piece an event. */
+/* A link is granted up to some time ahead, in one piece an event; to a picosecond, as it rounds. */
 static void look_at_bus(struct watch *w, unsigned i)
 {
 	const struct pcie *p = w->m->nic[i].nic.bus->pcie;
+	struct watch_nic *k = &w->nic[i];
 	sim_time busy[2], until[2];
 
 	pcie_granted(p, busy, until);
 	for (unsigned d = 0; d < 2; d++) {
-		sim_time ps = busy[d] - w->nic[i].bus[d];
+		sim_time ps = busy[d] - k->bus[d], from = MAX(until[d] - ps, k->until[d]);
 
-		w->nic[i].bus[d] = busy[d];
-		if (ps)
-			TELL(w, busy, w->nic[i].dma + d, NULL, 0, 0, until[d] - ps, until[d]);
+		k->bus[d] = busy[d];
+		k->until[d] = until[d];
+		if (until[d] > from)
+			TELL(w, busy, k->dma + d, NULL, 0, 0, from, until[d]);
+	}
+}
+
+/* What is granted ahead of now is still to be told. */
+static void bus_begins(struct watch *w, unsigned i)
+{
+	struct watch_nic *k = &w->nic[i];
+
+	pcie_granted(w->m->nic[i].nic.bus->pcie, k->bus, k->until);
+	for (unsigned d = 0; d < 2; d++) {
+		sim_time ahead = k->until[d] > w->event.now ? k->until[d] - w->event.now : 0;
+
+		k->bus[d] -= MIN(ahead, k->bus[d]);
+		k->until[d] -= ahead;
 	}
 }
 
@@ -406,7 +424,6 @@ void watch_parts_begin(struct watch *w)
 	}
 	for (unsigned i = 0; i < m->nics; i++) {
 		const struct nic *n = &m->nic[i].nic;
-		sim_time until[2];
 
 		w->nic[i].tail[RX] = n->rx_dma.tail;
 		w->nic[i].tail[TX] = n->tx_dma.tail;
@@ -414,11 +431,11 @@ void watch_parts_begin(struct watch *w)
 		w->nic[i].slot[TX].count = n->tx_frames;
 		w->nic[i].interrupts = interrupts_of(n);
 		if (n->bus)
-			pcie_granted(n->bus->pcie, w->nic[i].bus, until);
+			bus_begins(w, i);
 	}
 	w->io = *iommu_stats(m->iommu);
 	for (uint32_t i = 0; i < iommu_walkers(m->iommu)->n; i++)
-		w->walker_until[i] = iommu_walkers(m->iommu)->walker[i].until;
+		w->walker_until[i] = MIN(iommu_walkers(m->iommu)->walker[i].until, w->event.now);
 	for (unsigned i = 0; i < m->guests; i++) {
 		struct guest *g = &m->guest[i];
 		w->guest[i] = (struct watch_guest){{g->rx_kick.kicks, g->tx_kick.kicks},
@@ -426,7 +443,7 @@ void watch_parts_begin(struct watch *w)
 	}
 	memset(w->level, 0xff, w->levels->len * sizeof(*w->level));
 	w->event.cpu = -1;
-	w->event.slice = SIM_NEVER;
+	w->event.from = SIM_NEVER;
 	if (w->wants_parts)
 		look_at_levels(w);
 }
