@@ -37,7 +37,9 @@
 #include "nic/nic_bus.h"
 #include "plat.h"
 #include "plat/sim/plat_dma.h"
+#include "metrics.h"
 #include "traffic/sender.h"
+#include "view.h"
 
 #define GUEST_VCPUS 2
 
@@ -45,16 +47,6 @@ struct machine;
 struct host_nic;
 struct watch;
 struct looks;
-
-/* Time metrics of a guest, as they stand: subtracted at both ends of the window. */
-struct guest_counts {
-	uint64_t exits[2], vmm_entries[2], interrupts[2], interrupts_suppressed[2];
-	uint64_t kicks[2], kicks_suppressed[2];
-	uint64_t clusterings[2], clustered[2], by_count[2], by_timer[2]; /* cluster.h */
-	uint64_t requests[TXBATCH_N];
-	uint64_t offloaded[2], pended[2];
-	uint64_t hypercalls[2];
-};
 
 /* What a CPU did, at both ends of the window. */
 struct cpu_counts {
@@ -173,8 +165,6 @@ struct host_dma_device {
 	sim_time to_host[2], to_device[2];
 };
 
-enum direction { DIR_RX, DIR_TX, DIR_LOCAL, DIRECTIONS };
-
 struct machine {
 	const struct scenario *sc;
 	struct evq q;
@@ -254,13 +244,9 @@ void machine_explain(struct machine *m, struct result *r, const struct book *con
 		     sim_time window);
 void machine_free(struct machine *m);
 
-/* The run function of the command line, and its tables. */
+/* The run function of the command line. */
 bool machine_simulate(const struct scenario *sc, struct run_ctl *ctl, struct result *r,
 		      GError **error);
-extern const struct metric_table machine_metrics; /* these: machine_metrics.c */
-extern const struct report_section machine_report[];
-extern const struct report_col machine_sweep_cols[];
-
 /* ---- within the machine ---- */
 
 /* n zeroed elements that live as long as the machine. */
@@ -318,13 +304,6 @@ void cache_results(struct result *r, const struct machine *m);
 void machine_source_done(struct machine *m, sim_time stopped);
 /* The same of a sender of frames. */
 void machine_sender_done(struct machine *m, const struct sender *s);
-
-/* min, mean, percentiles and max of times, under `name` ("latency_ns"). */
-void machine_times(struct result *r, const char *obj, const char *dir, const char *name,
-		   const struct hist *h);
-/* The same, and their histogram. */
-void machine_hist(struct result *r, const char *obj, const char *dir, const char *name,
-		  const struct hist *h);
 
 /* ---- traffic between guests, and the host's switch (machine_local.c) ---- */
 

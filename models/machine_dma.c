@@ -263,7 +263,7 @@ static void op_metrics(struct result *r, const char *obj, const char *kind, uint
 	result_u64(r, obj, NULL, NAME("done"), n->done);
 	result_u64(r, obj, NULL, NAME("drops"), n->drops);
 	result_u64(r, obj, NULL, NAME("resident"), n->offered - n->done - n->drops);
-	machine_hist(r, obj, NULL, NAME("latency_ns"), &n->latency);
+	view_hist(r, obj, NULL, NAME("latency_ns"), &n->latency);
 	if (n->last > n->first) {
 		result_per_second(r, obj, NULL, NAME("throughput_bps"), ops * size * 8,
 				  n->last - n->first);

@@ -3,7 +3,10 @@
  * machine_metrics.c - tables: every metric that there is, the sections of the report, the columns
  * of a sweep. machine_result.c fills them.
  */
-#include "machine.h"
+#include "metrics.h"
+
+#include "nic/dmabench.h"
+#include "view.h"
 
 #include "../sim/metric.h"
 
@@ -24,6 +27,8 @@ enum {
 	OBJ_SHARED = 8192,
 	OBJ_PROCESS = 16384,
 	OBJ_PROCESSES = 32768,
+	OBJ_FAR = 65536,
+	OBJ_DEVICE = 131072,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -46,6 +51,8 @@ static const struct metric_object objects[] = {
 	{OBJ_DMAS, .name = "dmas"},
 	{OBJ_TRAFFIC, .kind = "traffic"},
 	{OBJ_RUN, .name = "run"},
+	{OBJ_FAR, .name = "far"},
+	{OBJ_DEVICE, .name = "device"},
 	{0},
 };
 
@@ -125,6 +132,9 @@ static const struct metric_decl metrics[] = {
 	{"kicks_suppressed", "kicks", G, .help = "that the host did not want"},
 	{"kicks_per_packet", "", G, .help = "kicks / delivered"},
 	{"interrupts_per_packet", "", G, .help = "interrupts / delivered"},
+	{"ring_avail", "", OBJ_GUEST,
+	 .help = "[tap]: the virtqueue's avail index at the end, 16 bits, free-running"},
+	{"ring_used", "", OBJ_GUEST, .help = "[tap]: its used index"},
 	{"digest", "", G, .help = "what arrived, by flow and in order; equal across policies",
 	 .text = true},
 	{"latency_ns.min", "ns", G,
@@ -244,6 +254,26 @@ static const struct metric_decl metrics[] = {
 	{"truncated", "packets", OBJ_TRAFFIC, .help = "captured short, tail synthesised"},
 	{"synthesised_bytes", "bytes", OBJ_TRAFFIC, .help = "of those tails"},
 	{"backward", "packets", OBJ_TRAFFIC, .help = "stamped before one that precedes them"},
+	{"cpu_ns", "ns", OBJ_HOST,
+	 .help = "[tap]: of CPUs for the datapath: at work (vnicsim), or of its threads (vnictap)"},
+	{"packets_per_cpu_second", "1/s", OBJ_HOST,
+	 .help = "[tap]: frames delivered, both directions / cpu_ns"},
+	{"sent", "packets", OBJ_FAR, .help = "vnictap: frames put into the devices"},
+	{"received", "packets", OBJ_FAR, .help = "vnictap: frames that guests sent, taken there"},
+	{"corrupt", "packets", OBJ_FAR,
+	 .help = "vnictap: received, with other bytes than were sent"},
+	{"reordered", "packets", OBJ_FAR, .help = "vnictap: received later than one sent after it"},
+	{"lost", "packets", OBJ_FAR,
+	 .help = "vnictap: sent there or by a guest, and never seen again"},
+	{"foreign", "packets", OBJ_FAR, .help = "vnictap: of somebody else, on either side"},
+	{"runts", "packets", OBJ_FAR, .help = "vnictap: shorter than an Ethernet header"},
+	{"read_errors", "calls", OBJ_DEVICE,
+	 .help = "vnictap: reads that failed, but for want of a frame"},
+	{"write_errors", "calls", OBJ_DEVICE,
+	 .help = "vnictap: writes that failed, but for want of room"},
+	{"blocked", "calls", OBJ_DEVICE,
+	 .help = "vnictap: writes that found no room and were made again"},
+	{"gone", "devices", OBJ_DEVICE, .help = "vnictap: devices that were removed in mid-run"},
 	{"bound_by", "", OBJ_RUN,
 	 .help = "the busiest resource, or the ring that loses or stops frames", .text = true},
 	{"bound_utilization", "", OBJ_RUN,

@@ -194,6 +194,7 @@ static void look_at_copies(struct machine *m, bool on)
 static void switch_on(struct watch *w)
 {
 	w->on = true;
+	w->base.next = w->m->world.watch;
 	w->m->world.watch = &w->base;
 	w->event.now = evq_now(&w->m->q);
 	look_at_copies(w->m, true);
@@ -271,9 +272,10 @@ void watch_end(struct watch *w)
 			one->ends(one, evq_now(&w->m->q));
 		one->off = true;
 	}
+	if (w->on)
+		w->m->world.watch = w->base.next;
 	w->on = false;
 	w->next = SIM_NEVER;
-	w->m->world.watch = NULL;
 }
 
 const GPtrArray *watch_frames(const struct watch *w)

@@ -59,8 +59,8 @@ static void books(struct result *r, const char *guest, const struct station_book
 	g_autofree char *obj = g_strdup_printf("%s.process", guest);
 
 	result_mean_ps(r, obj, NULL, "work_ns.mean", b->work, b->wait.count);
-	machine_times(r, obj, NULL, "wait_ns", &b->wait);
-	machine_times(r, obj, NULL, "sojourn_ns", &b->sojourn);
+	view_times(r, obj, NULL, "wait_ns", &b->wait);
+	view_times(r, obj, NULL, "sojourn_ns", &b->sojourn);
 	if (counted)
 		occupancy(r, obj, area, window);
 	else

@@ -13,6 +13,7 @@
 #include "host/pcie.h"
 #include "nic/dmabench.h"
 #include "nic/nic.h"
+#include "tap_keys.h"
 
 /* ---- judging text ---- */
 
@@ -125,6 +126,8 @@ const struct group_decl option_groups[] = {
 	{"cost", .keys = cost_keys, .help = "what work costs a CPU, in cycles of [host] clock"},
 	{"iommu", .keys = iommu_keys, .help = "DMA remapping"},
 	{"pcie", .keys = pcie_keys, .help = "a device's link and what is behind it"},
+	{"tap", .optional = true, .keys = tap_keys, .brings = tap_brings,
+	 .help = "NICs are TAP devices: real ones in vnictap, their model in vnicsim"},
 	{"nic", .named = true, .many = true, .keys = nic_keys, .help = "a network interface"},
 	{"guest", .named = true, .many = true, .keys = guest_keys, .help = "a virtual machine"},
 	{"traffic", .named = true, .many = true, .keys = traffic_keys, .help = "what is offered"},
@@ -267,7 +270,7 @@ bool options_check(const struct scenario *sc, GError **error)
 	const struct cfg *iommu = scenario_find(sc, "iommu");
 	const char *file = scenario_path(sc);
 
-	if (!dma_check(sc, error))
+	if (!tap_check(sc, error) || !dma_check(sc, error))
 		return false;
 	if (scenario_count(sc, "dma") && !scenario_count(sc, "nic") && !guests &&
 	    !scenario_count(sc, "traffic"))

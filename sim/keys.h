@@ -84,6 +84,10 @@ struct group_decl {
 	const char *kind; /* "guest" */
 	bool named; /* [guest vm1], with [guest] for defaults; otherwise one object, always there */
 	bool many;  /* of named: may there be several */
+	/* Of not named: there only if the scenario opens the group, or a set is for it. */
+	bool optional;
+	/* Defaults for other keys, as a preset's sets (see above), where an object of it is. */
+	const char *const *brings;
 	/* About results, not about the run: left out by `extends` and of a run's config. */
 	bool judges;
 	const struct key_decl *keys;

@@ -285,10 +285,23 @@ bool scenario_is_judgement(const char *group)
 	       g_str_has_prefix(group, "expect ");
 }
 
+/* Does the text or a set open the group? */
+static bool is_opened(const struct scenario *sc, const char *kind)
+{
+	for (guint i = 0; i < sc->ini->groups->len; i++)
+		if (!strcmp(((const struct ini_group *)sc->ini->groups->pdata[i])->name, kind))
+			return true;
+	for (guint i = 0; i < sc->sets->len; i++)
+		if (!strcmp(((const struct set *)sc->sets->pdata[i])->group, kind))
+			return true;
+	return false;
+}
+
 static bool declare(struct scenario *sc, GError **error)
 {
 	for (size_t i = 0; sc->groups[i].kind; i++)
-		if (!sc->groups[i].named)
+		if (!sc->groups[i].named &&
+		    (!sc->groups[i].optional || is_opened(sc, sc->groups[i].kind)))
 			add_object(sc, i, sc->groups[i].kind, NULL, g_strdup(sc->path));
 	for (guint i = 0; i < sc->ini->groups->len; i++) {
 		const struct ini_group *g = sc->ini->groups->pdata[i];

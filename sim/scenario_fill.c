@@ -282,6 +282,8 @@ static void put_preset(struct scenario *sc, struct cfg *c, const char *where, co
 
 static void apply_presets(struct scenario *sc, struct cfg *c)
 {
+	for (const char *const *set = c->group->brings; set && *set; set++)
+		put_preset(sc, c, c->title, *set);
 	for (size_t i = 0; i < c->keys; i++) {
 		const char *choice = c->slots[i].text;
 		const struct key_preset *p = c->group->keys[i].presets;

@@ -146,7 +146,8 @@ static char *draw_set(struct rng *rng, const char *base)
 			groups++;
 		g += rng_below(rng, groups);
 		g_autofree char *object = g_strdup_printf("[%s ", g->kind);
-		if (g->judges || (g->named && !strstr(base, object)))
+		if (g->judges || (g->optional && !strstr(base, "[tap]")) ||
+		    (g->named && !strstr(base, object)))
 			continue;
 		while (g->keys[keys].name)
 			keys++;

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-const char *const dmabench_ops[] = {"read", "write", "both", "write_read", "packets", NULL};
-
 static void token_done(struct dmabench_token *t);
 
 /* ---- memory ---- */

@@ -4,6 +4,8 @@
 
 #include "dmabench.h"
 
+const char *const dmabench_ops[] = {"read", "write", "both", "write_read", "packets", NULL};
+
 /* random | sequential | cyclic | zipf:0.9 */
 static bool parse_pattern(const char *value, enum dmabench_pattern *pattern, uint32_t *milli,
 			  char **why)

@@ -11,7 +11,7 @@
 #ifndef TRAFFIC_SENDER_H
 #define TRAFFIC_SENDER_H
 
-#include "../plat/sim/plat_sim.h"
+#include <plat_world.h>
 #include "traffic.h"
 
 struct source {

@@ -14,43 +14,6 @@ struct world_slab {
 
 /* A frame on the free list has no ledger: that is how the residents are told apart. */
 
-void book_init(struct book *b)
-{
-	*b = (struct book){.first_done = SIM_NEVER};
-	hist_init(&b->latency);
-}
-
-void book_fini(struct book *b)
-{
-	hist_fini(&b->latency);
-}
-
-void stages_init(struct stages *s)
-{
-	for (unsigned i = 0; i < STAGE_N; i++)
-		hist_init(&s->stage[i]);
-}
-
-void stages_end(struct stages *s, uint64_t frames)
-{
-	for (unsigned i = 0; i < STAGE_N; i++)
-		hist_marks_end(&s->stage[i], frames);
-}
-
-void stages_fini(struct stages *s)
-{
-	for (unsigned i = 0; i < STAGE_N; i++)
-		hist_fini(&s->stage[i]);
-}
-
-/* Most frames pass half of the stages. */
-static inline void stages_add(struct stages *s, const struct frame *f)
-{
-	for (unsigned i = 0; i < STAGE_N; i++)
-		if (f->stage_ps[i])
-			hist_mark(&s->stage[i], f->stage_ps[i]);
-}
-
 void world_init(struct world *w, struct evq *q, struct mem *mem)
 {
 	*w = (struct world){.q = q, .mem = mem};
@@ -88,26 +51,18 @@ static void world_put(struct world *w, struct frame *f)
 	w->free = f;
 }
 
+static __attribute__((noinline)) void tell_end(struct world *w, struct frame *f,
+					       enum drop_reason why)
+{
+	for (struct world_watch *watch = w->watch; watch; watch = watch->next)
+		watch->ended(watch, f, why);
+}
+
 void world_deliver(struct world *w, struct frame *f)
 {
-	struct book *b = (struct book *)((char *)f->led - offsetof(struct book, led));
-	sim_time latency = f->last - f->first, sum = 0, longest = 0;
-
 	if (__builtin_expect(w->watch != NULL, 0))
-		w->watch->ended(w->watch, f, DROP_N);
-	for (unsigned s = 0; s < STAGE_N; s++) {
-		sum += f->stage_ps[s];
-		longest |= f->stage_ps[s];
-		b->stage_sum[s] += f->stage_ps[s];
-	}
-	/* A stamp before its predecessor makes a stage that is all ones at the top. */
-	w->stage_errors += sum != latency || longest >> 63;
-	hist_add(&b->latency, latency);
-	if (b->stages)
-		stages_add(b->stages, f);
-	if (b->first_done == SIM_NEVER)
-		b->first_done = f->last;
-	b->last_done = f->last;
+		tell_end(w, f, DROP_N);
+	w->stage_errors += !book_times(book_of(f), f);
 	frame_book_delivery(f);
 	world_put(w, f);
 }
@@ -117,7 +72,7 @@ void world_drop(struct world *w, struct frame *f, enum drop_reason reason)
 	while (f) { /* and all that travel with it */
 		struct frame *peer = f->peer;
 		if (__builtin_expect(w->watch != NULL, 0))
-			w->watch->ended(w->watch, f, reason);
+			tell_end(w, f, reason);
 		frame_book_drop(f, reason);
 		world_put(w, f);
 		f = peer;
@@ -151,11 +106,10 @@ uint64_t plat_sim_cached(struct plat *pl, const void *dst, const void *src, uint
 
 uint64_t plat_sim_look(struct plat *pl, struct watched_copy *c, const void *dst, const void *src)
 {
-	struct world_watch *watch = pl->world->watch;
-
 	c->ps = pl->clk->llc ? pl->clk->cost->copy_base_ps + plat_sim_cached(pl, dst, src, c->len)
 			     : cost_copy_ps(pl->clk->cost, c->len);
-	if (watch)
-		watch->copied(watch, c);
+	for (struct world_watch *watch = pl->world->watch; watch; watch = watch->next)
+		if (watch->copied)
+			watch->copied(watch, c);
 	return c->ps;
 }

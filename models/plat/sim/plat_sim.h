@@ -11,35 +11,10 @@
 #define PLAT_SIM_H
 
 #include "../../../sim/event.h"
-#include "../../../sim/hist.h"
+#include "../../book.h"
 #include "../../host/cost.h"
 #include "../../host/mem.h"
 #include "frame.h"
-
-/*
- * How long the frames of one direction, of all guests, were in each stage: 30 KiB a stage, too much
- * for each guest to have its own. Stages that a frame does not pass are added at the end, as zeros.
- */
-struct stages {
-	struct hist stage[STAGE_N]; /* ps */
-};
-
-void stages_init(struct stages *s);
-/* No frame follows; of `frames` in all. */
-void stages_end(struct stages *s, uint64_t frames);
-void stages_fini(struct stages *s);
-
-/* The book of one guest and direction, as the simulator keeps it: the ledger, and times. */
-struct book {
-	struct ledger led;
-	struct hist latency; /* ps */
-	unsigned __int128 stage_sum[STAGE_N];
-	sim_time first_done, last_done; /* of delivered frames */
-	struct stages *stages;          /* of its direction; NULL: nobody asks */
-};
-
-void book_init(struct book *b);
-void book_fini(struct book *b);
 
 struct world_slab;
 
@@ -58,6 +33,8 @@ struct watched_copy {
 
 /* Told of what cannot be seen by looking at the machine after an event. */
 struct world_watch {
+	struct world_watch *next;
+	/* NULL: not of copies. */
 	void (*copied)(struct world_watch *w, const struct watched_copy *c);
 	/* Before it is booked. `why`: DROP_N if it was delivered. */
 	void (*ended)(struct world_watch *w, struct frame *f, enum drop_reason why);
