@@ -53,6 +53,8 @@ static struct host_nic *wire_of(struct machine *m, const struct cfg *c, const st
 
 	for (unsigned i = 0; i < m->guests; i++) {
 		bool receives = t->match;
+		for (uint32_t k = 0; t->source == TRAFFIC_REQUEST && k < t->from.n; k++)
+			receives |= t->from.end[k] == (int)i; /* the wire answers */
 		for (uint32_t k = 0; k < t->to.n; k++)
 			receives |= t->to.end[k] == (int)i;
 		if (!receives)
@@ -105,10 +107,11 @@ static bool build_traffic(struct machine *m, unsigned i, GError **error)
 	}
 	for (unsigned g = 0; g < m->guests; g++)
 		add_sender(m, &m->guest[g].sender, (int)g, i, &t, c);
+	loops_add(m, i, hn);
 	if (t.trace)
 		m->offered_total += traffic_info(m->traffic[i])->offered * (t.loop ? t.loop : 1);
 	else
-		m->offered_total += t.packets;
+		m->offered_total += t.packets * (t.source == TRAFFIC_REQUEST ? 2 : 1);
 	return true;
 }
 
@@ -165,6 +168,7 @@ static void snapshot(struct machine *m, bool stop)
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_count(&m->nic[i], stop ? &m->nic[i].at_stop : &m->nic[i].at_start);
 	dma_snapshot(m, stop);
+	loops_snapshot(m, stop);
 }
 
 static void warm_event(struct event *ev)
@@ -395,6 +399,7 @@ static void start(struct machine *m)
 		nic_start(&m->nic[i].nic);
 	}
 	dma_start(m);
+	loops_start(m);
 }
 
 static bool misdirected(const struct sender *s, const struct machine *m, GError **error)
@@ -435,7 +440,7 @@ static inline bool step(struct machine *m, struct run_ctl *ctl, uint64_t *steps)
 {
 	if (m->deadline_passed || m->limit_passed)
 		return false;
-	if (m->stopped && !m->world.live && !m->ending && !m->dma_live)
+	if (m->stopped && !m->world.live && !m->ending && !m->dma_live && !loops_pending(m))
 		return false;
 	if (!evq_step(&m->q))
 		return false;

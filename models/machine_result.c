@@ -171,6 +171,7 @@ void machine_results(struct machine *m, struct result *r)
 	}
 	work_results(m, r, window);
 	traffic_metrics(r, m);
+	loops_results(r, m, window);
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_metrics(r, &m->nic[i], window);
 	for (unsigned i = 0; i < m->nics; i++)

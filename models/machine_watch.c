@@ -13,8 +13,8 @@
 
 /* Stages in order of passage, for what passed several in one event. */
 static const enum frame_stage order[] = {
-	STAGE_SEND_WAIT,    STAGE_GUEST,        STAGE_WIRE_WAIT, STAGE_WIRE, STAGE_NIC,
-	STAGE_VMM_WAIT,     STAGE_HOST_WAIT,    STAGE_VMM,       STAGE_HOST, STAGE_GUEST_WAIT,
+	STAGE_SEND_WAIT,    STAGE_GUEST,        STAGE_NIC,     STAGE_WIRE_WAIT, STAGE_WIRE,
+	STAGE_VMM_WAIT,     STAGE_HOST_WAIT,    STAGE_VMM,     STAGE_HOST,      STAGE_GUEST_WAIT,
 	STAGE_GUEST_KERNEL, STAGE_PROCESS_WAIT, STAGE_PROCESS,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(order) == STAGE_N);

@@ -38,6 +38,8 @@ struct frame {
 	bool device;      /* a further receiver that the device reaches, not the host's switch */
 	bool overwritten; /* its sender wrote over it after handing it over: a hazard */
 	int16_t to;       /* receiving guest, -1 the wire, -2 every guest */
+	uint32_t
+		exchange; /* of a closed loop: whose request or answer it is, as its source knows */
 	uint32_t copied[SITE_N];
 	uint64_t stage_ps[STAGE_N];
 };
