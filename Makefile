@@ -57,17 +57,30 @@ INC_real  = -Imodels/plat/real $(INC)
 INC_test  = -Imodels/plat/test $(INC)
 
 SIM_OBJ  := $(SIM:%.c=$(B)/sim/%.o) $(MODELS:%.c=$(B)/sim/%.o) $(DATAPATH:%.c=$(B)/sim/%.o)
-REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(B)/real/models/plat/real/plat_real.o
+REAL     := $(wildcard models/plat/real/*.c)
+REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(REAL:%.c=$(B)/real/%.o)
+# The real program: its own files, those of the simulator that are built for any world, and, as
+# they are, those that know no world (their objects refer to none, or it would not link).
+TAP      := $(filter-out models/tap/main.c,$(wildcard models/tap/*.c)) \
+            $(wildcard models/guest_build*.c) models/book.c models/view.c models/traffic/sender.c
+TAP_OBJ  := $(TAP:%.c=$(B)/real/%.o)
+COLD     := $(SIM) $(wildcard models/options*.c models/keys_*.c) models/tap_keys.c \
+            models/machine_metrics.c models/host/cost.c models/host/pcie_keys.c models/host/pcie_traffic.c \
+            models/nic/nic_keys.c models/nic/dmabench_keys.c \
+            $(filter-out models/traffic/sender.c,$(wildcard models/traffic/*.c))
+COLD_OBJ := $(COLD:%.c=$(B)/sim/%.o)
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 
 # Tests: a program each, in the world that it needs.
 TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/real_*.c))
+TESTS_tap  := $(patsubst tests/%.c,%,$(wildcard tests/test_tap_*.c))
 TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_plat_test.c \
                 tests/test_policy*.c tests/test_endpoint.c tests/test_nicdrv.c \
                 tests/test_demux.c tests/fuzz_*.c))
-TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
+TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_tap) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
 BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
-TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%)
+TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%) \
+              $(TESTS_tap:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 
 .PHONY: all deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
@@ -75,9 +88,13 @@ BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
 .DEFAULT_GOAL := all
 .SECONDARY:
 
-all: $(B)/vnicsim                        ## build the simulator: build/vnicsim
+all: $(B)/vnicsim $(B)/vnictap           ## build both programs: build/vnicsim, build/vnictap
 
 $(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
+
+$(B)/vnictap: $(B)/real/models/tap/main.o $(B)/libtap.a $(B)/libreal.a $(B)/libcold.a
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
 
@@ -86,6 +103,14 @@ $(B)/libvnicsim.a: $(SIM_OBJ)
 	$(call say,AR  )
 	$(Q)ar rcs $@ $^
 $(B)/libreal.a: $(REAL_OBJ)
+	@rm -f $@
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
+$(B)/libtap.a: $(TAP_OBJ)
+	@rm -f $@
+	$(call say,AR  )
+	$(Q)ar rcs $@ $^
+$(B)/libcold.a: $(COLD_OBJ)
 	@rm -f $@
 	$(call say,AR  )
 	$(Q)ar rcs $@ $^
@@ -102,6 +127,7 @@ $(B)/real/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )
 	$(Q)$(CC) $(CFLAGS) $(INC_real) -c -o $@ $<
+$(TAP_OBJ) $(B)/real/models/tap/main.o $(TESTS_tap:%=$(B)/real/tests/%.o): INC_real += $(PKG_INC)
 $(B)/test/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )
@@ -119,6 +145,11 @@ $(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread -lxxhash
+$(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a \
+                $(B)/libreal.a $(B)/libcold.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
 
 test-programs: $(TEST_BIN)
 
@@ -184,6 +215,6 @@ clean:                                   ## remove build/
 help:                                    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(wildcard $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+-include $(wildcard $(B)/real/sim/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
                     $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
                     $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)

@@ -167,5 +167,9 @@ const struct key_decl guest_keys[] = {
 	 .help = "hypervisor buffers to send by; 0: as many as the NIC's tx_ring"},
 	{"tx_pool_empty", KEY_CHOICE, .def = "wait", .choices = "wait|drop",
 	 .help = "a frame to be copied that finds none: waits, or is no_hypervisor_buffer"},
+	{"app", KEY_CHOICE, .def = "endpoint", .choices = "endpoint|echo|sink|bridge",
+	 .help = "vnictap with [tap] far = none: its process; endpoint: the scenario's; echo: "
+		 "answers "
+		 "ARP, ping, UDP; bridge: programs in a network namespace behind it"},
 	{0},
 };

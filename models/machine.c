@@ -179,6 +179,7 @@ static void warm_event(struct event *ev)
 	if (m->watch)
 		watch_window(m->watch, false);
 	snapshot(m, false);
+	tap_warm(m);
 }
 
 /* A warm-up that is not over leaves an empty window. */
@@ -270,13 +271,15 @@ static bool build_host(struct machine *m, GError **error)
 		return cfg_error(host, "memory", error,
 				 "this much address space cannot be reserved here; use less memory "
 				 "or fewer guests");
-	if (!machine_cores(m, error) || !machine_cache(m, error))
+	if (!tap_build(m, error) || !machine_cores(m, error) || !machine_cache(m, error))
 		return false;
 	if (cfg_bool(sce, "checked") && !mem_check_enable(m->mem))
 		return cfg_error(sce, "checked", error, "no address space for it");
 	world_init(&m->world, &m->q, m->mem);
 	m->world.release = sender_release;
 	cost_init(&m->cost, scenario_find(m->sc, "cost"), cfg_u64(host, "clock"));
+	if (m->tap)
+		tap_costs(m);
 	if (!machine_iommu(m, error))
 		return false;
 	m->reclaim_every = cfg_time(host, "reclaim_every");
@@ -396,8 +399,11 @@ static void start(struct machine *m)
 			cpu_reset(m->nic[i].demux_worker.cpu);
 		}
 		machine_capability(&m->nic[i]);
-		nic_start(&m->nic[i].nic);
+		if (!m->tap)
+			nic_start(&m->nic[i].nic);
 	}
+	if (m->tap)
+		tap_start(m);
 	dma_start(m);
 	loops_start(m);
 }
@@ -440,6 +446,8 @@ static inline bool step(struct machine *m, struct run_ctl *ctl, uint64_t *steps)
 {
 	if (m->deadline_passed || m->limit_passed)
 		return false;
+	if (__builtin_expect(m->tap != NULL, 0))
+		tap_gate(m);
 	if (m->stopped && !m->world.live && !m->ending && !m->dma_live && !loops_pending(m))
 		return false;
 	if (!evq_step(&m->q))

@@ -5,7 +5,7 @@
  * This is the file that knows every model. machine.c builds a machine from a scenario and runs it,
  * machine_nic.c builds a NIC and what the host has for it,
  * machine_guest.c builds and drives one guest, on a device by machine_virtio.c or machine_vf.c,
- * machine_ztx.c sets up what its zero-copy sending keeps, machine_split.c its header split,
+ * with guest_build.c; machine_ztx.c and machine_split.c have what its NIC does for it,
  * machine_work.c its process's work;
  * machine_local.c and machine_switch.c let guests talk to each other, by the host's switch or the
  * NIC's; machine_end.c ends one in mid-run; machine_dma.c has the DMA benches; machine_verify.c
@@ -30,6 +30,7 @@
 #include "datapath/place.h"
 #include "datapath/policy.h"
 #include "guest/hac.h"
+#include "guest_build.h"
 #include "host/cpu.h"
 #include "host/softirq.h"
 #include "nic/dmabench.h"
@@ -44,6 +45,8 @@
 #define GUEST_VCPUS 2
 
 struct machine;
+struct machine_tap;
+struct plat_tap;
 struct host_nic;
 struct watch;
 struct looks;
@@ -72,6 +75,7 @@ struct guest {
 	struct cpu vcpu[GUEST_VCPUS];
 	struct cpu_counts vcpu_counts[GUEST_VCPUS];
 	struct nic_queue *nq; /* by which it sends */
+	struct plat_tap *tap; /* its queue of a TAP device; NULL: behind a NIC */
 	struct plat grx_pl, gtx_pl, hrx_pl, htx_pl, hvmm_pl;
 	struct station *station; /* its process's work; NULL: none */
 	struct plat_port port;
@@ -89,6 +93,7 @@ struct guest {
 	struct plat_line out_line, back_line; /* of its outbox */
 	struct cluster cluster;
 	struct txbatch tx_batch;
+	struct guest_parts parts; /* all of these */
 	struct plat_line cluster_alarm, tx_alarm;
 	struct pktq shared;
 
@@ -191,6 +196,7 @@ struct machine {
 	unsigned pcores, next_pcore;
 	bool share_host;
 	struct cpu_delay delay;
+	struct machine_tap *tap; /* NICs are TAP devices (machine_tap.c); NULL: they are NICs */
 	bool together; /* a guest's workers share a core */
 	bool poll;
 	bool offload; /* idle cores watch the guests' send queues */
@@ -380,12 +386,6 @@ void guest_counts(const struct guest *g, struct guest_counts *c);
 void guest_quiesce(struct guest *g);
 void guest_fini(struct guest *g);
 
-/* Buffers of both directions, for so many to be with the device. */
-bool guest_buffers(struct guest *g, uint32_t rx, uint32_t tx, GError **error);
-/* n slots of kernel buffers for `bytes` each: `per` pieces of at most 2 KiB. False: no memory. */
-bool guest_kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
-			  struct virtq_seg **out);
-
 /* Interrupts into a guest's vCPUs. */
 void guest_rx_interrupt(struct guest *g);
 void guest_tx_interrupt(struct guest *g);
@@ -394,27 +394,17 @@ void guest_tx_interrupt(struct guest *g);
 
 bool virtio_build(struct guest *g, GError **error);
 void virtio_start(struct guest *g);
-const struct policy *guest_policy(const struct cfg *c, const char *key);
-/* One virtqueue in guest memory, both sides of it. False: no memory. */
-bool guest_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl, struct virtq_drv *drv,
-		 struct virtq_dev *dev, unsigned per);
 
 /* ---- zero-copy sending (machine_ztx.c) ---- */
 
-/* What it keeps for a queue of `size` chains, as the guest's keys say. */
-void guest_ztx(struct guest *g, uint32_t size);
 /* The times at which a NIC's capability changes. */
 void machine_capability(struct host_nic *hn);
 
 /* ---- header/data split (machine_split.c), if the guest asks for it ---- */
 
-/* Before its memory is built, what depends on it ... */
-void guest_split(struct guest *g);
-/* ... process buffers, with the others; false: no memory ... */
-bool guest_split_buffers(struct guest *g, uint32_t size);
-/* ... their queue, with the others ... */
-bool guest_split_queue(struct guest *g, GError **error);
-/* ... and when they are put aside. */
+/* The NIC's part, if it places; after the guest's queues. */
+bool split_nic(struct guest *g, GError **error);
+/* When its process's buffers are put aside. */
 void guest_split_start(struct guest *g);
 
 /* ---- its process's work (machine_work.c) ---- */
@@ -450,6 +440,30 @@ void machine_dma_ready(struct machine *m, struct plat_dma *d, const char *name);
 /* I/O pages whose unmaps can await their flush. */
 uint32_t machine_flush_pages(const struct machine *m);
 void iommu_metrics(struct result *r, const struct machine *m, sim_time window);
+
+/* ---- TAP devices (machine_tap.c), where [tap] is ---- */
+
+/* First of all: m->tap, if the scenario has [tap]. */
+bool tap_build(struct machine *m, GError **error);
+/* One thread drives all sides in turn. */
+bool tap_one_thread(const struct machine *m);
+/* What calls cost, after the cost table; how long a thread takes to wake up. */
+void tap_costs(struct machine *m);
+sim_time tap_wake(const struct machine *m);
+/* The far side of a device; a guest's port on it; who wakes whom, once the guest is built. */
+void tap_nic(struct host_nic *hn);
+void tap_port(struct guest *g);
+void tap_guest(struct guest *g);
+void tap_start(struct machine *m);
+void tap_interrupt(struct guest *g, struct worker *w);
+/* The process's next send is due. */
+void tap_send_due(struct guest *g);
+/* Lockstep: may the guest send a frame? It has begun this one. Called after each event. */
+bool tap_may_send(const struct guest *g);
+void tap_begins(struct guest *g, struct frame *f);
+void tap_gate(struct machine *m);
+void tap_warm(struct machine *m);
+void tap_results(struct result *r, const struct machine *m);
 
 /* ---- DMA benches (machine_dma.c) ---- */
 

@@ -11,7 +11,7 @@ static bool check_polling(const struct machine *m, GError **error)
 {
 	const struct cfg *host = scenario_find(m->sc, "host");
 
-	if (!m->pcores)
+	if (!m->pcores || tap_one_thread(m)) /* who polls there has its turn, as the others */
 		return true;
 	if (m->share_host && m->poll)
 		return cfg_error(host, "guest_cores", error,
@@ -29,12 +29,12 @@ static bool check_polling(const struct machine *m, GError **error)
 
 static void build_shared(struct machine *m, const struct cfg *host)
 {
-	m->share_host = !cfg_is_quantity(host, "guest_cores");
+	m->share_host = tap_one_thread(m) || !cfg_is_quantity(host, "guest_cores");
 	m->pcores = m->share_host ? m->cores : (unsigned)cfg_u64(host, "guest_cores");
 	m->pcore = machine_array(m, m->pcores, sizeof(*m->pcore));
 	for (unsigned i = 0; i < m->pcores; i++)
-		pcore_init(&m->pcore[i], cfg_time(host, "quantum"),
-			   cfg_choice(host, "wakeup") == 0);
+		pcore_init(&m->pcore[i], tap_one_thread(m) ? 1 : cfg_time(host, "quantum"),
+			   !tap_one_thread(m) && cfg_choice(host, "wakeup") == 0);
 }
 
 bool machine_cores(struct machine *m, GError **error)
@@ -45,14 +45,14 @@ bool machine_cores(struct machine *m, GError **error)
 	m->cores = (unsigned)cfg_u64(host, "cores");
 	m->core = machine_array(m, m->cores, sizeof(*m->core));
 	m->core_counts = machine_array(m, m->cores, sizeof(*m->core_counts));
-	m->delay = (struct cpu_delay){.wake = cfg_time(host, "wake_delay"),
+	m->delay = (struct cpu_delay){.wake = cfg_time(host, "wake_delay") + tap_wake(m),
 				      .deep = cfg_time(host, "idle_exit"),
 				      .deep_after = cfg_time(host, "idle_after")};
 	build_shared(m, host);
 	for (unsigned i = 0; i < m->cores; i++) {
 		char name[24];
 		g_snprintf(name, sizeof(name), "host.core%u", i);
-		cpu_init(&m->core[i], &m->q, &m->cost, m->poll, name);
+		cpu_init(&m->core[i], &m->q, &m->cost, m->poll && !tap_one_thread(m), name);
 		m->core[i].delay = m->delay;
 		if (m->share_host)
 			m->core[i].core = &m->pcore[i];

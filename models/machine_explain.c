@@ -151,7 +151,7 @@ static void nics(struct gather *g)
 {
 	static const char link[] = "frames wait for the wire; only a faster link carries more";
 
-	for (unsigned i = 0; i < g->m->nics; i++) {
+	for (unsigned i = 0; i < g->m->nics && !g->m->tap; i++) {
 		const struct host_nic *hn = &g->m->nic[i];
 		const struct nic_counts *a = &hn->at_start, *b = &hn->at_stop;
 
@@ -291,7 +291,7 @@ static void virtqueues(struct gather *g, const struct guest *gu)
 
 static void rings(struct gather *g)
 {
-	for (unsigned i = 0; i < g->m->nics; i++) {
+	for (unsigned i = 0; i < g->m->nics && !g->m->tap; i++) {
 		const struct host_nic *hn = &g->m->nic[i];
 		uint64_t lost = 0;
 

@@ -9,8 +9,6 @@
  */
 #include "machine.h"
 
-#define KBUF 2048u /* the guest kernel's buffers: two to a page */
-
 /* ---- guest workers ---- */
 
 static void grx_burst(struct worker *w)
@@ -111,7 +109,8 @@ static void gtx_burst(struct worker *w)
 	gnet_tx_begin(&g->net);
 	for (unsigned n = 0; n < DPATH_BURST; n++) {
 		struct frame *f;
-		if (!sender_peek(&g->sender, g->gtx_pl.clk->now, &at) || at > g->gtx_pl.clk->now)
+		if (!tap_may_send(g) || !sender_peek(&g->sender, g->gtx_pl.clk->now, &at) ||
+		    at > g->gtx_pl.clk->now)
 			return;
 		if (!gnet_tx_room(&g->net) && !sender_next(&g->sender)->drop) {
 			g->tx_full = true;
@@ -119,6 +118,7 @@ static void gtx_burst(struct worker *w)
 			return;
 		}
 		f = sender_take(&g->sender);
+		tap_begins(g, f);
 		if (!f)
 			continue;
 		if (f->len > g->net.max_frame)
@@ -144,6 +144,8 @@ static bool gtx_commit(struct worker *w)
 			guest_sender_done(g);
 		return false;
 	}
+	if (!tap_may_send(g))
+		return false;
 	if (at <= now)
 		return true;
 	evq_rearm(&g->m->q, &g->app, at);
@@ -153,7 +155,11 @@ static bool gtx_commit(struct worker *w)
 static void app_event(struct event *ev)
 {
 	struct guest *g = GUEST_OF(ev, app);
-	cpu_wake(&g->gtx, 0);
+
+	if (g->m->tap)
+		tap_send_due(g);
+	else
+		cpu_wake(&g->gtx, 0);
 }
 
 /* ---- lines ---- */
@@ -169,6 +175,10 @@ static void interrupt(struct guest *g, struct worker *w, unsigned direction)
 			  : g->posted || cpu_waits(w->cpu)  ? 0
 							    : CPU_COST(VM_EXIT);
 
+	if (g->m->tap) {
+		tap_interrupt(g, w);
+		return;
+	}
 	if (leaves)
 		leaves |= CPU_COST(IRQ_HANDLE);
 	g->exits[direction] += (leaves != 0) + g->eoi_exits;
@@ -240,118 +250,35 @@ static bool page_hook(void *ctx, struct gmem *gm, enum gmem_event event, gpa_t g
 	return plat_dma_page(ctx, gm, event, gpa, hpa, bytes);
 }
 
-bool guest_kernel_buffers(struct guest *g, uint32_t n, uint32_t bytes, uint32_t per,
-			  struct virtq_seg **out)
-{
-	struct virtq_seg *seg = machine_array(g->m, (size_t)n * per, sizeof(*seg));
-	gpa_t page = {0};
+/* ---- memory for guest_build.h ---- */
 
-	for (uint32_t i = 0; i < n * per; i++) {
-		uint32_t rest = bytes - (i % per) * KBUF;
-		if (i & 1)
-			page.a += KBUF;
-		else if (gmem_alloc_pages(g->gm, 1, &page) != GMEM_OK)
-			return false;
-		seg[i] = (struct virtq_seg){page, rest < KBUF ? rest : KBUF};
-	}
-	*out = seg;
-	return true;
+static void *array(void *ctx, size_t n, size_t size)
+{
+	return machine_array(((struct guest *)ctx)->m, n, size);
 }
 
-/* n headers of their own in kernel memory, and n buffers of the process. */
-static bool process_buffers(struct guest *g, uint32_t n, uint32_t bytes, struct virtq_seg **header,
-			    gva_t **gva)
+static bool page(void *ctx, gpa_t *at)
 {
-	uint32_t stride = bytes <= KBUF ? KBUF : (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
-	gpa_t headers;
-	gva_t base;
-
-	*header = machine_array(g->m, n, sizeof(**header));
-	*gva = machine_array(g->m, n, sizeof(**gva));
-	if (gmem_alloc(g->gm, n * 16ull, 16, &headers) != GMEM_OK ||
-	    gproc_alloc(g->proc, (uint64_t)n * stride, &base) != GMEM_OK)
-		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		(*header)[i] = (struct virtq_seg){{headers.a + i * 16ull}, VIRTQ_NET_HDR_BYTES};
-		(*gva)[i] = (gva_t){base.a + (uint64_t)i * stride};
-	}
-	return true;
+	return gmem_alloc_pages(((struct guest *)ctx)->gm, 1, at) == GMEM_OK;
 }
 
-static uint32_t *stack_of(struct machine *m, uint32_t n, uint32_t *top)
+static bool kernel(void *ctx, uint64_t bytes, uint64_t align, gpa_t *at)
 {
-	uint32_t *s = machine_array(m, n, sizeof(*s));
-
-	for (*top = 0; *top < n; (*top)++)
-		s[*top] = n - 1 - *top;
-	return s;
+	return gmem_alloc(((struct guest *)ctx)->gm, bytes, align, at) == GMEM_OK;
 }
 
-static struct endpoint_flow *flow_table(struct machine *m, uint32_t *slots)
+static bool user(void *ctx, uint64_t bytes, gva_t *at)
 {
-	uint64_t flows = 16, n = 64;
-
-	for (unsigned i = 0; i < m->traffics; i++)
-		flows += traffic_info(m->traffic[i])->flows;
-	while (n < 2 * flows)
-		n *= 2;
-	*slots = (uint32_t)n + 1;
-	return machine_array(m, *slots, sizeof(struct endpoint_flow));
+	return gproc_alloc(((struct guest *)ctx)->proc, bytes, at) == GMEM_OK;
 }
 
-static bool build_buffers(struct guest *g, uint32_t rx, uint32_t tx)
+static void hbufs(void *ctx, struct hbuf_pool *pool, uint32_t n, uint32_t bytes)
 {
-	struct gnet *n = &g->net;
-	struct machine *m = g->m;
-	uint32_t frame = n->max_frame + n->header;
-	uint32_t rx_bytes = (uint32_t)cfg_u64(g->cfg, "rx_buffer"), flows;
-	uint32_t sockets = (uint32_t)cfg_u64(g->cfg, "socket_queue");
-	struct endpoint_flow *flow;
-
-	if (!rx_bytes || rx_bytes > frame)
-		rx_bytes = frame;
-	n->tx_n = tx;
-	n->tx_free = stack_of(m, n->tx_n, &n->tx_top);
-	n->linear = machine_array(m, n->max_frame, 1);
-	flow = flow_table(m, &flows);
-	endpoint_init(&n->rx_end, flow, flows);
-	flow = flow_table(m, &flows);
-	endpoint_init(&g->tx_end, flow, flows);
-	if (local_seen(g)) {
-		flow = flow_table(m, &flows);
-		endpoint_init(&n->local_end, flow, flows);
-	}
-	if (n->split)
-		return guest_split_buffers(g, rx);
-	if (g->process) {
-		n->rx_n = rx + DPATH_BURST;
-		n->rx_link = machine_array(m, n->rx_n, sizeof(*n->rx_link));
-		n->rx_per = n->tx_per = 1;
-		n->rx_free = stack_of(m, n->rx_n, &n->rx_top);
-		return process_buffers(g, n->rx_n, n->max_frame, &n->rx_seg, &n->rx_gva) &&
-		       process_buffers(g, n->tx_n, n->max_frame, &n->tx_seg, &n->tx_gva);
-	}
-	n->rx_per = (rx_bytes + KBUF - 1) / KBUF;
-	n->tx_per = (frame + KBUF - 1) / KBUF;
-	n->tx_apart = (uint32_t)cfg_u64(g->cfg, "tx_header");
-	n->sock_mask = sockets - 1;
-	n->sock_max = sockets < DPATH_BURST ? DPATH_BURST : sockets;
-	n->sock = machine_array(m, sockets, sizeof(*n->sock));
-	n->rx_n = rx + n->sock_max + DPATH_BURST;
-	n->rx_free = stack_of(m, n->rx_n, &n->rx_top);
-	n->rx_link = machine_array(m, n->rx_n, sizeof(*n->rx_link));
-	return guest_kernel_buffers(g, n->rx_n, rx_bytes, n->rx_per, &n->rx_seg) &&
-	       guest_kernel_buffers(g, n->tx_n, frame, n->tx_per, &n->tx_seg) &&
-	       gproc_alloc(g->proc, n->max_frame, &n->read_gva) == GMEM_OK &&
-	       gproc_alloc(g->proc, n->max_frame, &n->write_gva) == GMEM_OK;
+	struct guest *g = ctx;
+	machine_hbufs(g->m, pool, &g->nic->dma, n, bytes);
 }
 
-bool guest_buffers(struct guest *g, uint32_t rx, uint32_t tx, GError **error)
-{
-	return build_buffers(g, rx, tx) || cfg_error(g->cfg, "memory", error,
-						     "is too small for the buffers of "
-						     "queue_size and socket_queue; use more");
-}
+static const struct guest_memory memory = {array, page, kernel, user, hbufs};
 
 static bool build_memory(struct guest *g)
 {
@@ -375,7 +302,7 @@ static bool build_cpus(struct guest *g, GError **error)
 	g->vcpus = (unsigned)cfg_u64(g->cfg, "vcpus");
 	for (unsigned v = 0; v < g->vcpus; v++) {
 		g_autofree char *name = g_strdup_printf("%s.vcpu%u", cfg_name(g->cfg), v);
-		cpu_init(&g->vcpu[v], &m->q, &m->cost, poll && v == 0, name);
+		cpu_init(&g->vcpu[v], &m->q, &m->cost, poll && v == 0 && !tap_one_thread(m), name);
 		if (!machine_vcpu(g, &g->vcpu[v], error))
 			return false;
 	}
@@ -406,28 +333,42 @@ static void build_lines(struct guest *g)
 	event_init(&g->scribble, scribble_event);
 	event_init(&g->unmask, unmask_event);
 	g->irq_mask = cfg_time(g->cfg, "irq_mask");
-	/* A buffer of a virtual function stays mapped until its driver hears that it was sent. */
-	g->net.tx_hears = g->vf || cfg_choice(g->cfg, "tx_interrupt") == 1;
 	g->overwrite = cfg_time(g->cfg, "overwrite");
 	g->net.read_line = &g->read_line;
 }
 
-/* The driver under the guest's kernel. */
-static void build_driver(struct guest *g)
+static uint64_t flows(const struct machine *m)
 {
-	struct gnet *n = &g->net;
+	uint64_t n = 0;
 
-	n->driver = g->vf ? &gnet_vf_driver : &gnet_virtio_driver;
-	n->below = g->vf ? (void *)&g->vfd : (void *)&g->vio;
-	n->header = g->vf ? 0 : VIRTQ_NET_HDR_BYTES;
-	n->tx_csum = (enum gnet_tx_csum)cfg_choice(g->cfg, "tx_csum");
-	if (g->vf && n->tx_csum == GNET_CSUM_OFFLOAD && !g->nic->nic.cfg.tx_csum)
-		n->tx_csum = GNET_CSUM_SOFTWARE; /* its own device: nobody else would fill it in */
-	n->verify = !g->nic->nic.cfg.rx_csum;
-	g->vio.csum = !g->vf && n->tx_csum == GNET_CSUM_OFFLOAD;
-	g->vio.mrg_rxbuf = !g->vf && !g->process && cfg_bool(g->cfg, "mrg_rxbuf");
-	if (!g->vf)
-		guest_split(g);
+	for (unsigned i = 0; i < m->traffics; i++)
+		n += traffic_info(m->traffic[i])->flows;
+	return n;
+}
+
+static void build_parts(struct guest *g)
+{
+	const struct nic_config *nc = &g->nic->nic.cfg;
+
+	g->parts = (struct guest_parts){
+		.cfg = g->cfg,
+		.host = scenario_find(g->m->sc, "host"),
+		.mem = &memory,
+		.ctx = g,
+		.vf = g->vf,
+		.flows = flows(g->m),
+		.local = local_seen(g),
+		.rx_ring = nc->rx_ring,
+		.tx_ring = nc->tx_ring,
+		.net = &g->net,
+		.vio = &g->vio,
+		.split = &g->split,
+		.place = &g->place,
+		.dp = &g->dp,
+		.cluster = &g->cluster,
+		.tx_batch = &g->tx_batch,
+		.tx_end = &g->tx_end,
+	};
 }
 
 bool guest_build(struct guest *g, GError **error)
@@ -441,11 +382,14 @@ bool guest_build(struct guest *g, GError **error)
 	g->rx.stages = &g->m->stages[DIR_RX];
 	g->tx.stages = &g->m->stages[DIR_TX];
 	g->local.stages = &g->m->stages[DIR_LOCAL];
-	g->process = cfg_choice(g->cfg, "delivery") == 1;
-	g->net.process = g->process;
-	g->net.max_frame = nc->tso || nc->lro ? 65550 : nc->mtu + 18;
-	g->net.read_asleep = true;
-	build_driver(g);
+	build_parts(g);
+	guest_build_driver(&g->parts, nc->tso || nc->lro ? 65550 : nc->mtu + 18, nc->tx_csum,
+			   nc->rx_csum);
+	g->process = g->parts.process;
+	if (g->vf) {
+		g->net.driver = &gnet_vf_driver;
+		g->net.below = &g->vfd;
+	}
 	if (g->vf && !vf_assign(g))
 		return cfg_error(scenario_find(g->m->sc, "iommu"), "max_table_pages", error,
 				 "holds no domain for %s; use more", cfg_name(g->cfg));
@@ -457,7 +401,11 @@ bool guest_build(struct guest *g, GError **error)
 		return false;
 	work_build(g);
 	build_lines(g);
-	return g->vf ? vf_build(g, error) : virtio_build(g, error);
+	if (!(g->vf ? vf_build(g, error) : virtio_build(g, error)))
+		return false;
+	if (g->m->tap)
+		tap_guest(g);
+	return true;
 }
 
 /* Before time zero: nothing that a line carried counts, and no CPU was busy. */
@@ -490,7 +438,9 @@ void guest_start(struct guest *g)
 		if (cpu[i])
 			cpu_reset(cpu[i]);
 	guest_end_init(g);
-	if (sender_peek(&g->sender, 0, &at))
+	if (!tap_may_send(g))
+		;
+	else if (sender_peek(&g->sender, 0, &at))
 		evq_schedule(&g->m->q, &g->app, at);
 	else if (!g->sender.live)
 		guest_sender_done(g);

@@ -362,7 +362,10 @@ bool machine_nic(struct machine *m, struct host_nic *hn, const struct cfg *cfg, 
 	event_init(&hn->wire_due, wire_due_event);
 	hn->nic.sink = wire_sink;
 	hn->nic.sink_ctx = hn;
-	if (hn->hosted && (hn->hosted >= hn->rx_queues || (hn->hosted > 1 && has_match(m->sc))))
+	if (m->tap)
+		tap_nic(hn);
+	else if (hn->hosted &&
+		 (hn->hosted >= hn->rx_queues || (hn->hosted > 1 && has_match(m->sc))))
 		machine_shared(m, hn);
 	return true;
 }

@@ -44,6 +44,9 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 			const struct virtq_drv *drv = d ? &g->vio.txq : &g->vio.rxq;
 			view_counts(&v, &g->at_stop, &g->at_start);
 			view_counts(&all[d], &g->at_stop, &g->at_start);
+			v.rings = true;
+			v.ring_avail = drv->published_avail;
+			v.ring_used = dev->published_used;
 			view_errors(&v, dev, drv);
 			view_errors(&all[d], dev, drv);
 			dma_counts(&v, g, d);
@@ -60,7 +63,7 @@ static void guest_metrics(struct machine *m, struct result *r, struct guest *g, 
 /* ---- metrics of CPUs, NICs, the IOMMU ---- */
 
 static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_counts *n,
-			sim_time window)
+			sim_time window, bool tap)
 {
 	uint64_t busy = n->at_stop.busy_ps - n->at_start.busy_ps;
 	uint64_t spin = c->poll && window > busy ? window - busy : 0;
@@ -71,7 +74,7 @@ static void cpu_metrics(struct result *r, const struct cpu *c, const struct cpu_
 	if (c->core)
 		result_ratio(r, c->name, NULL, "steal_ratio",
 			     n->at_stop.steal_ps - n->at_start.steal_ps, window);
-	for (unsigned w = 0; w < PLAT_W_N; w++) {
+	for (unsigned w = 0; w < (tap ? PLAT_W_FAR : PLAT_W_TAP_READ); w++) {
 		char name[40];
 		g_snprintf(name, sizeof(name), "busy_ns.%s", cost_names[w]);
 		result_ps(r, c->name, NULL, name, n->at_stop.work_ps[w] - n->at_start.work_ps[w]);
@@ -172,15 +175,17 @@ void machine_results(struct machine *m, struct result *r)
 	work_results(m, r, window);
 	traffic_metrics(r, m);
 	loops_results(r, m, window);
-	for (unsigned i = 0; i < m->nics; i++)
+	for (unsigned i = 0; i < m->nics && !m->tap; i++)
 		nic_metrics(r, &m->nic[i], window);
+	tap_results(r, m);
 	for (unsigned i = 0; i < m->nics; i++)
 		switch_results(r, &m->nic[i]);
 	for (unsigned i = 0; i < m->cores; i++)
-		cpu_metrics(r, &m->core[i], &m->core_counts[i], window);
+		cpu_metrics(r, &m->core[i], &m->core_counts[i], window, m->tap);
 	for (unsigned i = 0; i < m->guests; i++)
 		for (unsigned v = 0; v < m->guest[i].vcpus; v++)
-			cpu_metrics(r, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], window);
+			cpu_metrics(r, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], window,
+				    m->tap);
 	dma_results(m, r, window);
 	iommu_metrics(r, m, window);
 	cache_results(r, m);

@@ -187,7 +187,7 @@ bool vf_build(struct guest *g, GError **error)
 	struct machine *m = g->m;
 	uint32_t pieces;
 
-	if (!guest_buffers(g, c->rx_ring, c->tx_ring, error))
+	if (!guest_build_buffers(&g->parts, c->rx_ring, c->tx_ring, error))
 		return false;
 	pieces = most_pieces(g);
 	g->hac.vmm.gm = g->gm;

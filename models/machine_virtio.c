@@ -152,91 +152,21 @@ static void tx_news(void *ctx, bool irq)
 
 /* ---- building ---- */
 
-bool guest_queue(struct guest *g, struct plat *drv_pl, struct plat *dev_pl, struct virtq_drv *drv,
-		 struct virtq_dev *dev, unsigned per)
-{
-	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size");
-	struct virtq_layout l = {.size = size};
-	gpa_t tables = {0};
-
-	if (cfg_bool(g->cfg, "event_idx"))
-		l.features |= VIRTQ_F_EVENT_IDX;
-	if (g->vio.mrg_rxbuf)
-		l.features |= VIRTQ_F_MRG_RXBUF;
-	if (cfg_bool(g->cfg, "indirect_desc") && per > 1)
-		l.features |= VIRTQ_F_INDIRECT;
-	l.tags = machine_array(g->m, size, sizeof(*l.tags));
-	if (gmem_alloc(g->gm, virtq_desc_bytes(size), 4096, &l.desc) != GMEM_OK ||
-	    gmem_alloc(g->gm, virtq_avail_bytes(size), 64, &l.avail) != GMEM_OK ||
-	    gmem_alloc(g->gm, virtq_used_bytes(size), 64, &l.used) != GMEM_OK)
-		return false;
-	if (!(l.features & VIRTQ_F_INDIRECT))
-		per = 0;
-	else if (gmem_alloc(g->gm, virtq_drv_table_bytes(size, per), 64, &tables) != GMEM_OK)
-		return false;
-	return virtq_drv_init(drv, drv_pl, &l, tables, per,
-			      machine_array(g->m, virtq_drv_bytes(&l, tables, per), 1)) &&
-	       virtq_dev_init(dev, dev_pl, &l, machine_array(g->m, virtq_dev_bytes(&l), 1));
-}
-
-const struct policy *guest_policy(const struct cfg *c, const char *key)
-{
-	return policy_find(cfg_str(c, cfg_has(c, key) ? key : "policy"));
-}
-
-/* The host's side: policies, pools, and what zero copy keeps. */
-static void build_dpath(struct guest *g, uint32_t size)
+/* The host's side: who does its work, and what it works with. */
+static void build_dpath(struct guest *g)
 {
 	struct dpath *dp = &g->dp;
-	struct machine *m = g->m;
-	const struct nic_config *nc = &g->nic->nic.cfg;
-	const struct cfg *host = scenario_find(m->sc, "host");
-	uint32_t vmmq = (uint32_t)cfg_u64(host, "vmm_queue");
-	uint32_t frame = g->net.max_frame, tx_pool = (uint32_t)cfg_u64(g->cfg, "tx_pool");
 
-	dp->rx_policy = guest_policy(g->cfg, "rx_policy");
-	dp->tx_policy = guest_policy(g->cfg, "tx_policy");
 	dp->rx_pl = &g->hrx_pl;
 	dp->tx_pl = &g->htx_pl;
+	if (guest_policy(g->cfg, "rx_policy")->vmm_rx)
+		dp->vmm_pl = &g->hvmm_pl;
 	dp->rx_intr = &g->rx_intr;
 	dp->tx_intr = &g->tx_intr;
 	dp->vmm_line = &g->vmm_line;
-	dp->poll = m->poll;
-	dp->batch = (unsigned)cfg_u64(host, "batch");
-	dp->turn_packets = (uint32_t)cfg_u64(host, "turn_packets");
-	dp->turn_bytes = cfg_u64(host, "turn_bytes");
-	dp->mrg_rxbuf = g->vio.mrg_rxbuf;
-	dp->header_early = dp->mrg_rxbuf && cfg_choice(g->cfg, "mrg_header") == 1;
-	dp->csum = g->vio.csum;
-	dp->max_frame = frame;
-	dp->max_segs = (g->net.split ? 4 : 2) * (frame / PAGE_BYTES) + 8;
 	dp->port = &g->port;
-	guest_ztx(g, size);
-	machine_hbufs(m, &dp->tx_pool, &g->nic->dma,
-		      (tx_pool ? tx_pool : nc->tx_ring) + (g->nic->demux.sw ? OUTBOX_SLOTS : 0),
-		      frame);
-	if (dp->rx_policy->vmm_rx || dp->tx_policy->tx_in_vmm)
-		machine_hbufs(m, &dp->vmm_pool, &g->nic->dma, 2, frame);
-	if (dp->rx_policy->vmm_rx) {
-		dp->vmm_pl = &g->hvmm_pl;
-		dp->to_vmm.mask = (uint16_t)(vmmq - 1);
-		dp->to_vmm.entry = machine_array(m, vmmq, sizeof(struct pktq_entry));
-	}
-	machine_hbufs(m, &dp->rx_pool, &g->nic->dma,
-		      nc->rx_ring + (dp->rx_policy->vmm_rx ? vmmq + DPATH_BURST : 0), frame);
-	dp->rx_reason = machine_array(m, dp->rx_pool.n, sizeof(*dp->rx_reason));
-	if (dp->rx_policy == &policy_zero_copy || dp->tx_policy == &policy_zero_copy) {
-		dp->rx_slot = machine_array(m, size, sizeof(*dp->rx_slot));
-		dp->rx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->rx_seg));
-		dp->tx_seg = machine_array(m, (size_t)size * dp->max_segs, sizeof(*dp->tx_seg));
-		dp->tx_nseg = machine_array(m, size, sizeof(*dp->tx_nseg));
-		dp->copybreak = dp->rx_policy == &policy_zero_copy && !g->net.split
-					? (uint32_t)cfg_u64(g->cfg, "rx_copybreak")
-					: 0;
-		if (dp->copybreak)
-			dp->rx_head =
-				machine_array(m, (size_t)size * DPATH_HEAD, sizeof(*dp->rx_head));
-	}
+	g->parts.lends = g->nic->demux.sw ? OUTBOX_SLOTS : 0;
+	guest_build_dpath(&g->parts);
 }
 
 /* Where a guest's next worker runs, the one before it being on `core`. */
@@ -285,37 +215,6 @@ static void build_lines(struct guest *g)
 	g->vio.tx_kick = &g->tx_kick;
 }
 
-/* Off, the datapath knows nothing of it. */
-static void build_cluster(struct guest *g)
-{
-	struct cluster *c = &g->cluster;
-
-	plat_line_init(&g->cluster_alarm, &g->m->q, PLAT_W_N, fire_cluster_alarm,
-		       g->dp.vmm_pl ? &g->hvmm : &g->hrx);
-	if (!cfg_bool(g->cfg, "cluster"))
-		return;
-	*c = (struct cluster){.packets = (uint32_t)cfg_u64(g->cfg, "cluster_rate_packets"),
-			      .window = cfg_time(g->cfg, "cluster_rate_window"),
-			      .count = (uint32_t)cfg_u64(g->cfg, "cluster_count"),
-			      .timer = cfg_time(g->cfg, "cluster_timer"),
-			      .alarm = &g->cluster_alarm};
-	c->arrival = machine_array(g->m, c->packets + 1u, sizeof(*c->arrival));
-	g->dp.cluster = c;
-}
-
-static void build_txbatch(struct guest *g)
-{
-	struct txbatch *b = &g->tx_batch;
-
-	*b = (struct txbatch){.count = (uint32_t)cfg_u64(g->cfg, "tx_batch"),
-			      .ack_age = cfg_time(g->cfg, "tx_ack_age"),
-			      .timer = cfg_time(g->cfg, "tx_timer"),
-			      .alarm = &g->tx_alarm,
-			      .armed = PLAT_NEVER};
-	if (b->count)
-		g->vio.tx_batch = b;
-}
-
 /*
  * A queue pair of the guest's own; when the NIC's receive queues are used up, only its send half,
  * and frames for it arrive in queue 0.
@@ -357,38 +256,23 @@ static void build_shared_in(struct guest *g)
 
 bool virtio_build(struct guest *g, GError **error)
 {
-	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size"), per;
-	struct gnet *n = &g->net;
-	struct gnet_virtio *v = &g->vio;
+	uint32_t size = (uint32_t)cfg_u64(g->cfg, "queue_size");
 
 	build_workers(g);
 	build_lines(g);
-	build_port(g);
-	build_dpath(g, size);
-	build_cluster(g);
-	build_txbatch(g);
+	if (g->m->tap)
+		tap_port(g);
+	else
+		build_port(g);
+	build_dpath(g);
+	plat_line_init(&g->cluster_alarm, &g->m->q, PLAT_W_N, fire_cluster_alarm,
+		       g->dp.vmm_pl ? &g->hvmm : &g->hrx);
+	guest_build_cluster(&g->parts, &g->cluster_alarm);
+	guest_build_txbatch(&g->parts, &g->tx_alarm);
 	build_shared_in(g);
 	local_guest(g);
-	if (!guest_buffers(g, size, size, error))
-		return false;
-	per = n->max_frame / PAGE_BYTES + 3; /* pieces of a chain at most */
-	if (!g->process)
-		per = MAX(n->rx_per, n->tx_per + (n->tx_apart > 0));
-	if (n->split && per < n->rx_per)
-		per = n->rx_per;
-	if (!guest_queue(g, &g->grx_pl, &g->hrx_pl, &v->rxq, &g->dp.rxq, per) ||
-	    !guest_queue(g, &g->gtx_pl, &g->htx_pl, &v->txq, &g->dp.txq, per))
-		return cfg_error(g->cfg, "memory", error, "is too small for the virtqueues");
-	if (n->split && !guest_split_queue(g, error))
-		return false;
-	v->rx_need = virtq_drv_cost(&v->rxq, g->process && !n->split ? per : n->rx_per);
-	v->tx_need = virtq_drv_cost(&v->txq, g->process ? per : n->tx_per + (n->tx_apart > 0));
-	/* No chain may be longer than the queue, in an indirect table or not
-	 * (virtio 1.2, 2.7.5.3.1). */
-	if (per > size)
-		return cfg_error(g->cfg, "queue_size", error,
-				 "a frame can take %u descriptors; use a larger queue", per);
-	return true;
+	return guest_build_buffers(&g->parts, size, size, error) &&
+	       guest_build_queues(&g->parts, error) && split_nic(g, error);
 }
 
 void virtio_start(struct guest *g)

@@ -78,7 +78,12 @@ const struct key_decl tap_keys[] = {
 	{0},
 };
 
-const char *const tap_brings[] = {"iommu.mode=off", "host.scatter=false", NULL};
+/* vnictap has no exits and no emulator to enter; a guest's kernel there is a few calls. */
+const char *const tap_brings[] = {
+	"iommu.mode=off",    "host.scatter=false", "nic.tx_csum=false", "cost.syscall=0",
+	"cost.wake=0",       "cost.host_irq=0",    "cost.inject=0",     "cost.vm_exit=0",
+	"cost.vmm_entry=0",  "cost.guest_irq=0",   "cost.guest_rx=0",   "cost.guest_tx=0",
+	"cost.guest_post=0", "cost.host_stack=0",  "cost.doorbell=0",   NULL};
 
 const struct cfg *tap_of(const struct scenario *sc)
 {
@@ -87,12 +92,13 @@ const struct cfg *tap_of(const struct scenario *sc)
 
 /* ---- what no TAP device has ---- */
 
-#define NO_WIRE   "a TAP device has no wire; its far side is another program"
-#define NO_DMA    "a TAP device has no DMA: the kernel copies, at [tap] read_byte and write_byte"
-#define NO_RING   "a TAP device has no descriptors or registers"
-#define NO_SWITCH "a TAP device has no functions and no switch"
-#define NO_FAULTS "nobody can ask a TAP device for it"
-#define ONE_PIECE "guest memory is one mapping of the real program"
+#define NO_WIRE    "a TAP device has no wire; its far side is another program"
+#define NO_DMA     "a TAP device has no DMA: the kernel copies, at [tap] read_byte and write_byte"
+#define NO_RING    "a TAP device has no descriptors or registers"
+#define NO_SWITCH  "a TAP device has no functions and no switch"
+#define NO_FAULTS  "nobody can ask a TAP device for it"
+#define ONE_THREAD "the datapath is one thread, and so is each guest"
+#define ONE_PIECE  "guest memory is one mapping of the real program"
 
 static const struct refused {
 	const char *kind, *key, *why;
@@ -142,6 +148,12 @@ static const struct refused {
 	{"host", "cache", NO_DMA},
 	{"host", "nodes", ONE_PIECE},
 	{"host", "remote_dma", NO_DMA},
+	{"nic", "tx_csum", "no TAP device sums"},
+	{"host", "cores", ONE_THREAD},
+	{"host", "workers", ONE_THREAD},
+	{"host", "offload", ONE_THREAD},
+	{"host", "guest_cores", ONE_THREAD},
+	{"guest", "vcpus", ONE_THREAD},
 	{"guest", "evict_at", ONE_PIECE},
 	{"guest", "destroyed_at", ONE_PIECE},
 	{"guest", "page_size", ONE_PIECE},
@@ -217,10 +229,39 @@ static bool check_names(const struct scenario *sc, GError **error)
 	return true;
 }
 
+/* A guest's own process needs somebody to talk to, and an address to be found by. */
+static bool check_app(const struct cfg *tap, const struct cfg *guest, GError **error)
+{
+	const char *app = cfg_str(guest, "app");
+
+	if (!strcmp(app, "endpoint"))
+		return true;
+	if (!tap || cfg_choice(tap, "far") != TAP_FAR_NONE)
+		return cfg_error(
+			guest, "app", error,
+			"= %s is for vnictap with [tap] far = none, where somebody else uses "
+			"the device; leave it out",
+			app);
+	if (!strcmp(app, "sink") || cfg_has(guest, "ip"))
+		return true;
+	return cfg_error(guest, "ip", error,
+			 "is missing: app = %s needs an address; as in 10.0.0.2", app);
+}
+
+static bool check_apps(const struct scenario *sc, const struct cfg *tap, GError **error)
+{
+	for (size_t i = 0; i < scenario_count(sc, "guest"); i++)
+		if (!check_app(tap, scenario_at(sc, "guest", i), error))
+			return false;
+	return true;
+}
+
 bool tap_check(const struct scenario *sc, GError **error)
 {
 	const struct cfg *tap = tap_of(sc);
 
+	if (!check_apps(sc, tap, error))
+		return false;
 	if (!tap)
 		return true;
 	if (scenario_count(sc, "dma"))

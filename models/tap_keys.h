@@ -22,7 +22,7 @@ extern const char *const tap_brings[];
 /* [tap], or NULL if the scenario has none. */
 const struct cfg *tap_of(const struct scenario *sc);
 
-/* True without [tap]. Refuses, with it, what no TAP device has. */
+/* Refuses, with [tap], what no TAP device has; without it, what only one has. */
 bool tap_check(const struct scenario *sc, GError **error);
 
 #endif

@@ -143,6 +143,16 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 		result_null(r, obj, dir, "reuse_ns.max");
 }
 
+/* What only a model has: exits, calls to the hypervisor, mappings. */
+static void model_u64(struct result *r, const char *obj, const char *dir, const struct view *v,
+		      const char *name, uint64_t n)
+{
+	if (v->real)
+		result_absent(r, obj, dir, name, v->real);
+	else
+		result_u64(r, obj, dir, name, n);
+}
+
 /* Exits, kicks and the like: of a queue, so there are none of frames between guests. */
 static void queue_metrics(struct result *r, const char *obj, unsigned d, const struct view *v)
 {
@@ -150,18 +160,18 @@ static void queue_metrics(struct result *r, const char *obj, unsigned d, const s
 	const struct ledger *l = &v->book.led;
 	static const uint64_t none[TXBATCH_N];
 
-	result_u64(r, obj, dir, "vm_exits", v->c.exits[d]);
+	model_u64(r, obj, dir, v, "vm_exits", v->c.exits[d]);
 	result_u64(r, obj, dir, "vmm_entries", v->c.vmm_entries[d]);
-	result_u64(r, obj, dir, "hypercalls", v->c.hypercalls[d]);
-	result_u64(r, obj, dir, "hypercalls_setup", v->setup_hypercalls);
-	result_u64(r, obj, dir, "maps", v->dma.maps);
-	result_u64(r, obj, dir, "unmaps", v->dma.unmaps);
-	result_u64(r, obj, dir, "pins", v->dma.pins);
-	result_u64(r, obj, dir, "unpins", v->dma.unpins);
-	result_u64(r, obj, dir, "map_failures", v->map_failures);
+	model_u64(r, obj, dir, v, "hypercalls", v->c.hypercalls[d]);
+	model_u64(r, obj, dir, v, "hypercalls_setup", v->setup_hypercalls);
+	model_u64(r, obj, dir, v, "maps", v->dma.maps);
+	model_u64(r, obj, dir, v, "unmaps", v->dma.unmaps);
+	model_u64(r, obj, dir, v, "pins", v->dma.pins);
+	model_u64(r, obj, dir, v, "unpins", v->dma.unpins);
+	model_u64(r, obj, dir, v, "map_failures", v->map_failures);
 	result_u64(r, obj, dir, "interrupts", v->c.interrupts[d]);
 	result_u64(r, obj, dir, "interrupts_suppressed", v->c.interrupts_suppressed[d]);
-	result_u64(r, obj, dir, "interrupts_pended", v->c.pended[d]);
+	model_u64(r, obj, dir, v, "interrupts_pended", v->c.pended[d]);
 	result_u64(r, obj, dir, "interrupts.by_count", v->c.by_count[d]);
 	result_u64(r, obj, dir, "interrupts.by_timer", v->c.by_timer[d]);
 	result_u64(r, obj, dir, "clusterings", v->c.clusterings[d]);
@@ -169,7 +179,7 @@ static void queue_metrics(struct result *r, const char *obj, unsigned d, const s
 	result_ratio(r, obj, dir, "clustered_interrupts_per_packet",
 		     v->c.by_count[d] + v->c.by_timer[d], v->c.clustered[d]);
 	result_u64(r, obj, dir, "kicks", v->c.kicks[d]);
-	result_u64(r, obj, dir, "kicks_offloaded", v->c.offloaded[d]);
+	model_u64(r, obj, dir, v, "kicks_offloaded", v->c.offloaded[d]);
 	names(r, obj, dir, "requests", txbatch_trigger_names, d ? v->c.requests : none);
 	result_u64(r, obj, dir, "kicks_suppressed", v->c.kicks_suppressed[d]);
 	result_ratio(r, obj, dir, "kicks_per_packet", v->c.kicks[d], l->delivered);

@@ -36,7 +36,8 @@ struct view {
 	struct guest_counts c;        /* over the window; only [direction] is used */
 	struct view_dma dma;          /* by the guest's DMA layer, set-up and end included */
 	uint64_t setup_hypercalls, map_failures;
-	bool rings; /* one guest's queue: say where its indices stand */
+	const char *real; /* why there are no exits, hypercalls and mappings; NULL: there are */
+	bool rings;       /* one guest's queue: say where its indices stand */
 	uint16_t ring_avail, ring_used;
 };
 

@@ -81,6 +81,23 @@ static const struct verb verbs[] = {
 	{0},
 };
 
+/* A program with one verb has no word for it. */
+static const struct verb only = {
+	"",
+	"SCENARIO",
+	NULL,
+	true,
+	false,
+	false,
+	false,
+	verb_only,
+	"Examples:\n"
+	"  %s scenarios/tap/rx.ini\n"
+	"  %s scenarios/tap/rx.ini --set guest.policy=zero-copy --json rx.json\n"
+	"  %s --check scenarios/tap/rx.ini\n"
+	"\nPrints a table and writes nothing unless --out or --json says so.\n"
+	"Of a file with [sweep], the base point is run.\n"};
+
 static const struct verb *find_verb(const char *name)
 {
 	for (const struct verb *v = verbs; v->name; v++)
@@ -110,6 +127,13 @@ static int print_text(const struct cli_program *prog, FILE *stream, const char *
 	return SIM_EXIT_OUTPUT;
 }
 
+static int print_version(const struct cli_program *prog)
+{
+	g_autofree char *line = g_strdup_printf("%s %s\n", prog->name, prog->version);
+
+	return print_text(prog, stdout, line);
+}
+
 static int print_help(const struct cli_program *prog, FILE *stream)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -132,7 +156,8 @@ static int print_help(const struct cli_program *prog, FILE *stream)
 
 static GOptionContext *option_context(const struct verb *v, struct options *o)
 {
-	g_autofree char *usage = g_strdup_printf("%s - %s", v->arguments, v->help);
+	g_autofree char *usage = v->help ? g_strdup_printf("%s - %s", v->arguments, v->help)
+					 : g_strdup(v->arguments);
 	const GOptionEntry run[] = {
 		{"set", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->sets,
 		 "set a key, over the file; the first dot ends the group", "GROUP.KEY=VALUE"},
@@ -141,6 +166,9 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		{"json", 0, 0, G_OPTION_ARG_FILENAME, &o->json,
 		 "write the result file; - is stdout", "FILE|-"},
 		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "no table, no progress", NULL},
+		{0},
+	};
+	const GOptionEntry jobs[] = {
 		{"jobs", 'j', 0, G_OPTION_ARG_INT, &o->jobs, "points at a time; 0: one a processor",
 		 "N"},
 		{0},
@@ -177,6 +205,12 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		 "bytes of a frame that captures keep; default all", "N"},
 		{0},
 	};
+	const GOptionEntry check[] = {
+		{"check", 0, 0, G_OPTION_ARG_NONE, &o->check,
+		 "judge [expect]: a line for each, then how many passed", NULL},
+		{"version", 0, 0, G_OPTION_ARG_NONE, &o->version, "which one this is", NULL},
+		{0},
+	};
 	const GOptionEntry all[] = {
 		{"help", 'h', 0, G_OPTION_ARG_NONE, &o->help, "this help", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->rest, NULL, NULL},
@@ -187,6 +221,8 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 	g_option_context_set_help_enabled(c, FALSE);
 	if (v->runs)
 		g_option_context_add_main_entries(c, run, NULL);
+	if (v->runs)
+		g_option_context_add_main_entries(c, v == &only ? check : jobs, NULL);
 	if (v->runs || v->plots)
 		g_option_context_add_main_entries(c, out, NULL);
 	if (v->fn == verb_run)
@@ -208,8 +244,8 @@ static int print_verb_help(const struct cli_program *prog, const struct verb *v,
 	g_autofree char *help = g_option_context_get_help(c, TRUE, NULL);
 	/* GLib knows the program but not the verb. */
 	char *brackets = strstr(help, " [");
-	g_autofree char *text =
-		g_strdup_printf("%.*s %s%s", (int)(brackets - help), help, v->name, brackets);
+	g_autofree char *text = g_strdup_printf("%.*s%s%s%s", (int)(brackets - help), help,
+						*v->name ? " " : "", v->name, brackets);
 	return print_text(prog, stdout, text);
 }
 
@@ -217,17 +253,24 @@ static int parse_and_do(struct session *s, GOptionContext *c, char **args)
 {
 	g_autoptr(GError) error = NULL;
 
+	const char *verb = s->verb->name;
+
 	if (!g_option_context_parse_strv(c, &args, &error))
-		return cli_usage_error(s->prog, "%s: %s; see %s %s --help", s->verb->name,
-				       error->message, s->prog->name, s->verb->name);
+		return cli_usage_error(s->prog, "%s%s%s; see %s%s%s --help", verb,
+				       *verb ? ": " : "", error->message, s->prog->name,
+				       *verb ? " " : "", verb);
 	if (s->o.help)
 		return print_verb_help(s->prog, s->verb, c);
+	if (s->o.version)
+		return print_version(s->prog);
 	if (s->o.jobs < 0 || s->o.jobs > THREADS_MAX)
 		return cli_usage_error(s->prog, "-j takes 0 to %d", THREADS_MAX);
 	if (!s->o.rest)
 		s->o.rest = g_new0(char *, 1);
 	progress_init(&s->progress, s->o.quiet);
 	cli_catch_sigint();
+	if (s->prog->one_verb)
+		cli_catch_sigterm();
 	return s->verb->fn(s);
 }
 
@@ -258,17 +301,16 @@ int cli_main(const struct cli_program *prog, int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : NULL;
 
 	g_set_prgname(prog->name);
+	if (prog->one_verb)
+		return do_verb(prog, &only, argv);
 	if (!word) {
 		print_help(prog, stderr);
 		return SIM_EXIT_USAGE;
 	}
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
 		return print_help(prog, stdout);
-	if (strcmp(word, "--version") == 0) {
-		g_autofree char *line = g_strdup_printf("%s %s\n", prog->name, prog->version);
-
-		return print_text(prog, stdout, line);
-	}
+	if (strcmp(word, "--version") == 0)
+		return print_version(prog);
 	const struct verb *v = find_verb(word);
 	/* The first of the remaining words stands for the program's name. */
 	return v ? do_verb(prog, v, argv + 1) : unknown_verb(prog, word);

@@ -46,6 +46,8 @@ struct run_ctl {
 			 uint64_t packets_total);
 	void *progress_state;
 	const struct run_look *look; /* NULL: nobody looks inside */
+	/* The run's: it ended early, for this reason, and has a result all the same (partial). */
+	GError *ended;
 };
 static inline void run_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
 				uint64_t packets_total)
@@ -78,6 +80,9 @@ struct cli_program {
 	const struct report_section *report;
 	/* Columns of the table of a sweep, each "guests.rx.copies_per_packet"; NULL head ends. */
 	const struct report_col *sweep_cols;
+	/* No verbs: PROGRAM [options] SCENARIO is `run`, with --check `check`, of the base point.
+	 */
+	bool one_verb;
 	/* Plots of result files or study folders into `out` (NULL: beside them); may be NULL. */
 	bool (*plot)(const char *const *paths, const char *out, GError **error);
 };

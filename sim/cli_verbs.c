@@ -63,7 +63,9 @@ static void print_report(struct session *s, struct study *st, const struct study
 
 	g_string_append_printf(out, "%s, seed %" G_GUINT64_FORMAT "%s\n", base, run->seed,
 			       result_partial(run->result) ? ", PARTIAL" : "");
-	if (study_is_swept(st))
+	if (study_is_swept(st) && s->prog->one_verb)
+		g_string_append_printf(out, "base point of %zu\n", sweep_points(st->sweep));
+	else if (study_is_swept(st))
 		g_string_append_printf(out, "base point; `%s sweep` does all of %zu points\n",
 				       s->prog->name, sweep_points(st->sweep));
 	report_print(s->prog->report, run->sc, run->result, out);
@@ -88,7 +90,8 @@ static void write_run(struct session *s, const struct study *st, const struct st
 int verb_run(struct session *s)
 {
 	if (g_strv_length(s->o.rest) != 1)
-		return cli_usage_error(s->prog, "run takes one scenario file");
+		return cli_usage_error(s->prog, "%s one scenario file",
+				       s->prog->one_verb ? "give" : "run takes");
 	g_autoptr(study_auto) st = session_load(s, s->o.rest[0], true);
 	struct run_look look = {.said = stderr};
 	if (!st || !session_outputs(s, s->o.out) || !session_look(s, &look))
@@ -288,7 +291,7 @@ static bool check_done(void *arg, struct study *st, struct study_run *run)
 static void check_file(struct check *c, const char *path)
 {
 	struct session *s = c->s;
-	g_autoptr(study_auto) st = session_load(s, path, false);
+	g_autoptr(study_auto) st = session_load(s, path, s->prog->one_verb);
 	g_autoptr(GError) error = NULL;
 
 	c->file = path;
@@ -346,6 +349,11 @@ int verb_check(struct session *s)
 		session_raise(s, SIM_EXIT_EXPECT);
 	session_end(s);
 	return s->code;
+}
+
+int verb_only(struct session *s)
+{
+	return s->o.check && g_strv_length(s->o.rest) == 1 ? verb_check(s) : verb_run(s);
 }
 
 /* ---- plot ---- */

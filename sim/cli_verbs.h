@@ -20,7 +20,7 @@ enum { THREADS_MAX = 256 };
 struct options {
 	char **sets, **rest;
 	char *seed, *out, *json, *tolerance;
-	gboolean quiet, help, markdown;
+	gboolean quiet, help, markdown, check, version;
 	gint jobs;
 	/* of run: what to see of it */
 	char **pcap;
@@ -73,12 +73,16 @@ int verb_fidelity(struct session *s);
 int verb_compare(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
+/* `run`, or `check` with --check, of the base point. */
+int verb_only(struct session *s);
 
 /* What the options ask to see (cli_look.c). False: said what is wrong with them. */
 bool session_look(struct session *s, struct run_look *look);
 
 /* From now on the first SIGINT ends runs early, their results being partial; the second kills. */
 void cli_catch_sigint(void);
+/* And so does SIGTERM, where a run must put back what it has taken of the machine. */
+void cli_catch_sigterm(void);
 /* Says what is wrong with the command line; returns the code for it. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(const struct cli_program *prog,
 							  const char *format, ...);

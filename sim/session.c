@@ -25,6 +25,13 @@ void cli_catch_sigint(void)
 	sigaction(SIGINT, &action, NULL);
 }
 
+void cli_catch_sigterm(void)
+{
+	struct sigaction action = {.sa_handler = on_sigint, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGTERM, &action, NULL);
+}
+
 volatile sig_atomic_t *session_interrupted(void)
 {
 	return &interrupted;

@@ -27,7 +27,7 @@ read -ra packages < <(pkg-config --cflags glib-2.0 jansson libpcap 2>/dev/null)
 # shellcheck disable=SC2016
 of_makefile() { make -s --no-print-directory --eval 'ask: ; @echo $('"$1"')' ask; }
 tests_test=" $(of_makefile TESTS_test) "
-tests_real=" $(of_makefile TESTS_real) "
+tests_real=" $(of_makefile TESTS_real) $(of_makefile TESTS_tap) "
 export tests_test tests_real
 
 # worlds FILE: the worlds that it is built for: where its own plat_impl.h comes from.
@@ -42,7 +42,7 @@ worlds()
 		*) echo sim real test ;;
 		esac
 		;;
-	models/plat/real/*) echo real ;;
+	models/plat/real/* | models/tap/*) echo real ;;
 	models/plat/test/* | tests/test_virtq*.h | tests/policy_rig.h) echo test ;;
 	tests/*.c)
 		if [[ $tests_test == *" $(basename "$1" .c) "* ]]; then

@@ -82,8 +82,7 @@ static __attribute__((noinline)) uint64_t digest_filled(const struct frame *f, c
 	return digest_without(bytes, f->len, f->csum_at);
 }
 
-void endpoint_receive(struct endpoint *ep, const struct frame *f, const uint8_t *bytes,
-		      uint32_t len)
+static void prove(struct endpoint *ep, const struct frame *f, const uint8_t *bytes, uint32_t len)
 {
 	bool filled = __builtin_expect(f->csum_at && len == f->len, 0);
 	uint64_t hash = filled ? digest_filled(f, bytes) : digest_bytes(bytes, len), chain;
@@ -102,4 +101,13 @@ void endpoint_receive(struct endpoint *ep, const struct frame *f, const uint8_t 
 	chain = digest_chain(flow->chain, hash);
 	ep->digest += chain - flow->chain;
 	flow->chain = chain;
+}
+
+void endpoint_receive(struct endpoint *ep, const struct frame *f, const uint8_t *bytes,
+		      uint32_t len)
+{
+	if (__builtin_expect(ep->process != NULL, 0))
+		ep->process(ep->ctx, bytes, len);
+	else
+		prove(ep, f, bytes, len);
 }

@@ -31,6 +31,10 @@ struct endpoint {
 	uint32_t flows;
 	uint64_t digest;
 	uint64_t overflow; /* frames of flows without an entry of their own */
+	/* Another process stands there instead, and has the frame; NULL: none, frames are proved.
+	 */
+	void (*process)(void *ctx, const uint8_t *bytes, uint32_t len);
+	void *ctx;
 };
 
 /* `slots` entries, a power of two plus one. */

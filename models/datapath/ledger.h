@@ -99,7 +99,8 @@ enum copy_reason {
 	X(SPOOFED, spoofed)           /* its source is not its sender's address */                 \
 	X(NO_PEER_BUFFER, no_peer_buffer) /* mediated: the receiving function has no buffer */     \
 	X(GUEST_GONE, guest_gone)         /* its sender's or receiver's guest was destroyed */     \
-	X(BAD_DESCRIPTOR, bad_descriptor) /* its driver's descriptors make no sense */
+	X(BAD_DESCRIPTOR, bad_descriptor) /* its driver's descriptors make no sense */             \
+	X(DEVICE_GONE, device_gone)       /* real: the device under the datapath was removed */
 
 enum drop_reason {
 #define X(id, name) DROP_##id,

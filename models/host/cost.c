@@ -87,7 +87,7 @@ void cost_init(struct cost *c, const struct cfg *cost, uint64_t clock_hz)
 
 	*c = (struct cost){0};
 	for (unsigned w = 0; w < PLAT_W_N; w++)
-		if (!(not_cycles >> w & 1))
+		if (w < PLAT_W_TAP_READ && !(not_cycles >> w & 1))
 			c->work_ps[w] =
 				(cfg_u64(cost, cost_names[w]) * SIM_S + clock_hz / 2) / clock_hz;
 	c->work_ps[PLAT_W_EOI] = c->work_ps[PLAT_W_VM_EXIT] + c->work_ps[PLAT_W_IRQ_HANDLE];

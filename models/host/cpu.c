@@ -171,8 +171,11 @@ static void cpu_event(struct event *ev)
 	struct worker *w;
 
 	SIM_ASSERT(c->q, c->clk.now == evq_now(c->q));
-	if (c->current)
+	if (c->current) {
 		cpu_commit(c);
+		if (c->core)
+			c->core->worked = true;
+	}
 	if (c->owes)
 		cpu_pay(c);
 	if (!c->first) {

@@ -37,6 +37,7 @@ static void grant(struct pcore *p, struct cpu *c, sim_time at)
 	p->holder = p->before = c;
 	p->since = at;
 	p->yield = false;
+	p->worked = false;
 	p->switches += other;
 	cpu_granted(c, at, other);
 }
@@ -88,7 +89,7 @@ void pcore_ask(struct pcore *p, struct cpu *c, sim_time now)
 
 bool pcore_over(const struct pcore *p)
 {
-	return p->first && (p->yield || turn(p) >= p->quantum);
+	return p->first && (p->yield || (p->worked && turn(p) >= p->quantum));
 }
 
 void pcore_yield(struct pcore *p)

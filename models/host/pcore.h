@@ -39,6 +39,7 @@ struct pcore {
 	sim_time free;
 	sim_time high;  /* the most that a CPU has had of it */
 	bool yield;     /* one that woke has had less than the holder */
+	bool worked;    /* the holder has had a turn: the core is not given away before */
 	sim_time since; /* the holder's turn began */
 	uint64_t switches;
 };

@@ -11,7 +11,7 @@ typedef uint64_t plat_time; /* picoseconds */
 /*
  * Work that is not a copy, in units of one. The name is the metric's: busy_ns.NAME, and (in cycles)
  * the key's in [cost], except csum, whose unit is less than a cycle, and process, which has no
- * cost.
+ * cost. Those from TAP_READ on are of [tap] scenarios alone, by time.
  */
 #define PLAT_WORKS(X)                                                                              \
 	X(COPY, copy)             /* plat_copy(); charged by length, not by unit */                \
@@ -50,7 +50,13 @@ typedef uint64_t plat_time; /* picoseconds */
 	X(ZC_PAGE, zc_page) /* ... find, pin and unpin one page of it */                           \
 	X(SWITCH, switch)   /* a shared core goes from one CPU to another */                       \
 	X(IRQ_HANDLE, irq_handle) /* host takes an interrupt on its way into a guest */            \
-	X(EOI, eoi) /* a guest's end of interrupt that leaves it: vm_exit and irq_handle */
+	X(EOI, eoi) /* a guest's end of interrupt that leaves it: vm_exit and irq_handle */        \
+	X(TAP_READ, tap_read)         /* a TAP device: read frames, or find none */                \
+	X(TAP_WRITE, tap_write)       /* the same: write frames */                                 \
+	X(EVENTFD, eventfd)           /* a kick or an interrupt between threads */                 \
+	X(EVENTFD_READ, eventfd_read) /* taking it */                                              \
+	X(EPOLL, epoll)               /* sleep until something comes, or look whether it has */    \
+	X(FAR, far)                   /* a TAP device's far side: sends and takes frames */
 
 enum plat_work {
 #define X(id, name) PLAT_W_##id,

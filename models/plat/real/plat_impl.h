@@ -14,14 +14,10 @@
  * the stack over (when it runs out of frames, or in plat_pool_collect()). So no book is ever
  * written by two threads, and a ledger is complete only after plat_pool_collect().
  *
- * The device. Receive buffers are posted into a ring; a reap is one readv() a frame into as many
- * posted buffers as the longest frame needs. Sends wait in a ring; a flush is one writev() each;
- * what the descriptor does not take now waits for the next flush or reap. Both are non-blocking,
- * and nothing allocates. A frame that was written is delivered, one that the descriptor refuses is
- * dropped.
+ * The device is a descriptor that hands out and takes one frame at a time: plat_port.c says how.
  *
- * Rejected: io_uring (same shape, but absent from many machines and containers); booking with
- * atomic counters (two threads would fight over each line of the ledger); a lock around the pool.
+ * Rejected: booking with atomic counters (two threads would fight over each line of the ledger); a
+ * lock around the pool.
  */
 #ifndef PLAT_REAL_IMPL_H
 #define PLAT_REAL_IMPL_H
@@ -40,6 +36,8 @@ struct plat_record {
 	struct frame f;
 	struct plat_pool *pool;
 	int fate; /* -1 delivered, else enum drop_reason */
+	/* Moved by a device: booked with the fate, since the book is the owner's. */
+	uint32_t dma_transfers, dma_segments, dma_bytes;
 };
 
 struct plat_pool {
@@ -75,35 +73,65 @@ struct plat_sending {
 	uint64_t cookie;
 	struct frame *frame;
 	uint32_t seg, n;
+	uint32_t bytes;
+	bool failed;
+};
+
+struct plat_port;
+
+/* How a port reaches its descriptor; called once a burst. */
+struct plat_backend_ops {
+	unsigned (*reap_rx)(struct plat *pl, struct plat_port *port, struct plat_rx *rx,
+			    unsigned max);
+	void (*write)(struct plat *pl, struct plat_port *port); /* what is posted */
+	void (*fini)(struct plat_port *port);
+};
+
+struct plat_uring; /* plat_uring.c */
+
+/* What a port has met, since its beginning. */
+struct plat_port_stats {
+	uint64_t rx_frames, tx_frames; /* handed to the datapath; taken by the device */
+	uint64_t rx_calls, tx_calls;   /* system calls that moved frames, or tried to */
+	uint64_t rx_errors, tx_errors; /* of these frames or calls, what the device refused */
+	uint64_t tx_blocked;           /* times that it had no room: tried again later */
+	uint64_t foreign;              /* frames that were not expected: arrived() said so */
+	uint64_t runts;                /* shorter than an Ethernet header: forgotten */
 };
 
 /*
  * All counts run free and index the rings modulo `ring`, a power of two: entries and segments.
- * Receive: reaped <= posted. Send: reaped <= written <= posted.
+ * Receive: reaped <= flushed <= posted. Send: reaped <= written <= told <= posted.
  */
 struct plat_port {
 	int rx_fd, tx_fd; /* the same for a TAP device */
 	unsigned ring;
 	unsigned max_frame; /* bytes of the longest frame that rx_fd hands out */
+	unsigned vnet_hdr;  /* bytes in front of each frame, which are not the frame's */
 	struct plat_devinfo info;
+	const struct plat_backend_ops *ops;
+	struct plat_uring *uring;
 	struct plat_pool *pool;
 	struct ledger *led; /* of the frames that come in */
+	bool (*arrived)(void *ctx, struct frame *f, const uint8_t *head, uint32_t head_len,
+			uint32_t len);
+	void (*departing)(void *ctx, struct frame *f);
+	void *ctx;
 	struct plat_posted *rx;
 	struct iovec *rx_iov;
 	struct plat_sending *tx;
 	struct iovec *tx_iov;
-	struct iovec *scratch; /* ring + 1: a readv's or writev's */
-	uint8_t beyond[64];    /* catches the byte that a frame is too long by */
+	struct iovec *scratch; /* ring + 2: a readv's or writev's */
+	uint8_t *beyond;       /* catches what of a frame does not fit */
 	uint32_t rx_posted, rx_flushed, rx_reaped, rx_seg_posted, rx_seg_reaped;
-	uint32_t tx_posted, tx_written, tx_reaped, tx_seg_posted, tx_seg_reaped;
+	uint32_t tx_posted, tx_told, tx_written, tx_reaped, tx_seg_posted, tx_seg_reaped;
 	bool rx_irq, tx_irq; /* the event loop polls the descriptor only then */
-	uint64_t rx_errors, tx_errors, tx_blocked;
+	bool gone;           /* the device has been removed */
+	const char *failed;  /* after plat_port_init(): what could not be had */
+	struct plat_port_stats stats;
 };
 
-/* plat_real.c */
-unsigned plat_real_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,
-			   unsigned max);
-void plat_real_write(struct plat *pl, struct plat_port *port);
+/* plat_port.c */
 bool plat_real_readable(const struct plat_port *port);
 
 static inline void *plat_map(struct plat *pl, gpa_t gpa, uint32_t *len, enum plat_access access)
@@ -333,6 +361,8 @@ static inline struct plat_devinfo plat_dev_info(struct plat *pl, struct plat_por
 static inline unsigned plat_dev_rx_room(struct plat *pl, struct plat_port *port)
 {
 	(void)pl;
+	if (__builtin_expect(port->gone, 0))
+		return 0;
 	return port->ring - (port->rx_seg_posted - port->rx_seg_reaped);
 }
 
@@ -366,18 +396,21 @@ static inline void plat_dev_post_rx_split(struct plat *pl, struct plat_port *por
 static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,
 					unsigned max)
 {
-	return plat_real_reap_rx(pl, port, rx, max);
+	return port->ops->reap_rx(pl, port, rx, max);
 }
 
 static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64_t cookie,
 				 struct frame *frame, const struct plat_seg *seg, unsigned n)
 {
 	(void)pl;
-	port->tx[port->tx_posted++ & (port->ring - 1)] =
-		(struct plat_sending){cookie, frame, port->tx_seg_posted, n};
-	for (unsigned i = 0; i < n; i++)
+	struct plat_sending *s = &port->tx[port->tx_posted++ & (port->ring - 1)];
+	*s = (struct plat_sending){
+		.cookie = cookie, .frame = frame, .seg = port->tx_seg_posted, .n = n};
+	for (unsigned i = 0; i < n; i++) {
 		port->tx_iov[port->tx_seg_posted++ & (port->ring - 1)] =
 			(struct iovec){(void *)(uintptr_t)seg[i].dma, seg[i].len};
+		s->bytes += seg[i].len;
+	}
 }
 
 /* Never asked: the device is a file descriptor, which has no such capability. */
@@ -394,11 +427,11 @@ static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port,
 					unsigned max)
 {
 	if (port->tx_written != port->tx_posted)
-		plat_real_write(pl, port);
+		port->ops->write(pl, port);
 	unsigned n = 0;
 	for (; n < max && port->tx_reaped != port->tx_written; n++) {
 		const struct plat_sending *s = &port->tx[port->tx_reaped++ & (port->ring - 1)];
-		cookie[n] = s->cookie;
+		cookie[n] = s->cookie | (s->failed ? PLAT_TX_FAILED : 0);
 		port->tx_seg_reaped += s->n;
 	}
 	return n;
@@ -412,7 +445,8 @@ static inline void plat_dev_flush_rx(struct plat *pl, struct plat_port *port)
 
 static inline void plat_dev_flush_tx(struct plat *pl, struct plat_port *port)
 {
-	plat_real_write(pl, port);
+	if (port->tx_written != port->tx_posted)
+		port->ops->write(pl, port);
 }
 
 static inline bool plat_dev_rx_irq(struct plat *pl, struct plat_port *port, bool on)

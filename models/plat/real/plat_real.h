@@ -30,18 +30,59 @@ void plat_pool_fini(struct plat_pool *pool);
  */
 struct frame *plat_pool_get(struct plat_pool *pool, struct ledger *led, uint32_t len, plat_time at);
 
+/* Owner: is there a frame? Books what other threads have returned if it has to. */
+bool plat_pool_free(struct plat_pool *pool);
+
 /* Owner: book what other threads have returned. Returns how many frames are still under way. */
 uint64_t plat_pool_collect(struct plat_pool *pool);
 
+/* How a port reaches its descriptor. */
+enum plat_backend {
+	PLAT_READWRITE, /* readv(), writev(): a system call for each frame */
+	PLAT_URING,     /* io_uring: a system call for each burst */
+};
+
 /*
- * A port over non-blocking packet descriptors (a TAP device twice, or the ends of SOCK_SEQPACKET
- * pairs), which stay the caller's: one read or write is one frame of at most max_frame bytes. Rings
- * of `ring` segments, a power of two. Frames that come in are taken from `pool` for `led`, by the
- * thread that owns the pool; with the pool empty they wait in the kernel.
+ * A port over packet descriptors (a queue of a TAP device twice, or the ends of SOCK_SEQPACKET or
+ * SOCK_DGRAM pairs), which stay the caller's: one read or write is one frame.
  */
-bool plat_port_init(struct plat_port *port, int rx_fd, int tx_fd, unsigned ring, unsigned max_frame,
-		    struct plat_pool *pool, struct ledger *led);
+struct plat_port_cfg {
+	int rx_fd, tx_fd;   /* made non-blocking */
+	unsigned ring;      /* segments of each direction that can be posted; a power of two */
+	unsigned max_frame; /* bytes of the longest frame, without FCS */
+	unsigned vnet_hdr;  /* bytes in front of each frame, IFF_VNET_HDR: at most 12; 0: none */
+	enum plat_backend backend;
+	unsigned batch; /* PLAT_URING: frames of one system call, at most; 0: 64 */
+	/* Frames that come in are taken from it by the thread that owns it; empty, they wait. */
+	struct plat_pool *pool;
+	struct ledger *led; /* and offered in this book */
+	/*
+	 * A frame of len bytes has been read, of which the first head_len, 64 or all of a shorter
+	 * one, are at head: fills f in (num, hash, traffic, first, last, led; f->last at most now).
+	 * False: nobody sent it here; it is forgotten and its buffers stay posted. NULL: all are
+	 * welcome.
+	 */
+	bool (*arrived)(void *ctx, struct frame *f, const uint8_t *head, uint32_t head_len,
+			uint32_t len);
+	/* f is written next; told once, whatever then becomes of it. NULL: nobody asks. */
+	void (*departing)(void *ctx, struct frame *f);
+	void *ctx;
+};
+
+/*
+ * False: port->failed says what could not be had, errno why. Afterwards port->stats counts, and
+ * port->gone says that the device has been removed: then receive buffers are handed back without a
+ * frame, none can be posted, and what is sent is dropped (device_gone).
+ */
+bool plat_port_init(struct plat_port *port, const struct plat_port_cfg *cfg);
 void plat_port_fini(struct plat_port *port);
+
+/*
+ * What an event loop waits for on behalf of this port, given the interrupts that the datapath has
+ * asked for: fills in p[0..1], returns how many.
+ */
+struct pollfd;
+unsigned plat_port_poll(const struct plat_port *port, struct pollfd *p);
 
 /* A doorbell: an eventfd. */
 bool plat_line_init(struct plat_line *line);

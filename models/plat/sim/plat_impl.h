@@ -74,12 +74,31 @@ struct plat_dma_ops {
 		     const struct plat_seg *seg, unsigned n, uint32_t len, struct frame *frame);
 };
 
+struct plat_tap; /* plat_tap.h */
+
 struct plat_port {
 	struct nicdrv drv;
+	struct plat_tap *tap; /* the device is a TAP device; NULL: a NIC, behind drv */
 	const struct plat_dma_ops *dma_ops;
 	struct plat_dma *dma;
 	struct plat_devinfo info;
 };
+
+/* plat_tap.c: the contracts are those of plat_dev_*. */
+unsigned plat_tap_rx_room(const struct plat_tap *t);
+unsigned plat_tap_tx_room(const struct plat_tap *t);
+void plat_tap_post_rx(struct plat *pl, struct plat_tap *t, uint64_t cookie,
+		      const struct plat_seg *seg, unsigned n);
+unsigned plat_tap_reap_rx(struct plat *pl, struct plat_tap *t, struct plat_rx *rx, unsigned max);
+void plat_tap_flush_rx(struct plat_tap *t);
+bool plat_tap_rx_irq(struct plat *pl, struct plat_tap *t, bool on);
+void plat_tap_send(struct plat *pl, struct plat_tap *t, uint64_t cookie, struct frame *f,
+		   const struct plat_seg *seg, unsigned n);
+unsigned plat_tap_reap_tx(struct plat *pl, struct plat_tap *t, uint64_t *cookie, unsigned max);
+void plat_tap_flush_tx(struct plat *pl, struct plat_tap *t);
+bool plat_tap_tx_irq(struct plat_tap *t, bool on);
+
+#define PLAT_IS_TAP(port) __builtin_expect((port)->tap != NULL, 0)
 
 /* The model read or wrote what nobody could have written yet. */
 void plat_sim_early(struct plat *pl, const void *p, const char *what);
@@ -316,12 +335,16 @@ static inline struct plat_devinfo plat_dev_info(struct plat *pl, struct plat_por
 
 static inline unsigned plat_dev_rx_room(struct plat *pl, struct plat_port *port)
 {
+	if (PLAT_IS_TAP(port))
+		return plat_tap_rx_room(port->tap);
 	(void)pl;
 	return nicdrv_room(&port->drv.rx);
 }
 
 static inline unsigned plat_dev_tx_room(struct plat *pl, struct plat_port *port)
 {
+	if (PLAT_IS_TAP(port))
+		return plat_tap_tx_room(port->tap);
 	(void)pl;
 	return nicdrv_room(&port->drv.tx);
 }
@@ -329,24 +352,38 @@ static inline unsigned plat_dev_tx_room(struct plat *pl, struct plat_port *port)
 static inline void plat_dev_post_rx(struct plat *pl, struct plat_port *port, uint64_t cookie,
 				    const struct plat_seg *seg, unsigned n)
 {
+	if (PLAT_IS_TAP(port)) {
+		plat_tap_post_rx(pl, port->tap, cookie, seg, n);
+		return;
+	}
 	nicdrv_post_rx(&port->drv, pl, cookie, seg, n);
 }
 
 static inline void plat_dev_post_rx_split(struct plat *pl, struct plat_port *port, uint64_t cookie,
 					  const struct plat_seg *seg, unsigned nheader, unsigned n)
 {
+	if (PLAT_IS_TAP(port)) {
+		plat_tap_post_rx(pl, port->tap, cookie, seg, n);
+		return;
+	}
 	nicdrv_post_rx_split(&port->drv, pl, cookie, seg, nheader, n);
 }
 
 static inline unsigned plat_dev_reap_rx(struct plat *pl, struct plat_port *port, struct plat_rx *rx,
 					unsigned max)
 {
+	if (PLAT_IS_TAP(port))
+		return plat_tap_reap_rx(pl, port->tap, rx, max);
 	return nicdrv_reap_rx(&port->drv, pl, rx, max);
 }
 
 static inline void plat_dev_send(struct plat *pl, struct plat_port *port, uint64_t cookie,
 				 struct frame *frame, const struct plat_seg *seg, unsigned n)
 {
+	if (PLAT_IS_TAP(port)) {
+		plat_tap_send(pl, port->tap, cookie, frame, seg, n);
+		return;
+	}
 	nicdrv_send(&port->drv, pl, cookie, frame, seg, n);
 }
 
@@ -360,26 +397,40 @@ static inline void plat_dev_csum(struct plat *pl, struct plat_port *port, uint16
 static inline unsigned plat_dev_reap_tx(struct plat *pl, struct plat_port *port, uint64_t *cookie,
 					unsigned max)
 {
+	if (PLAT_IS_TAP(port))
+		return plat_tap_reap_tx(pl, port->tap, cookie, max);
 	return nicdrv_reap_tx(&port->drv, pl, cookie, max);
 }
 
 static inline void plat_dev_flush_rx(struct plat *pl, struct plat_port *port)
 {
+	if (PLAT_IS_TAP(port)) {
+		plat_tap_flush_rx(port->tap);
+		return;
+	}
 	nicdrv_flush_rx(&port->drv, pl);
 }
 
 static inline void plat_dev_flush_tx(struct plat *pl, struct plat_port *port)
 {
+	if (PLAT_IS_TAP(port)) {
+		plat_tap_flush_tx(pl, port->tap);
+		return;
+	}
 	nicdrv_flush_tx(&port->drv, pl);
 }
 
 static inline bool plat_dev_rx_irq(struct plat *pl, struct plat_port *port, bool on)
 {
+	if (PLAT_IS_TAP(port))
+		return plat_tap_rx_irq(pl, port->tap, on);
 	return nicdrv_rx_irq(&port->drv, pl, on);
 }
 
 static inline bool plat_dev_tx_irq(struct plat *pl, struct plat_port *port, bool on)
 {
+	if (PLAT_IS_TAP(port))
+		return plat_tap_tx_irq(port->tap, on);
 	return nicdrv_tx_irq(&port->drv, pl, on);
 }
 

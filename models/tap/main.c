@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* main.c - vnictap: the engine's command line, for one verb, with real devices. */
+#include "models/metrics.h"
+#include "models/options.h"
+#include "tap.h"
+
+int main(int argc, char **argv)
+{
+	static const struct cli_program program = {
+		.name = "vnictap",
+		.version = "0.2",
+		.summary =
+			"the datapath of vnicsim between TAP devices and guests that are threads",
+		.groups = option_groups,
+		.metrics = &machine_metrics,
+		.run = tap_main_run,
+		.check = options_check,
+		.report = machine_report,
+		.sweep_cols = machine_sweep_cols,
+		.one_verb = true,
+	};
+
+	return cli_main(&program, argc, argv);
+}

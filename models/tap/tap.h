@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tap.h - a scenario on real TAP devices: the datapath of the simulator between the machine's own
+ * kernel and guests that are threads.
+ *
+ * Three kinds of sides: the far side of each device (far.h), the host, which is all workers of all
+ * guests in the datapath, and each guest. A side is a struct side: workers, and what wakes them.
+ * With threads = many a side is a thread that sleeps until one of its lines is kicked, a device can
+ * be read or written, or an alarm goes off; with threads = one the main thread calls the sides in
+ * turn. Workers are the same as in the simulator (machine_virtio.c, machine_guest.c): a burst, a
+ * commit, and whether to go on.
+ *
+ * No wake-up is lost: a worker whose commit says that there is nothing more has enabled what will
+ * wake it and looked again (dpath.h, gnet.h); a kick counts on its line before it writes to the
+ * side's eventfd; and a side looks at its lines after it has read the eventfd.
+ *
+ * tap.c builds and ends, tap_guest.c and tap_host.c have the workers, tap_side.c turns them,
+ * tap_run.c is the run, tap_result.c says what came of it.
+ */
+#ifndef TAP_TAP_H
+#define TAP_TAP_H
+
+#include <glib.h>
+#include <plat_world.h>
+#include <pthread.h>
+
+#include "far.h"
+#include "models/guest_build.h"
+#include "models/traffic/sender.h"
+#include "models/view.h"
+#include "sim/cli.h"
+#include "tapdev.h"
+
+struct tap;
+struct tap_guest;
+
+/* ---- sides ----------------------------------------------------------------------------------- */
+
+#define WORKER_LINES 3
+
+struct worker {
+	struct tap_guest *g;
+	/* A burst and its commit. Returns units of work done, and whether there is more. */
+	unsigned (*turn)(struct tap_guest *g, bool *more);
+	const struct plat_line *line[WORKER_LINES]; /* a kick of one of them wakes it */
+	uint64_t heard[WORKER_LINES];
+	struct plat_line *alarm; /* a timerfd; NULL: none */
+	plat_time due;           /* it wants to be called then; PLAT_NEVER: not */
+	bool polls;              /* it never sleeps */
+	bool up;
+};
+
+/* A device under it: receive and send. */
+struct side_port {
+	struct plat_port *port;
+	struct worker *rx, *tx;
+};
+
+struct side {
+	struct tap *tap;
+	char *name;
+	struct worker **worker;
+	unsigned workers;
+	struct side_port *port;
+	unsigned ports;
+	struct pollfd *fds; /* room for all */
+	int event;          /* eventfd that its lines write to; -1: nobody sleeps here */
+	bool polls;
+	pthread_t thread;
+	bool started;
+	/* read by others */
+	uint32_t asleep; /* waits for its descriptors */
+	uint64_t epoch;  /* turns that did something */
+	uint64_t rounds; /* of all workers, whether or not */
+	uint64_t work;   /* units */
+};
+
+void side_init(struct side *s, struct tap *tap, const char *name, unsigned workers, unsigned ports);
+void side_fini(struct side *s);
+void side_add(struct side *s, struct worker *w, bool polls);
+/* A line whose kicks wake the side. */
+void side_line(struct side *s, struct plat_line *line);
+/* A kick of the line wakes the worker. */
+void worker_line(struct worker *w, const struct plat_line *line);
+
+/* Every worker that has something to do has a turn. Did any? */
+bool side_round(struct side *s);
+/* Look at descriptors; with `timeout_ps` 0 without waiting. Wakes the workers concerned. */
+void side_wait(struct side *s, plat_time timeout_ps);
+/* Until tap->stop. */
+bool side_start(struct side *s, GError **error);
+void side_join(struct side *s);
+/* A thread that sleeps looks at tap->stop. */
+void side_poke(struct side *s);
+/* Is it asleep, and has nothing been said to it since? (Of another thread.) */
+bool side_silent(const struct side *s);
+/* One-thread turns: is a worker up, or has its line been kicked? */
+bool side_stirs(const struct side *s);
+/* When a worker wants to be called, at the earliest. */
+plat_time side_due(const struct side *s);
+
+/* ---- guests ---------------------------------------------------------------------------------- */
+
+struct tap_nic {
+	struct tap *tap;
+	const struct cfg *cfg;
+	struct tapdev dev;
+	bool open;
+	struct far *far; /* NULL: far = none */
+	struct tap_guest **guest;
+	uint8_t (*mac)[6];
+	unsigned guests;
+	struct far_source *source;
+	unsigned sources;
+	bool ended; /* its far side has sent all */
+};
+
+struct tap_guest {
+	struct tap *tap;
+	struct tap_nic *nic;
+	const struct cfg *cfg;
+	unsigned index, queue; /* of all guests; of its device */
+	uint8_t mac[6], ip[4];
+
+	struct plat pl; /* its memory */
+	uint64_t bump;  /* of it, used */
+	struct plat_port port;
+	struct gnet net;
+	struct gnet_virtio vio;
+	struct gnet_split split;
+	struct place place;
+	struct dpath dp;
+	struct cluster cluster;
+	struct txbatch tx_batch;
+	struct endpoint tx_end; /* not used: the far side looks at what is sent */
+	struct guest_parts parts;
+
+	struct plat_line rx_kick, tx_kick, vmm_line;  /* to the host */
+	struct plat_line rx_intr, tx_intr, read_line; /* to the guest */
+	struct plat_line app_line;                    /* lockstep: its process may send */
+	struct plat_line cluster_alarm, tx_alarm;     /* timers */
+	struct worker hrx, htx, hvmm, grx, gread, gtx;
+	struct side side;
+
+	/* Frames that come in are the host thread's, frames that it sends its own. */
+	struct world rx_world, tx_world;
+	struct book rx, tx, warm_rx, warm_tx;
+	struct stages rx_stages, tx_stages;
+	struct sender sender;
+	uint32_t sending;        /* read by others: it has something left to send */
+	uint32_t allowed, begun; /* lockstep: frames that it may send, that it has begun */
+	plat_time stopped;       /* when it had sent all, since the start */
+	uint64_t bad_stages;     /* frames whose stages do not add up */
+	bool tx_full;
+	struct guest_counts at_start, at_stop;
+};
+
+bool guest_init(struct tap_guest *g, GError **error);
+/* Posts buffers, goes to sleep; before the start. */
+void guest_boot(struct tap_guest *g);
+void guest_fini(struct tap_guest *g);
+void guest_counts(const struct tap_guest *g, struct guest_counts *c);
+void guest_traffic(struct tap_guest *g, struct traffic *t, uint16_t number, bool unpaced,
+		   bool drop);
+
+/* ---- host (tap_host.c) ----------------------------------------------------------------------- */
+
+bool host_init(struct tap_guest *g, GError **error);
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+struct tap {
+	const struct scenario *sc;
+	const struct cfg *cfg, *host; /* [tap], [host] */
+	bool one, lockstep, replay;
+	struct tap_nic *nic;
+	unsigned nics;
+	struct tap_guest *guest;
+	unsigned guests;
+	struct traffic **traffic;
+	unsigned traffics;
+	struct traffic_endpoint *endpoint;
+	GPtrArray *arrays;
+	struct side host_side;
+	uint64_t flows, offered_total;
+
+	plat_time warmup, drain, max_time; /* ps */
+	plat_time start;                   /* plat_now() */
+	uint32_t stop;                     /* all threads end */
+	/* of the window */
+	plat_time window_start, window_stop; /* since the start */
+	bool counted_start;
+	uint64_t cpu_start, cpu_stop; /* ns, of the host's thread */
+	uint64_t delivered_start, delivered_stop;
+	bool interrupted, limit_passed;
+	uint64_t pages_early,
+		pages_late; /* resident, of the process: soon after the start, at the end */
+	GError *ended;      /* early, and why */
+};
+
+void *tap_array(struct tap *t, size_t n, size_t size);
+struct tap *tap_new(const struct scenario *sc, GError **error);
+bool tap_run(struct tap *t, struct run_ctl *ctl, GError **error);
+bool tap_verify(struct tap *t, GError **error);
+void tap_results(struct tap *t, struct result *r);
+uint64_t tap_offered(const struct tap *t);
+uint64_t tap_delivered(const struct tap *t);
+void tap_free(struct tap *t);
+
+/* The run function of the command line. */
+bool tap_main_run(const struct scenario *sc, struct run_ctl *ctl, struct result *r, GError **error);
+
+#endif
