@@ -189,6 +189,16 @@ static bool find_point(struct capture_point *c, const char *name, GError **error
 	return c->guest || c->nic >= 0 || unknown_point(m, name, error);
 }
 
+/* A TAP device has none. */
+static bool has_wire(const struct capture_point *c, GError **error)
+{
+	if (c->point != POINT_WIRE || !c->m->tap)
+		return true;
+	g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE,
+		    "--pcap: with [tap] there is no wire; capture at hypervisor or a guest");
+	return false;
+}
+
 static bool start(struct capture_point *c, const char *path, GError **error)
 {
 	c->file = outfile_open(path, error);
@@ -221,7 +231,7 @@ struct watcher *capture_open_point(struct machine *m, const char *what, uint32_t
 			    "--pcap: \"%s\" is not POINT=FILE, as in wire=wire.pcap", what);
 		return NULL;
 	}
-	if (!find_point(c, part[0], error) || !start(c, part[1], error))
+	if (!find_point(c, part[0], error) || !has_wire(c, error) || !start(c, part[1], error))
 		return NULL;
 	c->waiting = g_queue_new();
 	c->watcher = (struct watcher){

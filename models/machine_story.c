@@ -24,6 +24,14 @@ struct tale {
 	sim_time at;
 };
 
+/* A copy that waits to be told behind the stage in which it was made. */
+struct untold {
+	unsigned tale;
+	sim_time at, takes;
+	const char *where;
+	char *words;
+};
+
 struct storyteller {
 	struct watcher watcher;
 	struct machine *m;
@@ -34,6 +42,7 @@ struct storyteller {
 	unsigned tales;
 	uint64_t notes[NOTE_N]; /* in this event */
 	struct iommu_stats io;  /* before it */
+	GArray *untold;         /* struct untold */
 };
 
 static struct storyteller *of(struct watcher *w)
@@ -98,14 +107,16 @@ static char *stage_words(const struct storyteller *t, enum frame_stage stage,
 			 const struct watch_event *e)
 {
 	g_autofree char *cpu = cpu_name(t, e);
+	bool tap = t->m->tap != NULL;
 
 	switch (stage) {
 	case STAGE_WIRE_WAIT:
-		return g_strdup("waits for the link");
+		return g_strdup(tap ? "waits for the far side" : "waits for the link");
 	case STAGE_WIRE:
-		return g_strdup("on the wire, first to last bit");
+		return g_strdup(tap ? "the far side sends it" : "on the wire, first to last bit");
 	case STAGE_NIC:
-		return g_strdup("in the NIC and on the bus");
+		return g_strdup(tap ? "in the TAP device, and its system call"
+				    : "in the NIC and on the bus");
 	default:
 		return waits_for[stage]
 			       ? g_strdup_printf("%s %s", waits_for[stage], cpu)
@@ -173,6 +184,22 @@ static void on_begun(struct watcher *w, struct seen *s)
 					    .noticed = -1};
 }
 
+/* The copies that were made up to `to`. */
+static void tell_copies(struct storyteller *t, unsigned tale, sim_time to)
+{
+	for (guint i = 0; i < t->untold->len;) {
+		struct untold *u = &g_array_index(t->untold, struct untold, i);
+
+		if (u->tale != tale || u->at > to || u->takes > to - u->at) {
+			i++;
+			continue;
+		}
+		story_line(t->story, tale, STORY_COPY, u->at, u->takes, u->where, u->words);
+		g_free(u->words);
+		g_array_remove_index(t->untold, i);
+	}
+}
+
 static void on_stage(struct watcher *w, struct seen *s, enum frame_stage stage, sim_time from,
 		     sim_time to, const struct watch_event *e)
 {
@@ -185,6 +212,7 @@ static void on_stage(struct watcher *w, struct seen *s, enum frame_stage stage, 
 	words = stage_words(t, stage, e);
 	story_line(t->story, (guint)i, STORY_STAGE, from, to - from, ledger_stage_names[stage],
 		   words);
+	tell_copies(t, (unsigned)i, to);
 	t->tale[i].noticed = (int)stage;
 	t->tale[i].at = to;
 }
@@ -193,14 +221,15 @@ static void on_copied(struct watcher *w, struct seen *s, const struct watched_co
 {
 	struct storyteller *t = of(w);
 	int i = tale_of(t, s);
-	g_autofree char *words = NULL;
+	struct untold u;
 
 	if (i < 0)
 		return;
-	words = g_strdup_printf("%s, %" PRIu32 " bytes (%s)", ledger_site_names[c->site], c->len,
-				ledger_reason_names[c->reason]);
-	story_line(t->story, (guint)i, STORY_COPY, c->clk->now, c->ps,
-		   c->header ? "header copy" : "copy", words);
+	u = (struct untold){(unsigned)i, c->clk->now, c->ps, c->header ? "header copy" : "copy",
+			    g_strdup_printf("%s, %" PRIu32 " bytes (%s)",
+					    ledger_site_names[c->site], c->len,
+					    ledger_reason_names[c->reason])};
+	g_array_append_val(t->untold, u);
 }
 
 static void tell_dma(struct storyteller *t, guint i)
@@ -286,6 +315,7 @@ static void on_ended(struct watcher *w, struct seen *s, enum drop_reason why, si
 
 	if (i < 0)
 		return;
+	tell_copies(t, (unsigned)i, SIM_NEVER);
 	words = why == DROP_N ? g_strdup("delivered")
 			      : g_strdup_printf("dropped, %s: %s", ledger_drop_names[why],
 						drop_words[why]);
@@ -332,6 +362,7 @@ struct watcher *story_open(struct machine *m, const struct run_look *look, GErro
 
 	t->m = m;
 	t->story = look->story;
+	t->untold = g_array_new(FALSE, FALSE, sizeof(struct untold));
 	t->watcher = (struct watcher){
 		.begun = on_begun,
 		.wants = wants,
@@ -343,13 +374,19 @@ struct watcher *story_open(struct machine *m, const struct run_look *look, GErro
 		.frames = true,
 		.until = SIM_NEVER,
 	};
-	return find(t, look->packet, error) ? &t->watcher : NULL;
+	if (find(t, look->packet, error))
+		return &t->watcher;
+	g_array_free(t->untold, TRUE);
+	return NULL;
 }
 
 bool story_close(struct watcher *w, bool ok, GError **error)
 {
 	struct storyteller *t = of(w);
 
+	for (unsigned i = 0; i < t->tales; i++) /* of those still under way */
+		tell_copies(t, i, SIM_NEVER);
+	g_array_free(t->untold, TRUE);
 	if (!ok || t->tales || t->m->interrupted)
 		return ok;
 	g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE,

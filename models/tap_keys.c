@@ -12,6 +12,7 @@
 
 #include "host/pcie.h"
 #include "options_impl.h"
+#include "traffic/traffic.h"
 
 #define COST(name_, def_, help_)                                                                   \
 	{                                                                                          \
@@ -256,6 +257,20 @@ static bool check_apps(const struct scenario *sc, const struct cfg *tap, GError 
 	return true;
 }
 
+/* vnictap answers nothing. */
+static bool check_loops(const struct scenario *sc, GError **error)
+{
+	for (size_t i = 0; i < scenario_count(sc, "traffic"); i++) {
+		const struct cfg *c = scenario_at(sc, "traffic", i);
+
+		if (!cfg_has(c, "trace") && cfg_choice(c, "source") == TRAFFIC_REQUEST)
+			return cfg_error(c, "source", error,
+					 "a closed loop (request) is not there with [tap]; use "
+					 "constant, poisson or onoff");
+	}
+	return true;
+}
+
 bool tap_check(const struct scenario *sc, GError **error)
 {
 	const struct cfg *tap = tap_of(sc);
@@ -272,7 +287,7 @@ bool tap_check(const struct scenario *sc, GError **error)
 			return false;
 	if (!check_group(sc, iommu_keys, "iommu", "a TAP device has no IOMMU", error) ||
 	    !check_group(sc, pcie_keys, "pcie", "a TAP device is on no bus", error) ||
-	    !check_device(sc, tap, error) || !check_names(sc, error))
+	    !check_device(sc, tap, error) || !check_names(sc, error) || !check_loops(sc, error))
 		return false;
 	for (size_t i = 0; i < scenario_count(sc, "guest"); i++)
 		if (cfg_choice(scenario_at(sc, "guest", i), "attach") == 1)

@@ -222,6 +222,9 @@ static void tale_adds_up(json_t *tale)
 		double begins = number(line, "at_ns"), takes = number(line, "takes_ns");
 
 		assert_true(begins >= 0 && begins + takes <= latency + 1e-6);
+		/* A copy stands behind the stage in which it was made. */
+		if (!strcmp(words(line, "kind"), "copy") && begins + takes > at + 1e-6)
+			fail_msg("a copy at %f stands before its stage", begins);
 		if (strcmp(words(line, "kind"), "stage") != 0)
 			continue;
 		if (begins - at > 1e-6 || at - begins > 1e-6)
@@ -328,6 +331,7 @@ static void each_receiver_of_a_broadcast_has_a_story(void **state)
 static void unknown_names_are_refused(void **state)
 {
 	static const char text[] = "[nic eth0]\n[guest vm1]\n" IN;
+	static const char tap[] = "[tap]\n[nic eth0]\n[guest vm1]\n" IN;
 	static const struct {
 		const char *pcap, *packet, *says;
 		int code;
@@ -352,6 +356,11 @@ static void unknown_names_are_refused(void **state)
 		run_refused(&run, bad[i].code, bad[i].says);
 		run_free(&run);
 	}
+	const char *list[] = {"wire=/tmp/x.pcap", NULL};
+	struct run_look look = {.pcap = list};
+	struct run run = run_looked(tap, &look);
+	run_refused(&run, SIM_EXIT_USAGE, "there is no wire");
+	run_free(&run);
 }
 
 int main(void)

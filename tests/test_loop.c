@@ -248,6 +248,10 @@ static void what_cannot_be_is_refused(void **state)
 		       "to = all\npackets = 1\n");
 	run_refused(&run, SIM_EXIT_USAGE, "nobody answers");
 	run_free(&run);
+	run = run_text("[tap]\n[nic eth0]\n[guest vm1]\n[traffic rr]\nsource = request\nto = vm1\n"
+		       "packets = 1\n");
+	run_refused(&run, SIM_EXIT_USAGE, "[traffic rr] source");
+	run_free(&run);
 }
 
 #define LOOP                                                                                       \
