@@ -49,13 +49,18 @@ bool look_open(struct machine *m, const struct run_look *look, GError **error)
 	return open_captures(m, look, error);
 }
 
+void look_end(struct machine *m)
+{
+	if (m->watch)
+		watch_end(m->watch);
+}
+
 bool look_close(struct machine *m, bool ok, GError **error)
 {
 	struct looks *l = m->looks;
 
 	if (!l)
 		return ok;
-	watch_end(m->watch);
 	if (l->trace)
 		ok = trace_close(l->trace, ok, ok ? error : NULL) && ok;
 	if (l->story)

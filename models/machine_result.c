@@ -230,7 +230,8 @@ bool machine_simulate(const struct scenario *sc, struct run_ctl *ctl, struct res
 	wall = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
 	ok = look_open(m, ctl->look, error) && machine_run(m, ctl, error);
-	ok = look_close(m, ok, error) && machine_verify(m, error);
+	look_end(m);
+	ok = look_close(m, ok && machine_verify(m, error), error);
 	wall = seconds(CLOCK_MONOTONIC) - wall;
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	if (ok && !offered(m) && !m->interrupted) {

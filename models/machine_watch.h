@@ -125,7 +125,9 @@ char *watch_name(const struct machine *m, const struct frame *f);
 /* What a person wants to see (struct run_look; NULL: nothing) gets its watchers. False: a file or a
    name is wrong. */
 bool look_open(struct machine *m, const struct run_look *look, GError **error);
-/* The run is over, `ok` or not: files get their names. Returns ok, or that one could not be. */
+/* The run is over: nothing more is seen. */
+void look_end(struct machine *m);
+/* If it was `ok`, files get their names. Returns ok, or that one could not be written. */
 bool look_close(struct machine *m, bool ok, GError **error);
 
 /* ---- watchers (machine_trace.c, machine_pcap.c, machine_story.c) ---- */
