@@ -197,7 +197,7 @@ struct machine {
 	bool share_host;
 	struct cpu_delay delay;
 	struct machine_tap *tap; /* NICs are TAP devices (machine_tap.c); NULL: they are NICs */
-	bool together; /* a guest's workers share a core */
+	bool together;           /* a guest's workers share a core */
 	bool poll;
 	bool offload; /* idle cores watch the guests' send queues */
 	struct host_nic *nic;

@@ -226,8 +226,10 @@ static bool show(struct trace *t, struct seen *s, sim_time at)
 	if (t->cut)
 		return false;
 	g_autofree char *name = watch_name(t->m, f);
-	flow = g_malloc0(sizeof(*flow) + strlen(name) + 1);
-	flow->name = strcpy((char *)(flow + 1), name);
+	size_t len = strlen(name) + 1;
+
+	flow = g_malloc0(sizeof(*flow) + len);
+	flow->name = memcpy(flow + 1, name, len);
 	s->trace = flow;
 	packet_event(t, "b", s, name, at);
 	fprintf(t->out, ",\"args\":{\"bytes\":%" PRIu32 "}}", f->len);
