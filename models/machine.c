@@ -448,7 +448,8 @@ static inline bool step(struct machine *m, struct run_ctl *ctl, uint64_t *steps)
 		return false;
 	if (__builtin_expect(m->tap != NULL, 0))
 		tap_gate(m);
-	if (m->stopped && !m->world.live && !m->ending && !m->dma_live && !loops_pending(m))
+	if (m->stopped && !m->world.live && !m->ending && !m->dma_live && !loops_pending(m) &&
+	    (!m->tap || m->poll || tap_quiet(m)))
 		return false;
 	if (!evq_step(&m->q))
 		return false;

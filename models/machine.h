@@ -462,6 +462,8 @@ void tap_send_due(struct guest *g);
 bool tap_may_send(const struct guest *g);
 void tap_begins(struct guest *g, struct frame *f);
 void tap_gate(struct machine *m);
+/* Nobody runs, and no frame is under way. */
+bool tap_quiet(const struct machine *m);
 void tap_warm(struct machine *m);
 void tap_results(struct result *r, const struct machine *m);
 

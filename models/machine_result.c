@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "../sim/sim_error.h"
+#include "options.h"
 
 static void dma_counts(struct view *v, const struct guest *g, unsigned d)
 {
@@ -173,6 +174,7 @@ void machine_results(struct machine *m, struct result *r)
 		book[d] = seen ? &all[d].book : NULL;
 	}
 	work_results(m, r, window);
+	options_inputs(m->sc, r);
 	traffic_metrics(r, m);
 	loops_results(r, m, window);
 	for (unsigned i = 0; i < m->nics && !m->tap; i++)

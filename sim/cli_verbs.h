@@ -19,9 +19,9 @@ enum { THREADS_MAX = 256 };
 
 struct options {
 	char **sets, **rest;
-	char *seed, *out, *json, *tolerance;
-	gboolean quiet, help, markdown, check, version;
-	gint jobs;
+	char *seed, *out, *json, *tolerance, *calibration;
+	gboolean quiet, help, markdown, check, version, quick, strict;
+	gint jobs, times;
 	/* of run: what to see of it */
 	char **pcap;
 	char *trace, *trace_from, *trace_for;
@@ -71,6 +71,8 @@ int verb_sweep(struct session *s);
 int verb_check(struct session *s);
 int verb_fidelity(struct session *s);
 int verb_compare(struct session *s);
+int verb_calibrate(struct session *s);
+int verb_validate(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
 /* `run`, or `check` with --check, of the base point. */

@@ -162,8 +162,7 @@ static void describe(const struct study *st, struct study_run *run)
 				 g_strv_length((char **)st->keys));
 }
 
-static struct scenario *scenario_of(const struct study *st, const struct study_run *run,
-				    GError **error)
+struct scenario *study_scenario(const struct study *st, const struct study_run *run, GError **error)
 {
 	if (!st->keys[0] && run->repeat == 1)
 		return scenario_clone_with(st->sc, NULL, error);
@@ -173,7 +172,7 @@ static struct scenario *scenario_of(const struct study *st, const struct study_r
 
 static void carry_out(const struct study *st, struct study_run *run, struct run_ctl *ctl)
 {
-	run->sc = scenario_of(st, run, &run->error);
+	run->sc = study_scenario(st, run, &run->error);
 	if (!run->sc)
 		return;
 	run->result = result_new();

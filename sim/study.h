@@ -66,6 +66,10 @@ typedef bool (*study_done_fn)(void *arg, struct study *st, struct study_run *run
 void study_run(struct study *st, unsigned threads, struct progress *progress,
 	       volatile sig_atomic_t *interrupted, study_done_fn done, void *arg);
 
+/* What a run is of, which study_run() makes itself. */
+struct scenario *study_scenario(const struct study *st, const struct study_run *run,
+				GError **error);
+
 /* `folder`/point-0001.json or point-0001-r2.json. */
 bool study_write_point(const struct study *st, const struct study_run *run, const char *folder,
 		       GError **error);

@@ -38,3 +38,6 @@ heading "A constant bus, and PCI Express with page walks: M packets/s of CPU tim
 
 heading "PCIe: ns of CPU time and events a transaction, or a packet sent and one received"
 "$B/tests/bench_pcie"
+
+heading "A guest's frames into a real TAP device, and testpmd's: M packets/s of CPU time, kernel included"
+"$B/tests/bench_tap"

@@ -4,6 +4,7 @@
 set -eu
 need=""
 for p in gcc make pkg-config libglib2.0-dev libpcap-dev libjansson-dev libcmocka-dev libxxhash-dev \
+	liburing-dev \
 	gnuplot-nox fonts-dejavu-core; do
 	dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' && continue
 	[ "$p" = gnuplot-nox ] && command -v gnuplot >/dev/null && continue
@@ -11,7 +12,8 @@ for p in gcc make pkg-config libglib2.0-dev libpcap-dev libjansson-dev libcmocka
 	need="$need $p"
 done
 if [ "${1:-}" = ci ]; then
-	for p in clang clang-format clang-tidy cppcheck valgrind tcpdump iproute2 shellcheck; do
+	for p in clang clang-format clang-tidy cppcheck valgrind tcpdump iproute2 shellcheck \
+		iputils-ping iperf3 curl python3; do
 		dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' ||
 			need="$need $p"
 	done

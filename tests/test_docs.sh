@@ -5,7 +5,8 @@
 #
 # Each fenced sh block is run as it stands, in a folder of links to the tree, so that what it writes
 # goes with the test; build/ there holds the program under test (B). A block that begins with
-# "# not run" or "# not run here" is left out; a line "# exit N" in it states another code than 0.
+# "# not run" or "# not run here" is left out, as is one whose line "# needs COMMAND..." names what
+# is not there; a line "# exit N" in it states another code than 0.
 # An ini block with a NIC, a guest and traffic is a whole scenario and is run, too. Links lead to
 # files, and the scenario reference is the program's own. Prints TAP.
 # shellcheck source=tests/tap.sh
@@ -36,6 +37,21 @@ make_place()
 		case ${entry##*/} in build | out) ;; *) ln -s "$entry" "$tmp/place/" ;; esac
 	done
 	ln -s "$vnicsim" "$tmp/place/build/vnicsim"
+	ln -s "${vnicsim%vnicsim}vnictap" "$tmp/place/build/vnictap"
+}
+
+# lacks FILE: what a block needs ("# needs ping ...") and this machine has not; "namespaces": those of
+# unshare -rnm, with TAP devices.
+lacks()
+{
+	local need
+	# shellcheck disable=SC2013 # words
+	for need in $(sed -n 's/^# needs //p' "$1"); do
+		case $need in
+		namespaces) unshare -rnm sh -c 'ip tuntap add dev tap0 mode tap' >/dev/null 2>&1 ;;
+		*) command -v "$need" >/dev/null ;;
+		esac || echo "$need"
+	done
 }
 
 # runs_block FILE
@@ -48,11 +64,13 @@ runs_block()
 
 test_blocks()
 {
-	local page file line
+	local page file line lacks
 	for page in "${pages[@]}"; do
 		blocks "$page" sh "$tmp/sh/$page"
 		for file in "$tmp/sh/$page"/*; do
 			line=$((10#${file##*/}))
+			lacks=$(lacks "$file" | tr '\n' ' ')
+			[ -z "$lacks" ] || { skip "$page:$line: the block" "no $lacks"; continue; }
 			case $(head -n 1 "$file") in
 			'# not run'*) skip "$page:$line: the block" "$(head -n 1 "$file" | cut -c 3-)" ;;
 			*) check "$page:$line: the block runs" runs_block "$file" ;;

@@ -2,6 +2,7 @@
 /* main.c - vnictap: the engine's command line, for one verb, with real devices. */
 #include "models/metrics.h"
 #include "models/options.h"
+#include "calibrate.h"
 #include "tap.h"
 
 int main(int argc, char **argv)
@@ -20,5 +21,9 @@ int main(int argc, char **argv)
 		.one_verb = true,
 	};
 
+	int code;
+
+	if (calibrate_asked(argc, argv, &code))
+		return code;
 	return cli_main(&program, argc, argv);
 }
