@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../sim/sim_error.h"
+#include "machine_watch.h"
 #include "options.h"
 
 /* ---- memory of the models ---- */
@@ -52,6 +53,8 @@ static struct host_nic *wire_of(struct machine *m, const struct cfg *c, const st
 
 	for (unsigned i = 0; i < m->guests; i++) {
 		bool receives = t->match;
+		for (uint32_t k = 0; t->source == TRAFFIC_REQUEST && k < t->from.n; k++)
+			receives |= t->from.end[k] == (int)i; /* the wire answers */
 		for (uint32_t k = 0; k < t->to.n; k++)
 			receives |= t->to.end[k] == (int)i;
 		if (!receives)
@@ -104,10 +107,11 @@ static bool build_traffic(struct machine *m, unsigned i, GError **error)
 	}
 	for (unsigned g = 0; g < m->guests; g++)
 		add_sender(m, &m->guest[g].sender, (int)g, i, &t, c);
+	loops_add(m, i, hn);
 	if (t.trace)
 		m->offered_total += traffic_info(m->traffic[i])->offered * (t.loop ? t.loop : 1);
 	else
-		m->offered_total += t.packets;
+		m->offered_total += t.packets * (t.source == TRAFFIC_REQUEST ? 2 : 1);
 	return true;
 }
 
@@ -164,6 +168,7 @@ static void snapshot(struct machine *m, bool stop)
 	for (unsigned i = 0; i < m->nics; i++)
 		nic_count(&m->nic[i], stop ? &m->nic[i].at_stop : &m->nic[i].at_start);
 	dma_snapshot(m, stop);
+	loops_snapshot(m, stop);
 }
 
 static void warm_event(struct event *ev)
@@ -171,6 +176,8 @@ static void warm_event(struct event *ev)
 	struct machine *m = (struct machine *)((char *)ev - offsetof(struct machine, warm_event));
 
 	m->window_start = evq_now(&m->q);
+	if (m->watch)
+		watch_window(m->watch, false);
 	snapshot(m, false);
 	tap_warm(m);
 }
@@ -183,6 +190,8 @@ static void end_window(struct machine *m)
 		evq_cancel(&m->q, &m->warm_event);
 		warm_event(&m->warm_event);
 	}
+	if (m->watch)
+		watch_window(m->watch, true);
 	snapshot(m, true);
 }
 
@@ -396,6 +405,7 @@ static void start(struct machine *m)
 	if (m->tap)
 		tap_start(m);
 	dma_start(m);
+	loops_start(m);
 }
 
 static bool misdirected(const struct sender *s, const struct machine *m, GError **error)
@@ -431,29 +441,42 @@ static bool source_error(struct machine *m, GError **error)
 	return false;
 }
 
+/* The next event. False: the run is over. */
+static inline bool step(struct machine *m, struct run_ctl *ctl, uint64_t *steps)
+{
+	if (m->deadline_passed || m->limit_passed)
+		return false;
+	if (__builtin_expect(m->tap != NULL, 0))
+		tap_gate(m);
+	if (m->stopped && !m->world.live && !m->ending && !m->dma_live && !loops_pending(m) &&
+	    (!m->tap || m->poll || tap_quiet(m)))
+		return false;
+	if (!evq_step(&m->q))
+		return false;
+	if (++*steps % 4096)
+		return true;
+	if (ctl->interrupted && *ctl->interrupted) {
+		m->interrupted = true;
+		return false;
+	}
+	ctl->drops = m->world.dropped;
+	run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m), m->offered_total);
+	return true;
+}
+
 bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 {
 	uint64_t steps = 0;
 
 	start(m);
-	while (!m->deadline_passed && !m->limit_passed) {
-		if (__builtin_expect(m->tap != NULL, 0))
-			tap_gate(m);
-		if (m->stopped && !m->world.live && !m->ending && !m->dma_live &&
-		    (!m->tap || m->poll || tap_quiet(m)))
-			break;
-		if (!evq_step(&m->q))
-			break;
-		if (++steps % 4096)
-			continue;
-		if (ctl->interrupted && *ctl->interrupted) {
-			m->interrupted = true;
-			break;
-		}
-		ctl->drops = m->world.dropped;
-		run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m),
-			     m->offered_total);
-	}
+	if (m->watch)
+		watch_begin(m->watch);
+	if (m->watch)
+		while (step(m, ctl, &steps))
+			watch_look(m->watch);
+	else
+		while (step(m, ctl, &steps))
+			;
 	if (!m->stopped) { /* cut short: the window ends here */
 		evq_cancel(&m->q, &m->stop_event);
 		end_window(m);
@@ -465,6 +488,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
+	watch_free(m->watch);
 	evq_clear(&m->q); /* a run cut short leaves events in memory of every model */
 	for (unsigned i = 0; m->guest && i < m->guests; i++)
 		guest_fini(&m->guest[i]);

@@ -48,6 +48,9 @@ struct machine;
 struct machine_tap;
 struct plat_tap;
 struct host_nic;
+struct watch;
+struct looks;
+struct machine_loops;
 
 /* What a CPU did, at both ends of the window. */
 struct cpu_counts {
@@ -138,6 +141,9 @@ struct host_nic {
 	struct iommu_domain *domain;
 	struct plat_dma dma;
 	struct sender wire;
+	bool wire_live; /* some closed loop's: frames are taken when they are due */
+	bool wire_done;
+	struct event wire_due;
 	unsigned guests;      /* behind it */
 	unsigned hosted;      /* of them, those whose frames the host handles (attach = virtio) */
 	unsigned queues_used; /* queue 0 not counted */
@@ -214,6 +220,9 @@ struct machine {
 
 	sim_time warmup, drain, max_time;
 	struct event warm_event, stop_event, deadline, limit;
+	struct watch *watch; /* machine_watch.h; NULL: nobody looks inside */
+	struct looks *looks;
+	struct machine_loops *loops; /* closed loops; NULL: there are none */
 	sim_time window_start, window_stop;
 	bool stopped; /* window_stop is known and past */
 	bool deadline_passed, limit_passed, interrupted;
@@ -307,6 +316,21 @@ void machine_source_done(struct machine *m, sim_time stopped);
 /* The same of a sender of frames. */
 void machine_sender_done(struct machine *m, const struct sender *s);
 
+/* The same of a NIC's wire. */
+void machine_wire_news(struct host_nic *hn);
+
+/* ---- closed loops (machine_loop.c) ---- */
+
+/* The traffic, if it is one; `hn`: whose wire is one of its ends, or NULL. */
+void loops_add(struct machine *m, unsigned traffic, struct host_nic *hn);
+void loops_start(struct machine *m);
+/* Is an answer due, now or later, that nobody has sent? */
+bool loops_pending(const struct machine *m);
+/* A guest was destroyed. */
+void loops_gone(struct machine *m, const struct guest *g);
+void loops_snapshot(struct machine *m, bool stop);
+void loops_results(struct result *r, const struct machine *m, sim_time window);
+
 /* ---- traffic between guests, and the host's switch (machine_local.c) ---- */
 
 /* What this traffic needs of a switch between guests. */
@@ -353,6 +377,8 @@ void bus_metrics(struct result *r, const struct host_nic *hn, sim_time window);
 void guest_sender(struct machine *m, struct guest *g);
 /* It sends nothing more. */
 void guest_sender_done(struct guest *g);
+/* What it sends next may be another frame, or none for now. */
+void guest_sender_news(struct guest *g);
 bool guest_build(struct guest *g, GError **error);
 void guest_start(struct guest *g);
 void guest_counts(const struct guest *g, struct guest_counts *c);

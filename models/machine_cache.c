@@ -75,6 +75,7 @@ unsigned machine_core_node(const struct machine *m, unsigned i, unsigned cores)
 void machine_cache_cpu(struct machine *m, struct cpu *c, unsigned node, uint32_t core)
 {
 	c->clk.llc = m->llc;
+	c->clk.look = m->llc != NULL;
 	c->clk.core = core;
 	c->clk.node = node;
 }

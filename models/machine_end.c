@@ -33,6 +33,7 @@ static void stop_vcpus(struct guest *g)
 		evq_cancel(&g->m->q, &line[i]->ev);
 	sender_close(&g->sender, evq_now(&g->m->q));
 	guest_sender_done(g);
+	loops_gone(g->m, g);
 }
 
 /* Frames that its process has not read. */

@@ -68,6 +68,22 @@ void guest_sender_done(struct guest *g)
 	g->sender_done = true;
 }
 
+void guest_sender_news(struct guest *g)
+{
+	sim_time now = evq_now(&g->m->q), at;
+
+	/* Its turn, or its end, looks for itself. */
+	if (g->gone || g->tx_full || worker_up(&g->gtx))
+		return;
+	if (sender_peek(&g->sender, now, &at)) {
+		evq_rearm(&g->m->q, &g->app, MAX(at, now));
+		return;
+	}
+	evq_cancel(&g->m->q, &g->app);
+	if (!g->sender.live)
+		guest_sender_done(g);
+}
+
 static void process_sends(struct guest *g, struct frame *f)
 {
 	switch (gnet_tx_room(&g->net) ? gnet_send(&g->net, f) : GNET_FULL) {
@@ -128,7 +144,8 @@ static bool gtx_commit(struct worker *w)
 	if (!tap_may_send(g))
 		return false;
 	if (!sender_peek(&g->sender, now, &at)) {
-		guest_sender_done(g);
+		if (!g->sender.live)
+			guest_sender_done(g);
 		return false;
 	}
 	if (at <= now)
@@ -432,7 +449,7 @@ void guest_start(struct guest *g)
 		;
 	else if (sender_peek(&g->sender, 0, &at))
 		evq_schedule(&g->m->q, &g->app, at);
-	else
+	else if (!g->sender.live)
 		guest_sender_done(g);
 }
 

@@ -260,6 +260,16 @@ static const struct metric_decl metrics[] = {
 	{"truncated", "packets", OBJ_TRAFFIC, .help = "captured short, tail synthesised"},
 	{"synthesised_bytes", "bytes", OBJ_TRAFFIC, .help = "of those tails"},
 	{"backward", "packets", OBJ_TRAFFIC, .help = "stamped before one that precedes them"},
+	{"requests", "requests", OBJ_TRAFFIC, .help = "of a closed loop: answered"},
+	{"requests_per_second", "1/s", OBJ_TRAFFIC,
+	 .help = "answered in the window of time metrics"},
+	{"timeouts", "packets", OBJ_TRAFFIC,
+	 .help = "requests sent that were not answered in time, each sending counted"},
+	{"failed", "requests", OBJ_TRAFFIC, .help = "given up, after `retries`"},
+	{"unanswered", "requests", OBJ_TRAFFIC, .help = "begun, and neither answered nor failed"},
+	{"rtt_ns.*", "ns", OBJ_TRAFFIC,
+	 .help = "from a request's first intended send to its first answer's arrival",
+	 .words = work_words},
 	{"cpu_ns", "ns", OBJ_HOST,
 	 .help = "[tap]: of CPUs for the datapath: at work (vnicsim), or of its threads (vnictap)"},
 	{"packets_per_cpu_second", "1/s", OBJ_HOST,
@@ -308,6 +318,12 @@ static const struct report_col time_cols[] = {
 	{"mean", "latency_ns.mean", REPORT_TIME_NS}, {"p50", "latency_ns.p50", REPORT_TIME_NS},
 	{"p99", "latency_ns.p99", REPORT_TIME_NS},   {"p99.9", "latency_ns.p999", REPORT_TIME_NS},
 	{"max", "latency_ns.max", REPORT_TIME_NS},   {0},
+};
+static const struct report_col request_cols[] = {
+	{"answered", "requests", REPORT_COUNT},   {"a second", "requests_per_second", REPORT_SI},
+	{"timeouts", "timeouts", REPORT_COUNT},   {"rtt mean", "rtt_ns.mean", REPORT_TIME_NS},
+	{"p50", "rtt_ns.p50", REPORT_TIME_NS},    {"p99", "rtt_ns.p99", REPORT_TIME_NS},
+	{"p99.9", "rtt_ns.p999", REPORT_TIME_NS}, {0},
 };
 static const struct report_col event_cols[] = {
 	{"DMA", "dma_transfers", REPORT_COUNT},
@@ -365,6 +381,7 @@ const struct report_section machine_report[] = {
 	{"fallbacks", REPORT_NONZERO, GUESTS, .pattern = "fallbacks.*", .fmt = REPORT_COUNT},
 	{"drops", REPORT_NONZERO, GUESTS, .pattern = "drops.*", .fmt = REPORT_COUNT},
 	{"latency", REPORT_ROWS, GUESTS, .when = "delivered", .cols = time_cols},
+	{"requests", REPORT_ROWS, .objects = "traffic", .when = "requests", .cols = request_cols},
 	{"events", REPORT_ROWS, GUESTS, .when = "packets", .cols = event_cols},
 	{"CPUs", REPORT_ROWS, .objects = "host.core*|*.vcpu*", .cols = cpu_cols},
 	{"NIC", REPORT_ROWS, .objects = "nic", .when = "packets", .cols = nic_cols},

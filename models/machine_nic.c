@@ -161,11 +161,30 @@ static void wire_made(void *ctx, struct frame *f)
 static bool wire_peek(void *ctx, sim_time *at)
 {
 	struct host_nic *hn = ctx;
+	sim_time now = evq_now(&hn->m->q);
 
-	if (sender_peek(&hn->wire, evq_now(&hn->m->q), at))
-		return true;
-	machine_sender_done(hn->m, &hn->wire);
+	if (sender_peek(&hn->wire, now, at)) {
+		if (__builtin_expect(!hn->wire_live || *at <= now, 1))
+			return true;
+		evq_rearm(&hn->m->q, &hn->wire_due, *at);
+		return false;
+	}
+	if (!hn->wire.live && !hn->wire_done) {
+		hn->wire_done = true;
+		machine_sender_done(hn->m, &hn->wire);
+	}
 	return false;
+}
+
+static void wire_due_event(struct event *ev)
+{
+	nic_source_ready(
+		&((struct host_nic *)((char *)ev - offsetof(struct host_nic, wire_due)))->nic);
+}
+
+void machine_wire_news(struct host_nic *hn)
+{
+	evq_rearm(&hn->m->q, &hn->wire_due, evq_now(&hn->m->q));
 }
 
 static struct frame *wire_take(void *ctx)
@@ -339,7 +358,8 @@ bool machine_nic(struct machine *m, struct host_nic *hn, const struct cfg *cfg, 
 	hn->wire.book = wire_book;
 	hn->wire.made = wire_made;
 	hn->wire.ctx = hn;
-	hn->nic.source = (struct nic_source){wire_peek, wire_take, hn};
+	hn->nic.source = (struct nic_source){.peek = wire_peek, .take = wire_take, .ctx = hn};
+	event_init(&hn->wire_due, wire_due_event);
 	hn->nic.sink = wire_sink;
 	hn->nic.sink_ctx = hn;
 	if (m->tap)

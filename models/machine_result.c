@@ -7,6 +7,7 @@
  * stop.
  */
 #include "machine.h"
+#include "machine_watch.h"
 
 #include <inttypes.h>
 #include <sys/resource.h>
@@ -175,6 +176,7 @@ void machine_results(struct machine *m, struct result *r)
 	work_results(m, r, window);
 	options_inputs(m->sc, r);
 	traffic_metrics(r, m);
+	loops_results(r, m, window);
 	for (unsigned i = 0; i < m->nics && !m->tap; i++)
 		nic_metrics(r, &m->nic[i], window);
 	tap_results(r, m);
@@ -229,7 +231,9 @@ bool machine_simulate(const struct scenario *sc, struct run_ctl *ctl, struct res
 		return false;
 	wall = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
-	ok = machine_run(m, ctl, error) && machine_verify(m, error);
+	ok = look_open(m, ctl->look, error) && machine_run(m, ctl, error);
+	look_end(m);
+	ok = look_close(m, ok && machine_verify(m, error), error);
 	wall = seconds(CLOCK_MONOTONIC) - wall;
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	if (ok && !offered(m) && !m->interrupted) {

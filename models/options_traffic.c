@@ -105,8 +105,8 @@ const struct key_decl traffic_keys[] = {
 	{"loop", KEY_COUNT, .def = "1", .min = 1, .max = 1000000000,
 	 .help = "times it is replayed"},
 	{"filter", KEY_STRING, .help = "frames of a capture to replay: a BPF expression"},
-	{"source", KEY_CHOICE, .def = "constant", .choices = "constant|poisson|onoff",
-	 .help = "synthetic: law of the gaps"},
+	{"source", KEY_CHOICE, .def = "constant", .choices = "constant|poisson|onoff|request",
+	 .help = "synthetic: law of the gaps; request: a closed loop, without rate or pps"},
 	{"size", KEY_STRING, .def = "1500B", .check = check_size, .plain = KEY_BYTES,
 	 .help = "synthetic: 1500B, imix (60/590/1514 at 7:4:1), uniform:60B..1514B; no FCS"},
 	{"rate", KEY_RATE, .choices = "max", .min = 1, .max = 10000000000000u,
@@ -118,7 +118,20 @@ const struct key_decl traffic_keys[] = {
 	{"on", KEY_TIME, .def = "1ms", .min = 1, .max = SIM_MAX,
 	 .help = "onoff: length of a burst"},
 	{"off", KEY_TIME, .def = "1ms", .max = SIM_MAX, .help = "onoff: silence after it"},
-	{"packets", KEY_COUNT, .min = 1, .max = 1000000000000u, .help = "frames to offer"},
+	{"window", KEY_COUNT, .def = "1", .min = 1, .max = TRAFFIC_WINDOW_MAX,
+	 .help = "request: outstanding at a time, all told"},
+	{"reply", KEY_STRING, .check = check_size, .plain = KEY_BYTES,
+	 .help = "request: size of an answer, as `size`; default: as `size`"},
+	{"service", KEY_TIME, .def = "0s", .max = SIM_MAX,
+	 .help = "request: from its arrival to the intended time of its answer"},
+	{"think", KEY_TIME, .def = "0s", .max = SIM_MAX,
+	 .help = "request: from the answer's arrival to the next request"},
+	{"timeout", KEY_TIME, .def = "200ms", .min = 1, .max = SIM_MAX,
+	 .help = "request: not answered for so long it is sent again (Linux: TCP_RTO_MIN)"},
+	{"retries", KEY_COUNT, .def = "15", .max = 1000000,
+	 .help = "request: so often, then it is given up (Linux: tcp_retries2)"},
+	{"packets", KEY_COUNT, .min = 1, .max = 1000000000000u,
+	 .help = "frames to offer; of a closed loop: requests"},
 	{"duration", KEY_TIME, .min = 1, .max = SIM_MAX, .help = "time to offer frames"},
 	{"start", KEY_TIME, .def = "0s", .max = SIM_MAX, .help = "when it begins"},
 	{"when_full", KEY_CHOICE, .def = "wait", .choices = "wait|drop",
@@ -181,6 +194,10 @@ static bool check_ends(const struct cfg *c, const struct traffic_cfg *t, GError 
 		return cfg_error(c, "to", error,
 				 "both ends are guests, and between them frames go by address; "
 				 "use match = mac or match = ip instead of from and to");
+	if (has_end(&t->to, TRAFFIC_ALL) && t->source == TRAFFIC_REQUEST && !t->trace)
+		return cfg_error(c, "to", error,
+				 "nobody answers what goes to all; name guests, or "
+				 "wire");
 	if (has_end(&t->to, TRAFFIC_ALL) &&
 	    (t->trace || t->to.n > 1 || has_end(&t->from, TRAFFIC_WIRE)))
 		return cfg_error(c, "to", error,
@@ -206,6 +223,13 @@ static bool read_timing(const struct cfg *c, struct traffic_cfg *t, GError **err
 			return parse_timing(cfg_str(c, "timing"), t, &why);
 	} else if (cfg_is_set(c, "timing")) {
 		return cfg_error(c, "timing", error, "belongs to captures; use rate or pps");
+	} else if (t->source == TRAFFIC_REQUEST) {
+		if (rate || pps)
+			return cfg_error(c, rate ? "rate" : "pps", error,
+					 "a closed loop (source = request) sets its own pace; "
+					 "leave it out, and use window and think");
+		t->timing = TRAFFIC_BACK_TO_BACK;
+		return true;
 	} else if (!rate && !pps) {
 		return cfg_error(c, NULL, error, "how fast? set rate or pps, as in rate = 2Gbit/s");
 	}
@@ -246,11 +270,17 @@ bool options_traffic(const struct scenario *sc, const struct cfg *c,
 		.source = (enum traffic_source)cfg_choice(c, "source"),
 		.on = cfg_time(c, "on"),
 		.off = cfg_time(c, "off"),
+		.window = (uint32_t)cfg_u64(c, "window"),
+		.retries = (uint32_t)cfg_u64(c, "retries"),
+		.service = cfg_time(c, "service"),
+		.think = cfg_time(c, "think"),
+		.timeout = cfg_time(c, "timeout"),
 		.flows = (uint32_t)cfg_u64(c, "flows"),
 	};
 	out->from.n = read_ends(sc, c, "from", *ends);
 	out->to.n = read_ends(sc, c, "to", *ends + guests + 1);
 	parse_size(cfg_str(c, "size"), &out->size, &why);
+	parse_size(cfg_str(c, cfg_has(c, "reply") ? "reply" : "size"), &out->reply, &why);
 	if (!check_ends(c, out, error) || !read_timing(c, out, error))
 		return false;
 	if (out->match)

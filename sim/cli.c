@@ -21,8 +21,20 @@ static const struct verb verbs[] = {
 	 "  %s run scenarios/web.ini\n"
 	 "  %s run scenarios/web.ini --set vm1.policy=zero-copy --json web.json\n"
 	 "  %s run scenarios/web.ini --seed 7 --json - | jq .metrics\n"
-	 "\nPrints a table and writes nothing unless --out or --json says so.\n"
-	 "Of a file with [sweep], the base point is run.\n"},
+	 "  %s run scenarios/web.ini --trace web.json --trace-for 200us\n"
+	 "  %s run scenarios/web.ini --pcap wire=wire.pcap --pcap vm1=vm1.pcap\n"
+	 "\nPrints a table and writes nothing unless --out, --json, --trace or --pcap says so.\n"
+	 "Of a file with [sweep], the base point is run. --trace is a timeline for\n"
+	 "ui.perfetto.dev, of at most 2000 packets unless --trace-for or --trace-packets\n"
+	 "says otherwise. Points of --pcap: wire, hypervisor, a NIC, a guest.\n"},
+	{"packet", "SCENARIO [NAME:]N", "one packet's story: where it was, for how long, and why",
+	 true, false, false, false, verb_packet,
+	 "Examples:\n"
+	 "  %s packet scenarios/web.ini 17\n"
+	 "  %s packet scenarios/web.ini bulk:0 --set vm1.policy=zero-copy\n"
+	 "  %s packet scenarios/web.ini web:17 --json - | jq '.[0].end'\n"
+	 "\nN counts the frames of traffic NAME, by default the first, from 0. Prints each\n"
+	 "stage, copy, DMA and notice with its simulated time from the packet's first stamp.\n"},
 	{"sweep", "SCENARIO", "every point of a scenario's [sweep]", true, false, false, false,
 	 false, verb_sweep,
 	 "Examples:\n"
@@ -242,6 +254,21 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		 "keys, verbs as mdoc for the manual pages", NULL},
 		{0},
 	};
+	const GOptionEntry look[] = {
+		{"trace", 0, 0, G_OPTION_ARG_FILENAME, &o->trace,
+		 "write a timeline for ui.perfetto.dev", "FILE"},
+		{"trace-from", 0, 0, G_OPTION_ARG_FILENAME, &o->trace_from,
+		 "it begins at this simulated time, such as 2ms", "TIME"},
+		{"trace-for", 0, 0, G_OPTION_ARG_FILENAME, &o->trace_for, "and lasts so long",
+		 "TIME"},
+		{"trace-packets", 0, 0, G_OPTION_ARG_INT64, &o->trace_packets,
+		 "or so many packets; 0: all", "N"},
+		{"pcap", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->pcap,
+		 "capture at wire, hypervisor, a NIC or a guest; repeatable", "POINT=FILE"},
+		{"snaplen", 0, 0, G_OPTION_ARG_INT, &o->snaplen,
+		 "bytes of a frame that captures keep; default all", "N"},
+		{0},
+	};
 	const GOptionEntry check[] = {
 		{"check", 0, 0, G_OPTION_ARG_NONE, &o->check,
 		 "judge [expect]: a line for each, then how many passed", NULL},
@@ -283,6 +310,8 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		g_option_context_add_main_entries(c, v == &only ? check : jobs, NULL);
 	if (v->runs || v->plots)
 		g_option_context_add_main_entries(c, out, NULL);
+	if (v->fn == verb_run)
+		g_option_context_add_main_entries(c, look, NULL);
 	if (v->compares)
 		g_option_context_add_main_entries(c, compare, NULL);
 	if (v->fn == verb_calibrate)
@@ -360,7 +389,7 @@ static int parse_and_do(struct session *s, GOptionContext *c, char **args)
 
 static int do_verb(const struct cli_program *prog, const struct verb *v, char **argv)
 {
-	struct session s = {.prog = prog, .verb = v, .o = {.jobs = 1}};
+	struct session s = {.prog = prog, .verb = v, .o = {.jobs = 1, .trace_packets = -1}};
 	g_autoptr(GOptionContext) c = option_context(v, &s.o);
 	/* Parsing takes what it understands out of the list. */
 	char **args = g_strdupv(argv);
@@ -382,6 +411,10 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_free(s.o.out);
 	g_free(s.o.json);
 	g_free(s.o.tolerance);
+	g_strfreev(s.o.pcap);
+	g_free(s.o.trace);
+	g_free(s.o.trace_from);
+	g_free(s.o.trace_for);
 	g_free(s.o.calibration);
 	g_free(s.o.baseline);
 	g_free(s.o.junit);

@@ -16,12 +16,26 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <glib.h>
 #include "keys.h"
 #include "metric.h"
 #include "report.h"
 #include "result.h"
 #include "scenario.h"
+#include "story.h"
+
+/* What a person wants to see of a run. Times are simulated; files appear when they are complete. */
+struct run_look {
+	const char *trace;              /* a timeline: the file; NULL: none */
+	sim_time trace_from, trace_for; /* for 0: to the end */
+	uint64_t trace_packets;         /* it ends as more than these have begun; 0: no limit */
+	const char *const *pcap;        /* captures, "POINT=FILE"; NULL-ended, or NULL */
+	uint32_t snaplen;               /* bytes of a frame that they keep; 0: all */
+	const char *packet;             /* one packet's story: "NAME:N" or "N"; NULL: none ... */
+	struct story *story;            /* ... and where it is put */
+	FILE *said;                     /* where what was cut is said */
+};
 
 /* What a run is given beside its scenario. Call progress as often as you like: it is rate-limited
    by the host's clock and silent unless stderr is a terminal or SIGUSR1 asked for a line. total 0:
@@ -33,6 +47,7 @@ struct run_ctl {
 			 uint64_t packets_total);
 	void *progress_state;
 	uint64_t drops; /* so far; what runs keeps it, for those who look on */
+	const struct run_look *look; /* NULL: nobody looks inside */
 	/* The run's: it ended early, for this reason, and has a result all the same (partial). */
 	GError *ended;
 };

@@ -99,8 +99,10 @@ int verb_run(struct session *s)
 		return cli_usage_error(s->prog, "%s one scenario file",
 				       s->prog->one_verb ? "give" : "run takes");
 	g_autoptr(study_auto) st = session_load(s, s->o.rest[0], true);
-	if (!st || !session_outputs(s, s->o.out))
+	struct run_look look = {.said = stderr};
+	if (!st || !session_outputs(s, s->o.out) || !session_look(s, &look))
 		return s->code;
+	st->look = &look;
 	study_run(st, 1, &s->progress, session_interrupted(), run_done, s);
 	if (st->runs[0].result) {
 		if (!s->o.quiet)

@@ -24,6 +24,11 @@ struct options {
 	char **only, *paired, *point; /* of sweep */
 	gboolean list, points, collect, fresh;
 	gint jobs, times;
+	/* of run: what to see of it */
+	char **pcap;
+	char *trace, *trace_from, *trace_for;
+	gint64 trace_packets;
+	gint snaplen;
 };
 
 struct session {
@@ -66,6 +71,7 @@ void study_remove_points(const char *folder);
 /* ---- the verbs ---- */
 
 int verb_run(struct session *s);
+int verb_packet(struct session *s);
 int verb_sweep(struct session *s);
 int verb_check(struct session *s);
 int verb_fidelity(struct session *s);
@@ -76,6 +82,9 @@ int verb_plot(struct session *s);
 int verb_list(struct session *s);
 /* `run`, or `check` with --check, of the base point. */
 int verb_only(struct session *s);
+
+/* What the options ask to see (cli_look.c). False: said what is wrong with them. */
+bool session_look(struct session *s, struct run_look *look);
 
 /* The table of verbs, ended by one without a name, and the text of --help of one. */
 const struct verb *cli_verbs(void);

@@ -85,8 +85,10 @@ static void on_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint64_
 static void run_in_turn(struct study *st, struct progress *progress,
 			volatile sig_atomic_t *interrupted, study_done_fn done, void *arg)
 {
-	struct run_ctl ctl = {
-		.interrupted = interrupted, .progress = on_progress, .progress_state = progress};
+	struct run_ctl ctl = {.interrupted = interrupted,
+			      .progress = on_progress,
+			      .progress_state = progress,
+			      .look = st->look};
 
 	for (size_t i = 0; i < st->n_runs && !*interrupted; i++) {
 		struct study_run *run = &st->runs[i];

@@ -104,6 +104,69 @@ bool outfile_write(const char *path, const char *text, size_t len, GError **erro
 	return fail(error, path, err);
 }
 
+struct outfile {
+	char *path, *temporary; /* temporary NULL: written in place */
+	FILE *stream;
+};
+
+struct outfile *outfile_open(const char *path, GError **error)
+{
+	bool in_place = is_special(path);
+	g_autofree char *temporary =
+		in_place ? NULL : g_strdup_printf("%s.part-%ld", path, (long)getpid());
+	int fd = in_place ? open(path, O_WRONLY | O_CLOEXEC)
+			  : open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	struct outfile *o;
+
+	if (fd < 0 || (!in_place && g_file_test(path, G_FILE_TEST_IS_DIR))) {
+		int err = fd < 0 ? errno : EISDIR;
+
+		if (fd >= 0) {
+			close(fd);
+			unlink(temporary);
+		}
+		fail(error, path, err);
+		return NULL;
+	}
+	o = g_new0(struct outfile, 1);
+	o->path = g_strdup(path);
+	o->temporary = g_steal_pointer(&temporary);
+	o->stream = fdopen(fd, "w");
+	return o;
+}
+
+FILE *outfile_stream(struct outfile *o)
+{
+	return o->stream;
+}
+
+bool outfile_close(struct outfile *o, bool keep, GError **error)
+{
+	bool ok = !ferror(o->stream) && fflush(o->stream) == 0;
+	int err = ok ? 0 : errno ? errno : EIO;
+
+	if (ok && keep && o->temporary && fsync(fileno(o->stream)) != 0) {
+		ok = false;
+		err = errno;
+	}
+	if (fclose(o->stream) != 0 && ok) {
+		ok = false;
+		err = errno;
+	}
+	if (ok && keep && o->temporary && rename(o->temporary, o->path) != 0) {
+		ok = false;
+		err = errno;
+	}
+	if (o->temporary && !(ok && keep))
+		unlink(o->temporary);
+	if (!ok)
+		fail(error, o->path, err);
+	g_free(o->path);
+	g_free(o->temporary);
+	g_free(o);
+	return ok;
+}
+
 bool outfile_print(FILE *stream, const char *text, GError **error)
 {
 	if (fputs(text, stream) != EOF && fflush(stream) == 0)

@@ -18,6 +18,14 @@
 bool outfile_check(const char *path, GError **error);
 /* Makes the folder and those above it. */
 bool outfile_folder(const char *path, GError **error);
+/*
+ * A file that is written piece by piece. Closing gives it its name, or, if not `keep`, leaves
+ * nothing; false if anything that was written could not be.
+ */
+struct outfile;
+struct outfile *outfile_open(const char *path, GError **error);
+FILE *outfile_stream(struct outfile *o);
+bool outfile_close(struct outfile *o, bool keep, GError **error);
 /* "-" is stdout. */
 bool outfile_write(const char *path, const char *text, size_t len, GError **error);
 /* To an open stream, stdout or stderr, and flushed. */

@@ -46,6 +46,7 @@ struct study {
 	const char **keys; /* swept */
 	struct study_run *runs;
 	size_t n_runs;
+	const struct run_look *look; /* of a single run; NULL: none */
 };
 
 /*

@@ -53,9 +53,10 @@ static inline char *run_temp(const char *suffix)
 	return path;
 }
 
-static inline struct run run_string(const char *text)
+/* With somebody who looks inside; `look` NULL: nobody. */
+static inline struct run run_looked(const char *text, const struct run_look *look)
 {
-	struct run_ctl ctl = {0};
+	struct run_ctl ctl = {.look = look};
 	struct run run = {.text = g_strdup(text), .r = result_new()};
 	g_autofree char *path = run_temp(".ini");
 	GError *error = NULL;
@@ -70,6 +71,11 @@ static inline struct run run_string(const char *text)
 	run.message = g_strdup(error ? error->message : "");
 	g_clear_error(&error);
 	return run;
+}
+
+static inline struct run run_string(const char *text)
+{
+	return run_looked(text, NULL);
 }
 
 static inline struct run run_text(const char *format, ...) G_GNUC_PRINTF(1, 2);

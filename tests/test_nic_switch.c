@@ -144,7 +144,7 @@ static void vepa_reflected_frames_share_the_wire_with_its_source(void **state)
 
 	(void)state;
 	bytes_make(s.bytes, b->mac, rig_stranger, 600, 3);
-	n->source = (struct nic_source){src_peek, src_take, &s};
+	n->source = (struct nic_source){.peek = src_peek, .take = src_take, .ctx = &s};
 	for (unsigned i = 0; i < 20; i++)
 		post_at(b, (i % 16) * 4096, 2048);
 	nic_start(n);

@@ -43,6 +43,9 @@ static const char *const bases[] = {
 	"[dma d]\ncount = 400\ninvalidate = per-op\nsource = poisson\nrate = 1MHz\n",
 	"[iommu]\nmode = strict\n[nic eth0]\nmodel = 82599-kernel\n"
 	"[guest vm1]\n" IN OUT DMA,
+	"[nic eth0]\n[guest vm1..vm2]\n[traffic a]\nsource = request\nto = vm1\nwindow = 4\n"
+	"packets = 200\n[traffic b]\nsource = request\nfrom = vm1\nto = vm2\npackets = 200\n"
+	"think = 1us\n",
 	"[tap]\n[nic eth0]\n[guest vm1..vm2]\npolicy = zero-copy\n" IN OUT,
 	"[tap]\nlockstep = true\nthreads = one\n[nic eth0]\n[guest vm1]\n" IN OUT,
 };
@@ -54,6 +57,7 @@ static const struct {
 } bounds[] = {
 	{"packets", 500},       {"count", 500}, {"loop", 3},           {"duration", 100000000},
 	{"memory", 1ull << 31}, {"repeat", 1},  {"cache", 1ull << 26}, {"max_time", 1000000000000},
+	{"retries", 20},
 };
 
 /* Free text that its key takes, and a little that it does not. */
@@ -62,6 +66,7 @@ static const struct {
 } texts[] = {
 	{"work",
 	 {"500ns", "exponential:500ns", "uniform:1us..2us", "0", "exponential:1s", "1us.."}},
+	{"reply", {"60B", "1514B", "imix", "uniform:60B..1514B", "9000B", "1B"}},
 	{"size", {"60B", "1514B", "imix", "uniform:60B..1514B", "65535B", "9000B", "1B"}},
 	{"pattern", {"random", "sequential", "cyclic", "zipf:0.9", "zipf:2", "zipf:", "zipf:0"}},
 	{"timing", {"back-to-back", "scaled:0.5", "pps:1e6"}},

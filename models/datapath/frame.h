@@ -25,6 +25,7 @@ struct frame {
 	uint64_t first, last; /* ps: first stamp, latest stamp */
 	uint32_t len;         /* bytes, without padding and FCS */
 	uint16_t sites;       /* bit per enum copy_site passed */
+	uint16_t passed;      /* bit per enum frame_stage stamped */
 	uint32_t reasons;     /* bit per enum copy_reason taken */
 	uint16_t header;      /* under header split: its first bytes that are no payload; else 0 */
 	uint16_t header_sites; /* where they were copied, bit per enum copy_site */
@@ -37,6 +38,8 @@ struct frame {
 	bool device;      /* a further receiver that the device reaches, not the host's switch */
 	bool overwritten; /* its sender wrote over it after handing it over: a hazard */
 	int16_t to;       /* receiving guest, -1 the wire, -2 every guest */
+	uint32_t
+		exchange; /* of a closed loop: whose request or answer it is, as its source knows */
 	uint32_t copied[SITE_N];
 	uint8_t why[SITE_N]; /* enum copy_reason of its copy there; of sites passed alone */
 	uint64_t stage_ps[STAGE_N];
@@ -67,6 +70,7 @@ static inline void frame_fell_back(struct frame *f, enum copy_reason reason)
 /* The time since the last stamp belongs to `stage`. */
 static inline void frame_stamp(struct frame *f, enum frame_stage stage, uint64_t now)
 {
+	f->passed |= (uint16_t)(1u << stage);
 	f->stage_ps[stage] += now - f->last;
 	f->last = now;
 }

@@ -680,6 +680,14 @@ void pcie_busy_now(const struct pcie *p, sim_time *to_host, sim_time *to_device)
 	*to_device = busy_until_now(p, &p->to_device, p->stats.to_device.bytes);
 }
 
+void pcie_granted(const struct pcie *p, sim_time busy[2], sim_time until[2])
+{
+	busy[0] = pcie_busy(p, p->stats.to_host.bytes);
+	busy[1] = pcie_busy(p, p->stats.to_device.bytes);
+	until[0] = p->to_host.at;
+	until[1] = p->to_device.at;
+}
+
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed)
 {
 	unsigned __int128 busy = (unsigned __int128)bytes * p->link.num / p->link.den;

@@ -193,6 +193,9 @@ sim_time pcie_busy(const struct pcie *p, uint64_t bytes);
 /* How long each direction has been busy until now; what is on its way there is still to come. */
 void pcie_busy_now(const struct pcie *p, sim_time *to_host, sim_time *to_device);
 
+/* The directions to the host and to the device: time granted so far, and up to when that reaches.
+ */
+void pcie_granted(const struct pcie *p, sim_time busy[2], sim_time until[2]);
 /* Millionths of `elapsed` that so many bytes keep one direction busy. */
 uint64_t pcie_utilization(const struct pcie *p, uint64_t bytes, sim_time elapsed);
 

@@ -237,6 +237,7 @@ struct nic_source {
 	/* That frame, taken from its traffic and entered in its book. */
 	struct frame *(*take)(void *ctx);
 	void *ctx;
+	bool live; /* false means none for now: see nic_source_ready() */
 };
 
 struct nic {
@@ -399,6 +400,12 @@ void nic_queue_stop(struct nic *n, unsigned queue);
 uint32_t nic_route(const struct nic_queue *from, const uint8_t *bytes, uint32_t len);
 
 extern const char *const nic_step_names[NIC_STEP_N + 1];
+
+/* The bytes of the frame that is leaving (`leaving`, not NULL), as the wire has them. */
+const uint8_t *nic_leaving(const struct nic *n);
+
+/* A live source may have a frame to take. */
+void nic_source_ready(struct nic *n);
 
 /* Begin: takes the first frame of the source, if there is one. */
 void nic_start(struct nic *n);

@@ -13,7 +13,8 @@ static inline bool source_peek(struct nic *n, sim_time *at)
 		return false;
 	if (n->source.peek(n->source.ctx, at))
 		return true;
-	n->source.peek = NULL; /* not asked again */
+	if (!n->source.live)
+		n->source.peek = NULL; /* not asked again */
 	return false;
 }
 
@@ -65,6 +66,12 @@ inline void nic_rx_next(struct nic *n)
 		next_of_both(n);
 	else if (source_peek(n, &at))
 		arrive(n, source_take(n), at);
+}
+
+void nic_source_ready(struct nic *n)
+{
+	if (!n->arriving)
+		nic_rx_next(n);
 }
 
 /* The source's next frame is on the wire ahead of its time; one that is due now goes first. */

@@ -197,7 +197,7 @@ void nic_tx_bell(struct plat_line *line)
 }
 
 /* Where a frame of len bytes lies in the send buffer: in one piece. */
-static uint8_t *tx_slot(struct nic *n, uint32_t *at, uint32_t len)
+static uint8_t *tx_slot(const struct nic *n, uint32_t *at, uint32_t len)
 {
 	uint32_t size = 2 * n->cfg.tx_buffer + 131072;
 	uint8_t *p;
@@ -207,6 +207,13 @@ static uint8_t *tx_slot(struct nic *n, uint32_t *at, uint32_t len)
 	p = n->tx_bytes + *at;
 	*at += len;
 	return p;
+}
+
+const uint8_t *nic_leaving(const struct nic *n)
+{
+	uint32_t get = n->tx_get;
+
+	return tx_slot(n, &get, n->leaving->len);
 }
 
 static void tx_wire_next(struct nic *n)

@@ -190,7 +190,7 @@ static void stream_advance(struct traffic_cursor *c)
 	};
 }
 
-static uint32_t draw_size(const struct traffic_size *s, struct rng *r)
+uint32_t traffic_size_draw(const struct traffic_size *s, struct rng *r)
 {
 	uint64_t x;
 
@@ -230,7 +230,7 @@ static void synth_advance(struct traffic_cursor *c)
 		c->next.num = c->num++;
 		c->next_pos = c->pos;
 		c->next_flow = c->flow;
-		c->next.len = draw_size(&cfg->size, &c->sizes);
+		c->next.len = traffic_size_draw(&cfg->size, &c->sizes);
 		c->pos += cfg->timing == TRAFFIC_RATE ? c->next.len : 1;
 		turn_take(cfg, &c->turn, &from, &c->next.to);
 		if (!(c->turn.from | c->turn.to) && ++c->flow >= cfg->flows)
@@ -301,8 +301,24 @@ static void advance(struct traffic_cursor *c)
 	c->ready = !c->ended;
 }
 
+/* Nothing is made ahead: what comes next may still change. */
+static void loop_make(struct traffic_cursor *c)
+{
+	struct loop_frame f;
+
+	loop_take(c->t->loop, c->sender, &f);
+	c->next_flow = f.flow;
+	c->next = (struct tframe){
+		.at = c->next.at, .num = f.num, .exchange = f.exchange, .len = f.len, .to = f.to};
+}
+
 bool cursor_peek(struct traffic_cursor *c, sim_time *at)
 {
+	if (c->t->loop) {
+		c->ready = loop_peek(c->t->loop, c->sender, &c->next.at);
+		*at = c->next.at;
+		return c->ready;
+	}
 	if (!c->ready && !c->ended)
 		advance(c);
 	*at = c->next.at;
@@ -312,6 +328,8 @@ bool cursor_peek(struct traffic_cursor *c, sim_time *at)
 void cursor_take(struct traffic_cursor *c, struct tframe *out)
 {
 	g_assert(c->ready);
+	if (c->t->loop)
+		loop_make(c);
 	if (c->t->synth)
 		synth_make(c);
 	c->ready = false;
@@ -322,6 +340,11 @@ void cursor_release(struct traffic_cursor *c, const struct tframe *f)
 {
 	if (f->block)
 		block_put(c, f->block);
+}
+
+bool cursor_live(const struct traffic_cursor *c)
+{
+	return c->t->loop != NULL;
 }
 
 const GError *cursor_error(const struct traffic_cursor *c)

@@ -21,9 +21,10 @@ void sender_fini(struct sender *s)
 
 void sender_close(struct sender *s, sim_time now)
 {
-	if (s->n && now > s->stop)
+	if ((s->n || s->live) && now > s->stop)
 		s->stop = now;
-	s->n = 0;
+	s->n = s->live = 0;
+	s->closed = true;
 }
 
 static bool before(const struct source *a, const struct source *b)
@@ -31,11 +32,16 @@ static bool before(const struct source *a, const struct source *b)
 	return a->at < b->at || (a->at == b->at && a->traffic < b->traffic);
 }
 
-/* The root has changed: down to its place. */
-static void sift(struct sender *s)
+static void put(struct sender *s, uint32_t i, struct source *e)
 {
-	struct source *moved = s->heap[0];
-	uint32_t i = 0;
+	s->heap[i] = e;
+	e->place = i + 1;
+}
+
+/* What stands at i has changed: down to its place. */
+static void sift_from(struct sender *s, uint32_t i)
+{
+	struct source *moved = s->heap[i];
 
 	for (;;) {
 		uint32_t child = 2 * i + 1;
@@ -45,10 +51,35 @@ static void sift(struct sender *s)
 			child++;
 		if (!before(s->heap[child], moved))
 			break;
-		s->heap[i] = s->heap[child];
+		put(s, i, s->heap[child]);
 		i = child;
 	}
-	s->heap[i] = moved;
+	put(s, i, moved);
+}
+
+static void sift(struct sender *s)
+{
+	sift_from(s, 0);
+}
+
+/* e is to stand at i or above. */
+static void rise(struct sender *s, uint32_t i, struct source *e)
+{
+	for (; i && before(e, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		put(s, i, s->heap[(i - 1) / 2]);
+	put(s, i, e);
+}
+
+static void take_out(struct sender *s, struct source *e)
+{
+	uint32_t i = e->place - 1;
+	struct source *last = s->heap[--s->n];
+
+	e->place = 0;
+	if (last == e)
+		return;
+	rise(s, i, last);
+	sift_from(s, last->place - 1);
 }
 
 /*
@@ -73,29 +104,67 @@ static void remove_root(struct sender *s)
 		stop = e->taken > 1 ? e->at + mean_gap(e->at - e->first, e->taken - 1) : e->at;
 	if (stop > s->stop)
 		s->stop = stop;
-	s->heap[0] = s->heap[--s->n];
-	if (s->n)
-		sift(s);
+	take_out(s, s->heap[0]);
 }
 
 void sender_add(struct sender *s, struct traffic_cursor *cursor, uint16_t traffic, sim_time until,
 		bool unpaced, bool drop)
 {
 	struct source *e = &s->source[s->sources++];
-	uint32_t i = s->n;
 
 	*e = (struct source){.cursor = cursor,
 			     .until = until,
 			     .traffic = traffic,
 			     .drop = drop,
-			     .unpaced = unpaced,
+			     .live = cursor_live(cursor),
+			     .unpaced = unpaced && !cursor_live(cursor),
 			     .owner = s->ctx};
+	s->live += e->live;
 	if (!cursor_peek(cursor, &e->at))
 		return;
 	e->first = e->at;
-	for (s->n++; i && before(e, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		s->heap[i] = s->heap[(i - 1) / 2];
-	s->heap[i] = e;
+	rise(s, s->n++, e);
+}
+
+static struct source *source_of(const struct sender *s, uint16_t traffic)
+{
+	uint32_t lo = 0, hi = s->sources; /* added in order of their traffic */
+
+	while (lo + 1 < hi) {
+		uint32_t mid = (lo + hi) / 2;
+
+		if (s->source[mid].traffic <= traffic)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return &s->source[lo];
+}
+
+void sender_news(struct sender *s, uint16_t traffic)
+{
+	struct source *e = source_of(s, traffic);
+	bool has;
+
+	if (s->closed)
+		return;
+	has = cursor_peek(e->cursor, &e->at);
+	if (has && !e->place) {
+		rise(s, s->n++, e);
+	} else if (has) {
+		rise(s, e->place - 1, e);
+		sift_from(s, e->place - 1);
+	} else if (e->place) {
+		take_out(s, e);
+	}
+}
+
+void sender_over(struct sender *s, sim_time stop)
+{
+	if (s->live)
+		s->live--;
+	if (stop > s->stop)
+		s->stop = stop;
 }
 
 bool sender_peek(struct sender *s, sim_time now, sim_time *at)
@@ -135,11 +204,14 @@ struct frame *sender_take(struct sender *s)
 		f->hash = t.hash;
 		f->traffic = e->traffic;
 		f->to = (int16_t)t.to;
+		f->exchange = t.exchange;
 		if (s->made)
 			s->made(s->ctx, f);
 	}
 	e->taken++;
-	if (!cursor_peek(e->cursor, &e->at)) {
+	if (__builtin_expect(e->live, 0)) {
+		sender_news(s, e->traffic);
+	} else if (!cursor_peek(e->cursor, &e->at)) {
 		e->at = t.at;
 		remove_root(s);
 	} else {

@@ -22,6 +22,8 @@ struct source {
 	void *owner;      /* whoever sends: sender.ctx */
 	uint16_t traffic; /* number */
 	bool drop;        /* when_full = drop */
+	uint32_t place;   /* in the heap, from 1; 0: it has no frame now */
+	bool live;        /* a closed loop: what it has next comes and goes, until it is over */
 	bool unpaced;     /* all frames are due at once: it stops by its sender's clock */
 };
 
@@ -30,6 +32,8 @@ struct sender {
 	struct source *source; /* heap[] points here */
 	struct source **heap;
 	uint32_t n, sources;
+	uint32_t live; /* closed loops that are not over */
+	bool closed;
 	/* In whose book does a frame go that is taken from `s` for f->to? NULL: it cannot go there.
 	 */
 	struct book *(*book)(void *ctx, const struct source *s, const struct tframe *t);
@@ -51,7 +55,14 @@ void sender_fini(struct sender *s);
 void sender_add(struct sender *s, struct traffic_cursor *cursor, uint16_t traffic, sim_time until,
 		bool unpaced, bool drop);
 
-/* Intended time of the next frame; false when there is none left (or none by `now`'s end). */
+/* The next frame of a closed loop is another one; one of them begins no more exchanges, since
+ * `stop`.
+ */
+void sender_news(struct sender *s, uint16_t traffic);
+void sender_over(struct sender *s, sim_time stop);
+
+/* Intended time of the next frame; false when there is none left (or none by `now`'s end); with
+ * s->live, for now. */
 bool sender_peek(struct sender *s, sim_time now, sim_time *at);
 /* The traffic that sender_peek() saw. */
 static inline const struct source *sender_next(const struct sender *s)

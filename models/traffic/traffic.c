@@ -286,7 +286,9 @@ static bool open_synth(struct traffic *t, GError **err)
 	const struct traffic_cfg *cfg = &t->cfg;
 
 	t->info.largest = size_largest(&cfg->size);
-	t->info.flows = cfg->flows;
+	if (cfg->source == TRAFFIC_REQUEST)
+		t->info.largest = MAX(t->info.largest, size_largest(&cfg->reply));
+	t->info.flows = cfg->source == TRAFFIC_REQUEST ? 2 * cfg->flows : cfg->flows;
 	t->buf_bytes = (t->info.largest + 63) & ~63u;
 	if (cfg->timing == TRAFFIC_RATE) {
 		t->gap_num = size_mean12(&cfg->size) * BIT_PS;
@@ -300,6 +302,8 @@ static bool open_synth(struct traffic *t, GError **err)
 	synth_ends_init(t);
 	t->synth = g_new(struct synth, 1);
 	synth_init(t->synth, cfg->seed, cfg->name);
+	if (cfg->source == TRAFFIC_REQUEST)
+		t->loop = loop_new(cfg);
 	return true;
 }
 
@@ -364,12 +368,33 @@ static const char *check_size(const struct traffic_size *s)
 	return NULL;
 }
 
+static const char *check_loop(const struct traffic_cfg *cfg)
+{
+	const char *why = check_size(&cfg->size);
+
+	for (uint32_t i = 0; i < cfg->to.n; i++)
+		if (cfg->to.end[i] == TRAFFIC_ALL)
+			return "nobody answers what goes to all";
+	if (cfg->timing != TRAFFIC_BACK_TO_BACK)
+		return "a closed loop has its own pace: no rate, no pps";
+	if (!cfg->window || cfg->window > TRAFFIC_WINDOW_MAX)
+		return "window must be from 1 to 65536";
+	if (!cfg->timeout || cfg->timeout > SIM_MAX || cfg->think > SIM_MAX ||
+	    cfg->service > SIM_MAX)
+		return "timeout must be above 0, and times below 200 days";
+	if (cfg->flows > FLOWS_MAX / 2)
+		return "flows of a closed loop must be from 1 to 8192: answers have their own";
+	return why ? why : check_size(&cfg->reply);
+}
+
 static const char *check_synth(const struct traffic_cfg *cfg)
 {
 	if (cfg->match != TRAFFIC_MATCH_NONE || cfg->filter || cfg->loop > 1)
 		return "match, filter and loop need a trace";
 	if (cfg->timing == TRAFFIC_RECORDED || cfg->timing == TRAFFIC_SCALED)
 		return "a synthetic source needs rate, pps or max";
+	if (cfg->source == TRAFFIC_REQUEST)
+		return check_loop(cfg);
 	if (cfg->timing == TRAFFIC_BACK_TO_BACK && cfg->source != TRAFFIC_CONSTANT)
 		return "poisson and onoff need rate or pps";
 	if (cfg->source == TRAFFIC_ONOFF && (!cfg->on || cfg->on > SIM_MAX || cfg->off > SIM_MAX))
@@ -487,18 +512,30 @@ sim_time traffic_until(const struct traffic *t)
 	return t->until;
 }
 
+struct loop *traffic_loop(struct traffic *t)
+{
+	return t->loop;
+}
+
+/* Is it the first of a pair; does it answer as the second? */
+static bool sends_to(const struct traffic_set *from, const struct traffic_set *to, int sender)
+{
+	for (uint32_t f = 0; f < MAX(from->n, 1); f++) {
+		if (set_at(from, f) != sender)
+			continue;
+		for (uint32_t g = 0; g < MAX(to->n, 1); g++)
+			if (set_at(to, g) != sender)
+				return true;
+	}
+	return false;
+}
+
 bool traffic_sends(const struct traffic *t, int sender)
 {
 	if (t->cfg.trace)
 		return t->by_sender[1 + sender] > 0;
-	for (uint32_t f = 0; f < MAX(t->cfg.from.n, 1); f++) {
-		if (set_at(&t->cfg.from, f) != sender)
-			continue;
-		for (uint32_t g = 0; g < MAX(t->cfg.to.n, 1); g++)
-			if (set_at(&t->cfg.to, g) != sender)
-				return true;
-	}
-	return false;
+	return sends_to(&t->cfg.from, &t->cfg.to, sender) ||
+	       (t->loop && sends_to(&t->cfg.to, &t->cfg.from, sender));
 }
 
 void traffic_free(struct traffic *t)
@@ -516,6 +553,7 @@ void traffic_free(struct traffic *t)
 	g_free((char *)t->cfg.filter);
 	g_free(t->addrs);
 	g_free(t->by_sender);
+	loop_free(t->loop);
 	g_free(t->synth);
 	g_free(t->ends);
 	g_free(t);

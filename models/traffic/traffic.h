@@ -47,6 +47,7 @@ enum traffic_source {
 	TRAFFIC_CONSTANT, /* evenly spaced by timing, the first at `start` */
 	TRAFFIC_POISSON,  /* exponential gaps, the first gap before the first frame */
 	TRAFFIC_ONOFF,    /* constant during `on`, silent during `off`; timing is that while on */
+	TRAFFIC_REQUEST,  /* a closed loop (loop.h): timing is TRAFFIC_BACK_TO_BACK */
 };
 
 enum traffic_timing {
@@ -111,7 +112,13 @@ struct traffic_cfg {
 	struct traffic_size size;
 	sim_time on, off; /* TRAFFIC_ONOFF; on > 0 */
 	uint32_t flows;   /* UDP source ports taken in turn, 1..16384; 0 counts as 1 */
+	/* TRAFFIC_REQUEST: `packets` counts requests, of `size`, from `from` */
+	uint32_t window;  /* outstanding, 1..65536 */
+	uint32_t retries; /* of one request */
+	struct traffic_size reply;
+	sim_time service, think, timeout; /* timeout > 0 */
 };
+#define TRAFFIC_WINDOW_MAX 65536u
 
 /* Parse "0.5", "2", "1.25" exactly; false if it is no plain decimal, zero, or too long. */
 bool traffic_ratio_parse(const char *text, struct traffic_ratio *out);
@@ -164,6 +171,9 @@ struct traffic *traffic_open(const struct traffic_cfg *cfg, GError **err);
 const struct traffic_info *traffic_info(const struct traffic *t);
 /* May `sender` ever send? No cursor is needed for one that does not. */
 bool traffic_sends(const struct traffic *t, int sender);
+/* The closed loop that it is; NULL: it is none. Its cursors' next frame may come and go. */
+struct loop;
+struct loop *traffic_loop(struct traffic *t);
 /* Nothing is sent at or after this time; SIM_NEVER without a duration. Cursors obey it by intended
  * time; a sender of TRAFFIC_BACK_TO_BACK has to look at its own clock too. */
 sim_time traffic_until(const struct traffic *t);
@@ -178,6 +188,7 @@ struct tframe {
 	uint64_t hash;        /* digest_bytes(bytes, len) */
 	void *block;          /* the cursor's own */
 	uint32_t len;
+	uint32_t exchange;  /* of a closed loop: whose request or answer (loop.h) */
 	uint32_t synth_len; /* last bytes that the capture lacked, see capture_tail() */
 	int to;             /* guest, TRAFFIC_WIRE or TRAFFIC_ALL */
 };
@@ -188,6 +199,8 @@ struct traffic_cursor;
 struct traffic_cursor *traffic_cursor(struct traffic *t, int sender);
 /* Time of the next frame; false after the last one. */
 bool cursor_peek(struct traffic_cursor *c, sim_time *at);
+/* Of a closed loop: whatever cursor_peek() says holds until the loop has news. */
+bool cursor_live(const struct traffic_cursor *c);
 /* Take it; only after a cursor_peek() that said true. */
 void cursor_take(struct traffic_cursor *c, struct tframe *out);
 /* Its bytes are needed no more. Frames may be released in any order. */

@@ -17,6 +17,7 @@
 #include <glib.h>
 
 #include "capture.h"
+#include "loop.h"
 #include "synth.h"
 #include "traffic.h"
 
@@ -62,6 +63,7 @@ struct traffic {
 	struct synth_end *ends;    /* [2 + end] */
 	uint64_t gap_num, gap_den; /* mean Poisson gap, ps */
 	uint32_t buf_bytes;        /* of a synthetic frame's buffer */
+	struct loop *loop;         /* TRAFFIC_REQUEST */
 };
 
 /* One reading of a capture. */
@@ -115,6 +117,9 @@ static inline sim_time pace_at(struct pace *p, uint64_t pos)
 	}
 	return p->at;
 }
+
+struct rng;
+uint32_t traffic_size_draw(const struct traffic_size *s, struct rng *r);
 
 static inline int set_at(const struct traffic_set *s, uint32_t i)
 {

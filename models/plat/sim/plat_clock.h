@@ -3,6 +3,8 @@
 #ifndef PLAT_CLOCK_H
 #define PLAT_CLOCK_H
 
+#include <stdbool.h>
+
 #include "../../host/cost.h"
 
 struct plat_clock {
@@ -10,6 +12,7 @@ struct plat_clock {
 	uint64_t busy[PLAT_W_N]; /* ps charged, by work */
 	const struct cost *cost;
 	struct llc *llc; /* where the bytes are; NULL: a copy costs the same everywhere */
+	bool look;       /* at each copy: for llc, or for somebody who watches (world.watch) */
 	uint32_t core;   /* whose own cache is this CPU's */
 	uint32_t node;
 };

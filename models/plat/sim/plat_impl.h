@@ -163,19 +163,20 @@ static inline void plat_read(struct plat *pl, enum plat_work what, const void *p
 	pl->clk->busy[what] += ps;
 }
 
-static inline uint64_t plat_sim_copy_ps(struct plat *pl, const void *dst, const void *src,
-					uint32_t len)
-{
-	if (__builtin_expect(pl->clk->llc != NULL, 0))
-		return pl->clk->cost->copy_base_ps + plat_sim_cached(pl, dst, src, len);
-	return cost_copy_ps(pl->clk->cost, len);
-}
+/* A copy that somebody looks at: the time it takes. src NULL: as above. */
+uint64_t plat_sim_look(struct plat *pl, struct watched_copy *c, const void *dst, const void *src);
 
 static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_site site,
 			     enum copy_reason reason, void *dst, const void *src, uint32_t len)
 {
-	uint64_t ps = plat_sim_copy_ps(pl, dst, src, len);
+	uint64_t ps;
 
+	if (__builtin_expect(pl->clk->look, 0))
+		ps = plat_sim_look(
+			pl, &(struct watched_copy){pl->clk, frame, site, reason, len, 0, false},
+			dst, src);
+	else
+		ps = cost_copy_ps(pl->clk->cost, len);
 	if (__builtin_expect(!mem_note_read(pl->mem, plat_sim_hpa(pl, src), len, pl->clk->now), 0))
 		plat_sim_early(pl, src, "copy reads bytes of a later time");
 	memcpy(dst, src, len);
@@ -189,8 +190,15 @@ static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_sit
 static inline void plat_copy_header(struct plat *pl, struct frame *frame, enum copy_site site,
 				    void *dst, const void *src, uint32_t len)
 {
-	uint64_t ps = plat_sim_copy_ps(pl, dst, NULL, len);
+	uint64_t ps;
 
+	if (__builtin_expect(pl->clk->look, 0))
+		ps = plat_sim_look(
+			pl,
+			&(struct watched_copy){pl->clk, frame, site, REASON_POLICY, len, 0, true},
+			dst, NULL);
+	else
+		ps = cost_copy_ps(pl->clk->cost, len);
 	memcpy(dst, src, len);
 	pl->clk->now += ps;
 	pl->clk->busy[PLAT_W_COPY] += ps;

@@ -51,8 +51,17 @@ static void world_put(struct world *w, struct frame *f)
 	w->free = f;
 }
 
+static __attribute__((noinline)) void tell_end(struct world *w, struct frame *f,
+					       enum drop_reason why)
+{
+	for (struct world_watch *watch = w->watch; watch; watch = watch->next)
+		watch->ended(watch, f, why);
+}
+
 void world_deliver(struct world *w, struct frame *f)
 {
+	if (__builtin_expect(w->watch != NULL, 0))
+		tell_end(w, f, DROP_N);
 	w->stage_errors += !book_times(book_of(f), f);
 	frame_book_delivery(f);
 	world_put(w, f);
@@ -62,6 +71,8 @@ void world_drop(struct world *w, struct frame *f, enum drop_reason reason)
 {
 	while (f) { /* and all that travel with it */
 		struct frame *peer = f->peer;
+		if (__builtin_expect(w->watch != NULL, 0))
+			tell_end(w, f, reason);
 		frame_book_drop(f, reason);
 		w->dropped++;
 		world_put(w, f);
@@ -92,4 +103,14 @@ uint64_t plat_sim_cached(struct plat *pl, const void *dst, const void *src, uint
 	for (unsigned p = 0; p < LLC_PLACES; p++)
 		ps += n[p] * k->cost->byte_ps[p];
 	return ps;
+}
+
+uint64_t plat_sim_look(struct plat *pl, struct watched_copy *c, const void *dst, const void *src)
+{
+	c->ps = pl->clk->llc ? pl->clk->cost->copy_base_ps + plat_sim_cached(pl, dst, src, c->len)
+			     : cost_copy_ps(pl->clk->cost, c->len);
+	for (struct world_watch *watch = pl->world->watch; watch; watch = watch->next)
+		if (watch->copied)
+			watch->copied(watch, c);
+	return c->ps;
 }

@@ -18,6 +18,28 @@
 
 struct world_slab;
 
+struct plat_clock;
+
+/* What the CPU with this clock copies, from clk->now on for `ps`. */
+struct watched_copy {
+	const struct plat_clock *clk;
+	struct frame *frame;
+	enum copy_site site;
+	enum copy_reason reason;
+	uint32_t len;
+	uint64_t ps;
+	bool header; /* of the frame's header alone */
+};
+
+/* Told of what cannot be seen by looking at the machine after an event. */
+struct world_watch {
+	struct world_watch *next;
+	/* NULL: not of copies. */
+	void (*copied)(struct world_watch *w, const struct watched_copy *c);
+	/* Before it is booked. `why`: DROP_N if it was delivered. */
+	void (*ended)(struct world_watch *w, struct frame *f, enum drop_reason why);
+};
+
 struct world {
 	struct evq *q;
 	struct mem *mem;
@@ -30,6 +52,7 @@ struct world {
 	uint64_t stage_errors; /* frames whose stages do not add up to their latency */
 	/* A frame's bytes are no longer needed by its sender's side; set by the wiring. */
 	void (*release)(struct frame *f);
+	struct world_watch *watch; /* NULL: nobody watches */
 };
 
 void world_init(struct world *w, struct evq *q, struct mem *mem);
