@@ -43,6 +43,8 @@ say = $(if $(V),,@echo "  $(1)  $@")
 # Asked when first needed, so that `make deps` runs on a machine without pkg-config.
 PKGS     := glib-2.0 jansson libpcap libxxhash
 PKG_INC   = $(eval PKG_INC := $$(shell pkg-config --cflags $(PKGS)))$(PKG_INC)
+# Of programs in the real world.
+LIB_real  = $(eval LIB_real := $$(shell pkg-config --libs liburing))$(LIB_real)
 PKG_LIB   = $(eval PKG_LIB := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIB)
 
 SIM      := $(wildcard sim/*.c)
@@ -84,18 +86,20 @@ COLD_OBJ := $(COLD:%.c=$(B)/sim/%.o)
 TEST_OBJ := $(DATAPATH:%.c=$(B)/test/%.o) $(B)/test/models/plat/test/plat_test.o
 
 # Tests: a program each, in the world that it needs.
-TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/real_*.c))
+TESTS_real := $(patsubst tests/%.c,%,$(wildcard tests/test_plat_real.c tests/test_plat_port.c \
+                tests/real_*.c))
 TESTS_tap  := $(patsubst tests/%.c,%,$(wildcard tests/test_tap_*.c))
 TESTS_test := $(patsubst tests/%.c,%,$(wildcard tests/test_virtq*.c tests/test_plat_test.c \
                 tests/test_policy*.c tests/test_endpoint.c tests/test_nicdrv.c \
                 tests/test_demux.c tests/fuzz_*.c))
 TESTS_sim  := $(filter-out $(TESTS_real) $(TESTS_tap) $(TESTS_test),$(patsubst tests/%.c,%,$(wildcard tests/test_*.c)))
-BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench_*.c))
+BENCH_real := bench_tap
+BENCHES    := $(filter-out $(BENCH_real),$(patsubst tests/%.c,%,$(wildcard tests/bench_*.c)))
 TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_real:%=$(B)/tests/%) \
               $(TESTS_tap:%=$(B)/tests/%)
-BENCH_BIN  := $(BENCHES:%=$(B)/tests/%)
+BENCH_BIN  := $(BENCHES:%=$(B)/tests/%) $(BENCH_real:%=$(B)/tests/%)
 
-.PHONY: all own-check install uninstall deps test test-programs bench demo systems fidelity study traces check-style seam memcheck reproduce docs \
+.PHONY: all own-check install uninstall deps test test-programs bench demo systems fidelity validate study traces check-style seam proof soak memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -132,10 +136,11 @@ FORCE:
 own-check: $(BIN)/vnicsim                ## POLICIES=...: hold them to what all policies are held to
 	@tests/own-check.sh $(BIN)/vnicsim
 
-$(BIN)/vnictap: $(B)/real/models/tap/main.o $(OWN)/policy_own.o $(OWN_real) $(B)/libtap.a $(B)/libreal.a \
-		$(B)/libcold.a $(OWN)/seam
+# The whole datapath is in either program, called or not.
+$(BIN)/vnictap: $(B)/real/models/tap/main.o $(OWN)/policy_own.o $(OWN_real) \
+		$(filter-out %/policy_own.o,$(REAL_OBJ)) $(B)/libtap.a $(B)/libcold.a $(OWN)/seam
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) $(PKG_LIB) -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) $(PKG_LIB) $(LIB_real) -lpthread -lm
 
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
@@ -172,7 +177,7 @@ $(B)/test/%.o: %.c
 	$(call say,CC  )
 	$(Q)$(CC) $(CFLAGS) $(INC_test) -c -o $@ $<
 
-$(TESTS_sim:%=$(B)/tests/%) $(BENCH_BIN): $(B)/tests/%: $(B)/sim/tests/%.o $(B)/libvnicsim.a
+$(TESTS_sim:%=$(B)/tests/%) $(BENCHES:%=$(B)/tests/%): $(B)/tests/%: $(B)/sim/tests/%.o $(B)/libvnicsim.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread -lm
@@ -180,15 +185,15 @@ $(TESTS_test:%=$(B)/tests/%): $(B)/tests/%: $(B)/test/tests/%.o $(B)/libtest.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lxxhash
-$(TESTS_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
+$(TESTS_real:%=$(B)/tests/%) $(BENCH_real:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libreal.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lpthread -lxxhash
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LIB_real) -lcmocka -lpthread -lxxhash
 $(TESTS_tap:%=$(B)/tests/%): $(B)/tests/%: $(B)/real/tests/%.o $(B)/libtap.a \
                 $(B)/libreal.a $(B)/libcold.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lcmocka -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) $(LIB_real) -lcmocka -lpthread -lm
 
 test-programs: $(TEST_BIN)
 
@@ -203,6 +208,12 @@ seam-objects: $(B)/libreal.a $(B)/libtest.a $(B)/libvnicsim.a
 .PHONY: seam-objects
 seam: seam-objects                       ## check what the datapath's objects refer to
 	tests/check-seam.sh $(B)/real/models/datapath $(B)/test/models/datapath $(B)/sim/models/datapath
+
+proof: all                               ## the datapath of both programs has the same sources
+	tests/proof.sh $(B)
+
+soak: all                                ## TAP devices for 10 minutes or 100 million packets (root)
+	tests/soak.sh $(B)/vnictap
 
 memcheck: all test-programs              ## every test under valgrind
 	@B=$(B) VALGRIND=1 tests/run.sh
@@ -231,6 +242,10 @@ fidelity: deps                           ## theory and published measurements: d
 	@$(MAKE) --no-print-directory all
 	@tests/fidelity.sh $(B)/vnicsim out/fidelity docs/fidelity.md README.md; status=$$?; \
 	 echo && tests/fidelity-figures.sh $(B)/vnicsim out/fidelity docs/fidelity && exit $$status
+
+validate: deps                           ## simulated against real TAP devices: docs/validation.md
+	@$(MAKE) --no-print-directory all
+	@tests/validate.sh $(B)/vnicsim out/validate docs/validation.md
 
 study: deps                              ## when does zero copy pay: 495 runs (minutes), the figure in docs
 	@$(MAKE) --no-print-directory all
@@ -287,6 +302,6 @@ clean:                                   ## remove build/
 help:                                    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(wildcard $(OWN)/*.d $(OWN)/*/*.d $(B)/real/sim/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+-include $(wildcard $(OWN)/*.d $(OWN)/*/*.d $(B)/real/*/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
                     $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
                     $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)

@@ -2,6 +2,7 @@
 /* keys_host.c - keys of [host] and [iommu]; models with many bring their own. */
 #include "host/llc.h"
 #include "options_impl.h"
+#include "tap_keys.h"
 
 #include "dpath.h"
 
@@ -72,7 +73,9 @@ const struct key_decl host_keys[] = {
 	 .help = "the VMM maps memory for a guest's virtual function when the guest asks"},
 	{"preset", KEY_CHOICE, .def = "default", .presets = host_presets,
 	 .choices = "default|nehalem-2009|broadwell-2016|rome-2020|icelake-2021",
-	 .help = "machine generation whose constants are the defaults; see `list presets`"},
+	 .preset_keys = TAP_PRESET_KEYS,
+	 .help = "machine generation whose constants are the defaults, see `list presets`; or a "
+		 "file of them, as `calibrate` writes it"},
 	{"guest_cores", KEY_COUNT, .def = "0", .choices = "host", .max = 4096,
 	 .help = "cores that vCPUs share; 0: each has its own; host: those of the datapaths, too"},
 	{"quantum", KEY_TIME, .def = "3ms", .min = 1, .max = 1000 * SIM_S,

@@ -439,7 +439,8 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 	while (!m->deadline_passed && !m->limit_passed) {
 		if (__builtin_expect(m->tap != NULL, 0))
 			tap_gate(m);
-		if (m->stopped && !m->world.live && !m->ending && !m->dma_live)
+		if (m->stopped && !m->world.live && !m->ending && !m->dma_live &&
+		    (!m->tap || m->poll || tap_quiet(m)))
 			break;
 		if (!evq_step(&m->q))
 			break;

@@ -191,7 +191,7 @@ struct machine {
 	bool share_host;
 	struct cpu_delay delay;
 	struct machine_tap *tap; /* NICs are TAP devices (machine_tap.c); NULL: they are NICs */
-	bool together; /* a guest's workers share a core */
+	bool together;           /* a guest's workers share a core */
 	bool poll;
 	bool offload; /* idle cores watch the guests' send queues */
 	struct host_nic *nic;
@@ -436,6 +436,8 @@ void tap_send_due(struct guest *g);
 bool tap_may_send(const struct guest *g);
 void tap_begins(struct guest *g, struct frame *f);
 void tap_gate(struct machine *m);
+/* Nobody runs, and no frame is under way. */
+bool tap_quiet(const struct machine *m);
 void tap_warm(struct machine *m);
 void tap_results(struct result *r, const struct machine *m);
 

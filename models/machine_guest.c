@@ -9,6 +9,8 @@
  */
 #include "machine.h"
 
+#include "tap_keys.h"
+
 /* ---- guest workers ---- */
 
 static void grx_burst(struct worker *w)
@@ -123,12 +125,12 @@ static bool gtx_commit(struct worker *w)
 		cpu_wake(&g->htx, 0);
 	if (g->tx_full || more)
 		return more;
+	if (!tap_may_send(g))
+		return false;
 	if (!sender_peek(&g->sender, now, &at)) {
 		guest_sender_done(g);
 		return false;
 	}
-	if (!tap_may_send(g))
-		return false;
 	if (at <= now)
 		return true;
 	evq_rearm(&g->m->q, &g->app, at);
@@ -252,7 +254,10 @@ static bool kernel(void *ctx, uint64_t bytes, uint64_t align, gpa_t *at)
 
 static bool user(void *ctx, uint64_t bytes, gva_t *at)
 {
-	return gproc_alloc(((struct guest *)ctx)->proc, bytes, at) == GMEM_OK;
+	struct guest *g = ctx;
+
+	/* vnictap's guest memory is one mapping. */
+	return (g->m->tap ? gproc_alloc_run : gproc_alloc)(g->proc, bytes, at) == GMEM_OK;
 }
 
 static void hbufs(void *ctx, struct hbuf_pool *pool, uint32_t n, uint32_t bytes)
@@ -274,6 +279,8 @@ static bool build_memory(struct guest *g)
 		cfg_u64(scenario_find(m->sc, "scenario"), "seed"), g->vf ? vmm_dma_page : page_hook,
 		g->vf ? (void *)&g->hac.vmm : (void *)&g->nic->dma);
 	g->proc = g->gm ? gproc_new(g->gm) : NULL;
+	if (g->proc)
+		g->proc->whole = tap_of(m->sc) != NULL; /* vnictap's guests are one mapping */
 	return g->proc;
 }
 

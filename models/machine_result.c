@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "../sim/sim_error.h"
+#include "options.h"
 
 static void dma_counts(struct view *v, const struct guest *g, unsigned d)
 {
@@ -172,6 +173,7 @@ void machine_results(struct machine *m, struct result *r)
 		book[d] = seen ? &all[d].book : NULL;
 	}
 	work_results(m, r, window);
+	options_inputs(m->sc, r);
 	traffic_metrics(r, m);
 	for (unsigned i = 0; i < m->nics && !m->tap; i++)
 		nic_metrics(r, &m->nic[i], window);

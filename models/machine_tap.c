@@ -89,6 +89,8 @@ static void far_burst(struct worker *w)
 	far_pay(far, far->came * t->receive + far->came_bytes * t->receive_byte);
 	far->came = 0;
 	far->came_bytes = 0;
+	if (far->sending) /* it waits for room */
+		return;
 	f = far->sending = far_next(far);
 	if (!f)
 		return;
@@ -96,21 +98,29 @@ static void far_burst(struct worker *w)
 	far_pay(far, t->inject + f->len * t->inject_byte);
 }
 
-/* The frame is in the device, or lost. */
-static void far_put(struct far_side *far, struct frame *f)
+static void far_drop(struct far_side *far, struct frame *f, enum drop_reason why)
+{
+	far->hn->nic.rx_dropped++;
+	world_drop(far->hn->nic.world, f, why);
+}
+
+/* The frame is in the device, or lost. False: its traffic waits until there is room. */
+static bool far_put(struct far_side *far, struct frame *f)
 {
 	struct nic *n = &far->hn->nic;
-	struct guest *g = &far->hn->m->guest[f->to];
-	enum drop_reason why = DROP_NIC_RING_FULL;
+	struct plat_tap *tap = far->hn->m->guest[f->to].tap;
+	bool drops = ((struct source *)f->source)->drop;
 
 	frame_stamp(f, STAGE_WIRE, far->cpu.clk.now);
+	if (nic_too_long(n, f->bytes, f->len))
+		far_drop(far, f, DROP_OVERSIZE);
+	else if (!plat_tap_put(tap, f)) {
+		if (!drops)
+			return false;
+		far_drop(far, f, DROP_NIC_RING_FULL);
+	}
 	n->rx_frames++;
-	if (f->len > n->cfg.mtu + 14)
-		why = DROP_OVERSIZE;
-	else if (plat_tap_put(g->tap, f))
-		return;
-	n->rx_dropped++;
-	world_drop(n->world, f, why);
+	return true;
 }
 
 /* When the next one is due; true: now. */
@@ -135,11 +145,10 @@ static bool far_wait(struct far_side *far)
 static bool far_commit(struct worker *w)
 {
 	struct far_side *far = (struct far_side *)((char *)w - offsetof(struct far_side, worker));
-	struct frame *f = far->sending;
 
+	if (far->sending && !far_put(far, far->sending))
+		return far->came > 0;
 	far->sending = NULL;
-	if (f)
-		far_put(far, f);
 	return far_wait(far);
 }
 
@@ -153,6 +162,14 @@ static void far_due(struct event *ev)
 static void far_taken(struct plat_line *line)
 {
 	cpu_wake(line->ctx, 0);
+}
+
+/* Called in a burst of the datapath's, which is over later. */
+static void far_room(void *ctx)
+{
+	struct guest *g = ctx;
+
+	plat_kick(&g->hrx_pl, &g->m->tap->far[g->nic - g->m->nic].taken, 0);
 }
 
 /* A guest's frame has been written. */
@@ -219,6 +236,11 @@ static sim_time quiet_at(const struct machine_tap *t)
 	for (unsigned i = 0; i < m->nics; i++)
 		at = asleep_at(&t->far[i].cpu, at);
 	return at;
+}
+
+bool tap_quiet(const struct machine *m)
+{
+	return quiet_at(m->tap) <= evq_now(&m->q);
 }
 
 /* Who has the next frame, the wires before the guests; NULL: nobody. Those at their end say so. */
@@ -371,6 +393,7 @@ void tap_port(struct guest *g)
 	struct machine *m = g->m;
 	const struct machine_tap *t = m->tap;
 	const struct nic_config *c = &g->nic->nic.cfg;
+	uint32_t ring = MAX(c->rx_ring, c->tx_ring); /* vnictap's have one size */
 	struct plat_tap *q = g->tap = machine_array(m, 1, sizeof(*q));
 
 	*q = (struct plat_tap){.cost = &t->cost,
@@ -378,14 +401,15 @@ void tap_port(struct guest *g)
 			       .queue_length = t->queue_length,
 			       .news = tap_news,
 			       .sink = far_sink,
+			       .room = far_room,
 			       .ctx = g,
 			       .linear = machine_array(m, g->net.max_frame, 1)};
-	ring_init(m, &q->rx, c->rx_ring);
-	ring_init(m, &q->tx, c->tx_ring);
+	ring_init(m, &q->rx, ring);
+	ring_init(m, &q->tx, ring);
 	g->port = (struct plat_port){.tap = q, .dma_ops = &plat_tap_dma, .dma = &g->nic->dma};
 	g->port.info.caps = (c->zero_copy ? PLAT_CAP_ZERO_COPY : 0) |
 			    (c->gather ? PLAT_CAP_GATHER : 0) | PLAT_CAP_OWN_QUEUE;
-	g->port.info.max_segs = MIN(c->max_segs, c->tx_ring);
+	g->port.info.max_segs = MIN(c->max_segs, ring);
 	g->dp.own_queue = true;
 }
 

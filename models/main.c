@@ -7,6 +7,7 @@
 #include "machine.h"
 #include "options.h"
 #include "policy_words.h"
+#include "validate_rules.h"
 
 static bool list_policy(size_t i, struct cli_item *item)
 {
@@ -92,6 +93,8 @@ int main(int argc, char **argv)
 		.system = list_system,
 		.report = machine_report,
 		.sweep_cols = machine_sweep_cols,
+		.real = "vnictap",
+		.validation = &validate_rules,
 		.plot = plot,
 	};
 

@@ -15,6 +15,7 @@
 #include "nic/dmabench.h"
 #include "nic/nic.h"
 #include "tap_keys.h"
+#include "traffic/capture.h"
 
 /* ---- judging text ---- */
 
@@ -267,6 +268,14 @@ static bool check_interrupts(const struct scenario *sc, const struct cfg *n, GEr
 	return true;
 }
 
+/* Where somebody else uses the devices there may be none. */
+static bool wants_traffic(const struct scenario *sc)
+{
+	const struct cfg *tap = tap_of(sc);
+
+	return !tap || cfg_choice(tap, "far") != TAP_FAR_NONE;
+}
+
 bool options_check(const struct scenario *sc, GError **error)
 {
 	size_t guests = scenario_count(sc, "guest");
@@ -278,7 +287,8 @@ bool options_check(const struct scenario *sc, GError **error)
 	if (scenario_count(sc, "dma") && !scenario_count(sc, "nic") && !guests &&
 	    !scenario_count(sc, "traffic"))
 		return check_iotlb(iommu, error);
-	if (!scenario_count(sc, "nic") || !guests || !scenario_count(sc, "traffic")) {
+	if (!scenario_count(sc, "nic") || !guests ||
+	    (!scenario_count(sc, "traffic") && wants_traffic(sc))) {
 		g_set_error(
 			error, SIM_ERROR, SIM_EXIT_USAGE,
 			"%s: a scenario needs at least one [nic NAME], one [guest NAME] and one "
@@ -324,4 +334,14 @@ bool options_check(const struct scenario *sc, GError **error)
 			return false;
 	}
 	return true;
+}
+
+void options_inputs(const struct scenario *sc, struct result *r)
+{
+	const char *file = cfg_preset_file(scenario_find(sc, "host"), "preset");
+	g_autofree char *name = file ? g_path_get_basename(file) : NULL;
+	char hex[65];
+
+	if (file && capture_sha256(file, hex, NULL))
+		result_input_file(r, name, hex);
 }

@@ -4,6 +4,7 @@
 #define MODELS_OPTIONS_H
 
 #include "../sim/keys.h"
+#include "../sim/result.h"
 #include "../sim/scenario.h"
 #include "plat/sim/plat_station.h"
 #include "traffic/traffic.h"
@@ -28,6 +29,9 @@ bool dma_check(const struct scenario *sc, GError **error);
 
 /* 500ns, exponential:500ns, uniform:1us..2us. On false *why, freed with g_free(). */
 bool options_work_law(const char *text, struct work_law *law, char **why);
+
+/* Names the file of [host] preset, if it is one, among the result's inputs. */
+void options_inputs(const struct scenario *sc, struct result *r);
 
 /* Checks that need several keys, for every [traffic] and [guest], before anything runs. */
 bool options_check(const struct scenario *sc, GError **error);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "host/pcie.h"
+#include "nic/nic.h"
 #include "options_impl.h"
 
 #define COST(name_, def_, help_)                                                                   \
@@ -168,31 +169,37 @@ static bool same_as_brought(const struct cfg *c, const char *key)
 	return g_strv_contains(tap_brings, set);
 }
 
-static bool check_refused(const struct scenario *sc, const struct refused *r, GError **error)
+const char *tap_refused(const char *kind, const char *key)
 {
-	for (size_t i = 0; i < scenario_count(sc, r->kind); i++) {
-		const struct cfg *c = scenario_at(sc, r->kind, i);
-		if (cfg_is_set(c, r->key) && !same_as_brought(c, r->key))
-			return cfg_error(c, r->key, error,
-					 "is not together with [tap]: %s; leave "
-					 "it out, or [tap]",
-					 r->why);
+	if (!strcmp(kind, "iommu"))
+		return "a TAP device has no IOMMU";
+	if (!strcmp(kind, "pcie"))
+		return "a TAP device is on no bus";
+	for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
+		if (!strcmp(kind, refused[i].kind) && !strcmp(key, refused[i].key))
+			return refused[i].why;
+	return NULL;
+}
+
+static bool check_keys(const struct cfg *c, const struct key_decl *keys, GError **error)
+{
+	for (; keys->name; keys++) {
+		const char *why = tap_refused(cfg_kind(c), keys->name);
+
+		if (why && cfg_is_set(c, keys->name) && !same_as_brought(c, keys->name))
+			return cfg_error(c, keys->name, error,
+					 "is not together with [tap]: %s; leave it out, or [tap]",
+					 why);
 	}
 	return true;
 }
 
-/* Groups of which nothing may be set. */
-static bool check_group(const struct scenario *sc, const struct key_decl *keys, const char *kind,
-			const char *why, GError **error)
+static bool check_kind(const struct scenario *sc, const char *kind, const struct key_decl *keys,
+		       GError **error)
 {
-	const struct cfg *c = scenario_find(sc, kind);
-
-	for (; keys->name; keys++)
-		if (cfg_is_set(c, keys->name) && !same_as_brought(c, keys->name))
-			return cfg_error(c, keys->name, error,
-					 "is not together with [tap]: %s; "
-					 "leave it out, or [tap]",
-					 why);
+	for (size_t i = 0; i < scenario_count(sc, kind); i++)
+		if (!check_keys(scenario_at(sc, kind, i), keys, error))
+			return false;
 	return true;
 }
 
@@ -267,12 +274,11 @@ bool tap_check(const struct scenario *sc, GError **error)
 	if (scenario_count(sc, "dma"))
 		return cfg_error(scenario_at(sc, "dma", 0), NULL, error,
 				 "is not together with [tap]: " NO_DMA "; leave it out, or [tap]");
-	for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
-		if (!check_refused(sc, &refused[i], error))
-			return false;
-	if (!check_group(sc, iommu_keys, "iommu", "a TAP device has no IOMMU", error) ||
-	    !check_group(sc, pcie_keys, "pcie", "a TAP device is on no bus", error) ||
-	    !check_device(sc, tap, error) || !check_names(sc, error))
+	if (!check_kind(sc, "nic", nic_keys, error) || !check_kind(sc, "host", host_keys, error) ||
+	    !check_kind(sc, "guest", guest_keys, error) ||
+	    !check_kind(sc, "iommu", iommu_keys, error) ||
+	    !check_kind(sc, "pcie", pcie_keys, error) || !check_device(sc, tap, error) ||
+	    !check_names(sc, error))
 		return false;
 	for (size_t i = 0; i < scenario_count(sc, "guest"); i++)
 		if (cfg_choice(scenario_at(sc, "guest", i), "attach") == 1)

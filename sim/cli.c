@@ -69,6 +69,23 @@ static const struct verb verbs[] = {
 	 "tolerance, a share of A, by default 0. Prints what differs, new copies and fallbacks\n"
 	 "first, and apart from it which settings do; what the machine did is left out.\n"
 	 "Folders of studies are compared point by point. Exits with 1 if anything differs.\n"},
+	{"calibrate", "", "measure this machine's costs, as a preset", false, false, false, false,
+	 false, verb_calibrate,
+	 "Examples:\n"
+	 "  %s calibrate\n"
+	 "  %s calibrate --quick --out /tmp/quick.ini\n"
+	 "\nMeasures copies, TAP devices, wake-ups, system calls and the datapath's own work, in\n"
+	 "less than a minute (--quick: ten seconds), and writes calibration.ini, or what --out\n"
+	 "names, for [host] preset. Needs what vnictap needs.\n"},
+	{"validate", "SCENARIO...", "hold the simulation against real TAP devices", true, false,
+	 false, false, false, verb_validate,
+	 "Examples:\n"
+	 "  %s validate scenarios/tap/*.ini --calibration calibration.ini\n"
+	 "  %s validate scenarios/tap/rx.ini --runs 3 --json rx.json\n"
+	 "\nRuns each point here and by vnictap, free and in lockstep: counts must be equal, or\n"
+	 "it exits with 1. Then times, predicted and measured, which are judged only with a\n"
+	 "calibration of this machine; a miss is 1 with --strict. --out gets validation.json\n"
+	 "and .md, and .tsv for plots/validation.gp.\n"},
 	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, false, false,
 	 verb_plot,
 	 "Examples:\n"
@@ -231,6 +248,27 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		{"version", 0, 0, G_OPTION_ARG_NONE, &o->version, "which one this is", NULL},
 		{0},
 	};
+	const GOptionEntry quick[] = {
+		{"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out,
+		 "the preset to write; default calibration.ini", "FILE.ini"},
+		{"quick", 0, 0, G_OPTION_ARG_NONE, &o->quick, "fewer and shorter measurements",
+		 NULL},
+		{"json", 0, 0, G_OPTION_ARG_FILENAME, &o->json,
+		 "write all measurements; - is stdout", "FILE|-"},
+		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "no table, no progress", NULL},
+		{0},
+	};
+	const GOptionEntry validate[] = {
+		{"calibration", 'c', 0, G_OPTION_ARG_FILENAME, &o->calibration,
+		 "costs of this machine, for [host] preset; else times are not judged", "FILE"},
+		{"runs", 'n', 0, G_OPTION_ARG_INT, &o->times,
+		 "real runs of each point, in turn with others'; default 7, without a "
+		 "calibration 1",
+		 "N"},
+		{"strict", 0, 0, G_OPTION_ARG_NONE, &o->strict,
+		 "a time beyond its tolerance is exit 1, too", NULL},
+		{0},
+	};
 	const GOptionEntry all[] = {
 		{"help", 'h', 0, G_OPTION_ARG_NONE, &o->help, "this help", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->rest, NULL, NULL},
@@ -251,6 +289,10 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		g_option_context_add_main_entries(c, baseline, NULL);
 	if (v->fn == verb_sweep)
 		g_option_context_add_main_entries(c, sweep, NULL);
+	if (v->fn == verb_calibrate)
+		g_option_context_add_main_entries(c, quick, NULL);
+	if (v->fn == verb_validate)
+		g_option_context_add_main_entries(c, validate, NULL);
 	if (v->lists)
 		g_option_context_add_main_entries(c, list, NULL);
 	g_option_context_add_main_entries(c, all, NULL);
@@ -345,6 +387,7 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_strfreev(s.o.only);
 	g_free(s.o.paired);
 	g_free(s.o.point);
+	g_free(s.o.calibration);
 	return code;
 }
 

@@ -48,6 +48,8 @@ struct cli_item {
 	const char *name, *help;
 };
 
+struct validate_rules;
+
 struct cli_program {
 	const char *name, *version;
 	const char *summary; /* one line for --help */
@@ -70,6 +72,10 @@ struct cli_program {
 	/* No verbs: PROGRAM [options] SCENARIO is `run`, with --check `check`, of the base point.
 	 */
 	bool one_verb;
+	/* The program beside this one that does in fact what this one simulates, and how the two
+	   are held against each other (validate.h); NULL: there is none. */
+	const char *real;
+	const struct validate_rules *validation;
 	/* Plots of result files or study folders into `out` (NULL: beside them); may be NULL. */
 	bool (*plot)(const char *const *paths, const char *out, GError **error);
 };

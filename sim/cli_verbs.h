@@ -19,11 +19,11 @@ enum { THREADS_MAX = 256 };
 
 struct options {
 	char **sets, **rest;
-	char *seed, *out, *json, *tolerance, *baseline, *junit;
-	gboolean quiet, help, markdown, man, update, check, version;
+	char *seed, *out, *json, *tolerance, *baseline, *junit, *calibration;
+	gboolean quiet, help, markdown, man, update, check, version, quick, strict;
 	char **only, *paired, *point; /* of sweep */
 	gboolean list, points, collect, fresh;
-	gint jobs;
+	gint jobs, times;
 };
 
 struct session {
@@ -70,6 +70,8 @@ int verb_sweep(struct session *s);
 int verb_check(struct session *s);
 int verb_fidelity(struct session *s);
 int verb_compare(struct session *s);
+int verb_calibrate(struct session *s);
+int verb_validate(struct session *s);
 int verb_plot(struct session *s);
 int verb_list(struct session *s);
 /* `run`, or `check` with --check, of the base point. */

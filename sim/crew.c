@@ -24,15 +24,6 @@ static void describe(const struct study *st, const struct study_run *run, struct
 				 g_strv_length((char **)st->keys));
 }
 
-static struct scenario *scenario_of(const struct study *st, const struct study_run *run,
-				    GError **error)
-{
-	if (!st->keys[0] && run->repeat == 1)
-		return scenario_clone_with(st->sc, NULL, error);
-	return sweep_scenario(st->sweep, run->point ? run->point - 1 : SWEEP_BASE, run->repeat - 1,
-			      error);
-}
-
 static bool search(const struct study *st, struct study_run *run, struct run_ctl *ctl)
 {
 	struct search_end end;
@@ -62,7 +53,7 @@ static bool simulate(const struct study *st, struct study_run *run, struct run_c
 
 static void carry_out(const struct study *st, struct study_run *run, struct run_ctl *ctl)
 {
-	run->sc = scenario_of(st, run, &run->error);
+	run->sc = study_scenario(st, run, &run->error);
 	if (!run->sc)
 		return;
 	if (!(st->search && !st->as_it_stands ? search : simulate)(st, run, ctl)) {

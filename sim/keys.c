@@ -133,6 +133,11 @@ static bool parse_bool(const char *text, uint64_t *number, char **why)
 	return false;
 }
 
+bool keys_is_preset_file(const struct key_decl *key, const char *text)
+{
+	return key->preset_keys && (strchr(text, '/') || g_str_has_suffix(text, ".ini"));
+}
+
 bool keys_parse(const struct key_decl *key, const char *text, uint64_t *number, int *word,
 		char **why)
 {
@@ -156,6 +161,8 @@ bool keys_parse(const struct key_decl *key, const char *text, uint64_t *number, 
 		return parse_bool(text, number, why);
 	case KEY_CHOICE:
 		*word = find_word(key->choices, text);
+		if (keys_is_preset_file(key, text))
+			return true;
 		if (*word < 0) {
 			g_autofree char *hint = word_hint(key->choices, text);
 			*why = g_strdup_printf("\"%s\" is no choice; %s", text, hint);
@@ -189,7 +196,7 @@ char *keys_describe(const struct key_decl *key)
 	case KEY_BOOL:
 		return g_strdup("true|false");
 	case KEY_CHOICE:
-		return g_strdup(key->choices);
+		return g_strconcat(key->choices, key->preset_keys ? "|FILE.ini" : NULL, NULL);
 	case KEY_PATH:
 		return g_strdup("file");
 	case KEY_REF:

@@ -78,6 +78,12 @@ struct key_decl {
 	const char *excludes;
 	/* KEY_CHOICE: ended by a NULL choice. */
 	const struct key_preset *presets;
+	/*
+	 * KEY_CHOICE: the value may also name a file (it has a slash, or ends in .ini), relative as
+	 * KEY_PATH is, whose groups give such defaults; those that it may give,
+	 * "cost.*|host.clock".
+	 */
+	const char *preset_keys;
 };
 
 struct group_decl {
@@ -105,6 +111,9 @@ struct group_decl {
 	 .help = "runs of each point, each with its own seed"},                                    \
 	{"extends", KEY_PATH, .help = "scenario read first; its [sweep], [search], [expect] and [fidelity] are not taken"}
 /* clang-format on */
+
+/* Does the value name a preset file? */
+bool keys_is_preset_file(const struct key_decl *key, const char *text);
 
 const struct group_decl *keys_group(const struct group_decl *groups, const char *kind);
 const struct key_decl *keys_find(const struct group_decl *group, const char *name);

@@ -222,6 +222,11 @@ void result_input(struct result *r, const char *name, const char *sha256, uint64
 						   sha256, "frames", integer(frames)));
 }
 
+void result_input_file(struct result *r, const char *name, const char *sha256)
+{
+	json_array_append_new(r->inputs, json_pack("{s:s, s:s}", "name", name, "sha256", sha256));
+}
+
 void result_machine_u64(struct result *r, const char *name, uint64_t v)
 {
 	json_object_set_new(r->machine, name, integer(v));

@@ -62,6 +62,8 @@ void result_hist(struct result *r, const char *obj, const char *dir, const char 
 
 /* A file the run read. */
 void result_input(struct result *r, const char *name, const char *sha256, uint64_t frames);
+/* The same of one that is no capture. */
+void result_input_file(struct result *r, const char *name, const char *sha256);
 /* The run was cut short (interrupted). */
 void result_set_partial(struct result *r);
 

@@ -75,6 +75,8 @@ int cfg_choice(const struct cfg *c, const char *key);
 bool cfg_is_quantity(const struct cfg *c, const char *key); /* has a number, see `plain` */
 const char *cfg_str(const struct cfg *c, const char *key);  /* the text, any kind */
 const char *cfg_path(const struct cfg *c, const char *key); /* can be opened from here */
+/* KEY_CHOICE: the preset file that it names, which can be opened from here; NULL: it is a word. */
+const char *cfg_preset_file(const struct cfg *c, const char *key);
 /* KEY_REF: the object; NULL if unset or a literal word. */
 const struct cfg *cfg_ref(const struct cfg *c, const char *key);
 /* KEY_REFS: the names, ranges spelled out, ended by NULL; literal words stand as they are. */

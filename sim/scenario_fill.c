@@ -6,7 +6,7 @@
  *
  *	fill()            lines of [kind], then of [kind name]; then the sets, each its own layer
  *	fill_defaults()   beneath all of those, what the tables say
- *	apply_presets()   above the defaults, what choices bring along
+ *	apply_presets()   above the defaults, what choices bring along, or a file that one names
  *	exclude()         of two keys that exclude each other, the one in the weaker layer goes
  *	refer()           references to other objects
  *
@@ -280,25 +280,60 @@ static void put_preset(struct scenario *sc, struct cfg *c, const char *where, co
 		put_all(sc, decl, &s);
 }
 
-static void apply_presets(struct scenario *sc, struct cfg *c)
+bool scenario_put_weak(struct scenario *sc, const struct group_decl *decl,
+		       const struct key_decl *key, const char *value, const char *where,
+		       GError **error)
+{
+	g_autofree char *label = g_strdup_printf("[%s] %s", decl->kind, key->name);
+	struct saying s = {
+		.key = key, .label = label, .value = value, .where = where, .layer = LAYER_FILE};
+
+	if (!judge(&s, error))
+		return false;
+	put_all(sc, decl, &s);
+	return true;
+}
+
+/* Where a file is that the value names. */
+static char *path_of(const struct slot *s)
+{
+	return g_path_is_absolute(s->text) || !s->folder || strcmp(s->folder, ".") == 0
+		       ? g_strdup(s->text)
+		       : g_build_filename(s->folder, s->text, NULL);
+}
+
+static void apply_choice(struct scenario *sc, struct cfg *c, size_t i)
+{
+	const char *choice = c->slots[i].text;
+	const struct key_preset *p = c->group->keys[i].presets;
+	g_autofree char *where = NULL;
+
+	for (; p && p->choice && choice; p++) {
+		if (strcmp(p->choice, choice) != 0)
+			continue;
+		where = g_strdup_printf("%s.%s = %s", c->name, c->group->keys[i].name, choice);
+		for (const char *const *set = p->sets; *set; set++)
+			put_preset(sc, c, where, *set);
+		break;
+	}
+}
+
+static bool apply_presets(struct scenario *sc, struct cfg *c, GError **error)
 {
 	for (const char *const *set = c->group->brings; set && *set; set++)
 		put_preset(sc, c, c->title, *set);
 	for (size_t i = 0; i < c->keys; i++) {
-		const char *choice = c->slots[i].text;
-		const struct key_preset *p = c->group->keys[i].presets;
-		g_autofree char *where = NULL;
+		struct slot *s = &c->slots[i];
 
-		for (; p && p->choice && choice; p++) {
-			if (strcmp(p->choice, choice) != 0)
-				continue;
-			where = g_strdup_printf("%s.%s = %s", c->name, c->group->keys[i].name,
-						choice);
-			for (const char *const *set = p->sets; *set; set++)
-				put_preset(sc, c, where, *set);
-			break;
+		if (!s->text || !keys_is_preset_file(&c->group->keys[i], s->text)) {
+			apply_choice(sc, c, i);
+			continue;
 		}
+		s->path = path_of(s);
+		if (!scenario_preset_file(sc, &c->group->keys[i], s, c->title, error))
+			return false;
 	}
+	return true;
 }
 
 /* ---- exclude ---- */
@@ -309,7 +344,7 @@ static bool exclude_pair(struct cfg *c, size_t i, size_t k, GError **error)
 
 	if (a->layer == LAYER_NONE || b->layer == LAYER_NONE)
 		return true;
-	if (a->layer == b->layer && a->layer <= LAYER_PRESET)
+	if (a->layer == b->layer && a->layer <= LAYER_FILE)
 		return true;
 	if (a->layer == b->layer)
 		return cfg_error(c, c->group->keys[k].name, error,
@@ -396,10 +431,7 @@ static bool refer(struct scenario *sc, struct cfg *c, GError **error)
 		if (!s->text)
 			continue;
 		if (k->kind == KEY_PATH)
-			s->path = g_path_is_absolute(s->text) || !s->folder ||
-						  strcmp(s->folder, ".") == 0
-					  ? g_strdup(s->text)
-					  : g_build_filename(s->folder, s->text, NULL);
+			s->path = path_of(s);
 		if (k->kind == KEY_REF && !find_ref(sc, k->choices, s->text, &s->ref))
 			return refuse_ref(sc, c, k, s->text, error);
 		if (k->kind == KEY_REFS && !refer_list(sc, c, k, s, error))
@@ -418,7 +450,8 @@ bool scenario_fill(struct scenario *sc, GError **error)
 	for (size_t i = 0; sc->groups[i].kind; i++)
 		for (guint k = 0; k < sc->kinds[i]->len; k++) {
 			fill_defaults(sc->kinds[i]->pdata[k]);
-			apply_presets(sc, sc->kinds[i]->pdata[k]);
+			if (!apply_presets(sc, sc->kinds[i]->pdata[k], error))
+				return false;
 		}
 	for (size_t i = 0; sc->groups[i].kind; i++)
 		for (guint k = 0; k < sc->kinds[i]->len; k++) {

@@ -141,6 +141,11 @@ const char *cfg_path(const struct cfg *c, const char *key)
 	return slot_of_kind(c, key, KEY_PATH)->path;
 }
 
+const char *cfg_preset_file(const struct cfg *c, const char *key)
+{
+	return slot_of_kind(c, key, KEY_CHOICE)->path;
+}
+
 const struct cfg *cfg_ref(const struct cfg *c, const char *key)
 {
 	return slot_of_kind(c, key, KEY_REF)->ref;

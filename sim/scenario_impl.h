@@ -17,7 +17,15 @@
 #include "scenario.h"
 
 /* Where a value comes from; of sets, later ones count up from LAYER_SET. */
-enum layer { LAYER_NONE, LAYER_DEFAULT, LAYER_PRESET, LAYER_KIND, LAYER_NAMED, LAYER_SET };
+enum layer {
+	LAYER_NONE,
+	LAYER_DEFAULT,
+	LAYER_PRESET,
+	LAYER_FILE,
+	LAYER_KIND,
+	LAYER_NAMED,
+	LAYER_SET
+};
 
 struct slot {
 	char *text;
@@ -71,6 +79,14 @@ bool scenario_is_judgement(const char *group);
 /* Splits "guest vm1..vm8"; *names is NULL for a group without one. False: unknown kind, say. */
 bool scenario_open_group(const struct scenario *sc, const struct ini_group *g, size_t *kind,
 			 char ***names, GError **error);
+
+/* A value of a preset file, for all objects of the kind that have no stronger one. */
+bool scenario_put_weak(struct scenario *sc, const struct group_decl *decl,
+		       const struct key_decl *key, const char *value, const char *where,
+		       GError **error);
+/* The values of the preset file that `slot` of [title] names. */
+bool scenario_preset_file(struct scenario *sc, const struct key_decl *preset,
+			  const struct slot *slot, const char *title, GError **error);
 
 /* All values into the slots of all objects, which are declared already. */
 bool scenario_fill(struct scenario *sc, GError **error);

@@ -160,6 +160,14 @@ bool study_is_swept(const struct study *st)
 	return sweep_points(st->sweep) > 1 || sweep_repeats(st->sweep) > 1;
 }
 
+struct scenario *study_scenario(const struct study *st, const struct study_run *run, GError **error)
+{
+	if (!st->keys[0] && run->repeat == 1)
+		return scenario_clone_with(st->sc, NULL, error);
+	return sweep_scenario(st->sweep, run->point ? run->point - 1 : SWEEP_BASE, run->repeat - 1,
+			      error);
+}
+
 /* ---- writing ---- */
 
 void study_record(struct study *st, struct study_run *run)

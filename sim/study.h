@@ -74,6 +74,10 @@ typedef bool (*study_done_fn)(void *arg, struct study *st, struct study_run *run
 void study_run(struct study *st, unsigned threads, struct progress *progress,
 	       volatile sig_atomic_t *interrupted, study_done_fn done, void *arg);
 
+/* What a run is of, which study_run() makes itself. */
+struct scenario *study_scenario(const struct study *st, const struct study_run *run,
+				GError **error);
+
 /* The same for whom it matters when: any of these may be NULL. Runs to skip are passed over. */
 struct study_watch {
 	/* On the thread that carried it out, at once; several may be in it at a time. */

@@ -27,7 +27,7 @@ read -ra packages < <(pkg-config --cflags glib-2.0 jansson libpcap 2>/dev/null)
 # shellcheck disable=SC2016
 of_makefile() { make -s --no-print-directory --eval 'ask: ; @echo $('"$1"')' ask; }
 tests_test=" $(of_makefile TESTS_test) "
-tests_real=" $(of_makefile TESTS_real) $(of_makefile TESTS_tap) "
+tests_real=" $(of_makefile TESTS_real) $(of_makefile TESTS_tap) $(of_makefile BENCH_real) "
 export tests_test tests_real
 
 # worlds FILE: the worlds that it is built for: where its own plat_impl.h comes from.

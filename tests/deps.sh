@@ -4,6 +4,7 @@
 set -eu
 need=""
 for p in gcc make pkg-config libglib2.0-dev libpcap-dev libjansson-dev libcmocka-dev libxxhash-dev \
+	liburing-dev \
 	gnuplot-nox fonts-dejavu-core; do
 	dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' && continue
 	[ "$p" = gnuplot-nox ] && command -v gnuplot >/dev/null && continue
@@ -13,7 +14,8 @@ done
 if [ "${1:-}" = ci ]; then
 	for p in clang clang-format clang-tidy cppcheck valgrind tcpdump iproute2 shellcheck \
 		libxml2-utils mandoc groff-base man-db \
-		openssh-server openssh-client parallel slurmctld slurmd slurm-client munge; do
+		openssh-server openssh-client parallel slurmctld slurmd slurm-client munge \
+		iputils-ping iperf3 curl python3; do
 		dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' ||
 			need="$need $p"
 	done

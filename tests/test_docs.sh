@@ -5,8 +5,8 @@
 #
 # Each fenced sh block is run as it stands, in a folder of links to the tree, so that what it writes
 # goes with the test; build/ there holds the program under test (B). A block that begins with
-# "# not run" or "# not run here" is left out, one that begins with "# needs TAP" where no device can
-# be made; a line "# exit N" in it states another code than 0.
+# "# not run" or "# not run here" is left out, as is one whose line "# needs COMMAND..." names what
+# is not there; a line "# exit N" in it states another code than 0.
 # An ini block with a NIC, a guest and traffic is a whole scenario and is run, too. Links lead to
 # files, and the scenario reference is the program's own. Prints TAP.
 # shellcheck source=tests/tap.sh
@@ -40,7 +40,7 @@ make_place()
 	ln -s "${vnicsim%vnicsim}vnictap" "$tmp/place/build/vnictap"
 	# What make builds there shares what is built here, of the same flavour.
 	if [ "$B" = build ]; then
-		for entry in "$root/build"/{sim,real,libvnicsim.a,libreal.a}; do
+		for entry in "$root/build"/{sim,real,lib*.a}; do
 			[ ! -e "$entry" ] || ln -s "$entry" "$tmp/place/build/"
 		done
 	else
@@ -50,7 +50,19 @@ make_place()
 	unset MAKEFLAGS MAKELEVEL MFLAGS
 }
 
-tap_possible() { unshare -n ip tuntap add dev probe mode tap 2>/dev/null; }
+# lacks FILE: what a block needs ("# needs ping ...") and this machine has not; "namespaces": those of
+# unshare -rnm, with TAP devices.
+lacks()
+{
+	local need
+	# shellcheck disable=SC2013 # words
+	for need in $(sed -n 's/^# needs //p' "$1"); do
+		case $need in
+		namespaces) unshare -rnm sh -c 'ip tuntap add dev tap0 mode tap' >/dev/null 2>&1 ;;
+		*) command -v "$need" >/dev/null ;;
+		esac || echo "$need"
+	done
+}
 
 # runs_block FILE
 runs_block()
@@ -62,19 +74,14 @@ runs_block()
 
 test_blocks()
 {
-	local page file line
+	local page file line lacks
 	for page in "${pages[@]}"; do
 		blocks "$page" sh "$tmp/sh/$page"
 		for file in "$tmp/sh/$page"/*; do
 			line=$((10#${file##*/}))
+			lacks=$(lacks "$file" | tr '\n' ' ')
+			[ -z "$lacks" ] || { skip "$page:$line: the block" "no $lacks"; continue; }
 			case $(head -n 1 "$file") in
-			'# needs TAP'*)
-				if tap_possible; then
-					check "$page:$line: the block runs" runs_block "$file"
-				else
-					skip "$page:$line: the block" "no TAP device can be made here"
-				fi
-				;;
 			'# not run'*) skip "$page:$line: the block" "$(head -n 1 "$file" | cut -c 3-)" ;;
 			*) check "$page:$line: the block runs" runs_block "$file" ;;
 			esac

@@ -43,6 +43,8 @@ static const char *const bases[] = {
 	"[dma d]\ncount = 400\ninvalidate = per-op\nsource = poisson\nrate = 1MHz\n",
 	"[iommu]\nmode = strict\n[nic eth0]\nmodel = 82599-kernel\n"
 	"[guest vm1]\n" IN OUT DMA,
+	"[tap]\n[nic eth0]\n[guest vm1..vm2]\npolicy = zero-copy\n" IN OUT,
+	"[tap]\nlockstep = true\nthreads = one\n[nic eth0]\n[guest vm1]\n" IN OUT,
 };
 
 /* What would only make a case long or large; the bounds are of the case, not of the key. */

@@ -208,6 +208,27 @@ static void the_scaling_reaches_every_kind_of_key(void **state)
 	scenario_free(sc);
 }
 
+static void tap_devices_scale(void **state)
+{
+	static const char *const tap[] = {"",
+					  "threads = one\n",
+					  "lockstep = true\n",
+					  "backend = uring\n",
+					  "lockstep = true\nthreads = one\nbackend = uring\n",
+					  "queue_length = 8\n"};
+	static const char *const guest[] = {"policy = copy\n", "policy = single-copy\n",
+					    "policy = zero-copy\ndelivery = process\n"};
+
+	(void)state;
+	for (unsigned i = 0; i < 18; i++)
+		scales_text(i & 1 ? "datapath = poll\n" : "",
+			    "[tap]\n%s[nic eth0]\n[guest vm1]\n%s[traffic in]\nto = vm1\n"
+			    "size = imix\npps = 128000\npackets = 2000\nwhen_full = %s\n"
+			    "[traffic out]\nfrom = vm1\nsource = poisson\nsize = imix\n"
+			    "pps = 128000\npackets = 1000\n",
+			    tap[i % 6], guest[i / 6], i & 2 ? "wait" : "drop");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +239,7 @@ int main(void)
 		cmocka_unit_test(each_kind_of_traffic_scales),
 		cmocka_unit_test(work_and_what_is_lost_for_it_scale),
 		cmocka_unit_test(guests_that_talk_to_each_other_scale),
+		cmocka_unit_test(tap_devices_scale),
 		cmocka_unit_test(what_is_put_off_scales),
 		cmocka_unit_test(caches_and_shared_cores_scale),
 	};

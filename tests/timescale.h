@@ -16,11 +16,15 @@
 
 #include "machine_helper.h"
 #include "machine_helper2.h"
+#include "models/tap_keys.h"
 #include "sim/metric.h"
 #include "sim/units.h"
 
 /* 500 ps a cycle, 800 ps a byte of the wire, 160 of the bus. */
 #define BASE "[host]\nclock = 2GHz\n%s[nic]\nlink = 10Gbit/s\nbus_rate = 50Gbit/s\n%s"
+
+/* TAP devices have neither. */
+#define BASE_TAP "[host]\nclock = 2GHz\n%s%s"
 
 /* ---- a scenario's keys, scaled -------------------------------------------------------------- */
 
@@ -120,6 +124,14 @@ static inline char *scaled_value(const struct scaler *s, const struct key_decl *
 	return NULL;
 }
 
+/* Where [tap] is, what would be refused if it were set has no effect. */
+static inline bool unused_with_tap(const struct scenario *sc, const char *name, const char *key)
+{
+	g_auto(GStrv) part = g_strsplit(name, ".", 2);
+
+	return tap_of(sc) && tap_refused(cfg_kind(scenario_find(sc, part[0])), key);
+}
+
 static inline void scale_key(void *arg, const char *name, const char *value)
 {
 	struct scaler *s = arg;
@@ -127,6 +139,8 @@ static inline void scale_key(void *arg, const char *name, const char *value)
 	char *scaled;
 
 	assert_non_null(key);
+	if (unused_with_tap(s->sc, name, key->name))
+		return;
 	scaled = scaled_value(s, key, name, value);
 	if (!scaled)
 		return;
@@ -258,7 +272,9 @@ static inline void scales(const char *host, const char *text)
 	static const uint64_t k[] = {2, 8, 1024};
 	static unsigned calls;
 	bool brief = rig_scaled(2, 1) == 1;
-	g_autofree char *path = run_temp(".ini"), *whole = g_strdup_printf(BASE, host, text);
+	g_autofree char *path = run_temp(".ini"),
+			*whole = strstr(text, "[tap]") ? g_strdup_printf(BASE_TAP, host, text)
+						       : g_strdup_printf(BASE, host, text);
 	struct scenario *sc;
 	struct result *base;
 	GError *error = NULL;

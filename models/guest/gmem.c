@@ -451,12 +451,11 @@ static void proc_unmap(struct gproc *p, uint64_t from, uint64_t to)
 	}
 }
 
-static enum gmem_status proc_page(struct gproc *p, uint64_t gva)
+/* A page at gva: the one at gpa, or if that is 0 any. */
+static enum gmem_status proc_page(struct gproc *p, uint64_t gva, gpa_t gpa)
 {
-	enum gmem_status s;
-	gpa_t gpa;
+	enum gmem_status s = gpa.a ? GMEM_OK : gmem_alloc_pages(p->g, 1, &gpa);
 
-	s = gmem_alloc_pages(p->g, 1, &gpa);
 	if (s != GMEM_OK)
 		return s;
 	if (!zero(p->g, gpa.a, PAGE_BYTES) ||
@@ -470,21 +469,58 @@ static enum gmem_status proc_page(struct gproc *p, uint64_t gva)
 
 enum gmem_status gproc_alloc(struct gproc *p, uint64_t bytes, gva_t *gva)
 {
+	gpa_t run = {0};
 	uint64_t end;
 
 	if (!bytes || bytes > p->g->bytes)
 		return GMEM_FULL;
-	end = p->next + ((bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1));
+	bytes = (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
+	end = p->next + bytes;
+	if (p->whole && gmem_alloc_pages(p->g, (uint32_t)(bytes >> PAGE_SHIFT), &run) != GMEM_OK)
+		return GMEM_FULL;
 	for (uint64_t at = p->next; at < end; at += PAGE_BYTES) {
-		enum gmem_status s = proc_page(p, at);
+		enum gmem_status s = proc_page(p, at, run);
 
+		if (run.a)
+			run.a += PAGE_BYTES;
 		if (s != GMEM_OK) {
 			proc_unmap(p, p->next, at);
+			if (run.a && at + PAGE_BYTES < end)
+				gmem_free_pages(p->g, run,
+						(uint32_t)((end - at) >> PAGE_SHIFT) - 1);
 			return s;
 		}
 	}
 	gva->a = p->next;
 	p->next = end + PAGE_BYTES;
+	return GMEM_OK;
+}
+
+enum gmem_status gproc_alloc_run(struct gproc *p, uint64_t bytes, gva_t *gva)
+{
+	uint64_t pages = (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT;
+	gpa_t run;
+	enum gmem_status s;
+
+	if (!bytes || bytes > p->g->bytes)
+		return GMEM_FULL;
+	s = gmem_alloc_pages(p->g, (uint32_t)pages, &run);
+	if (s != GMEM_OK)
+		return s;
+	if (!zero(p->g, run.a, pages << PAGE_SHIFT)) {
+		gmem_free_pages(p->g, run, (uint32_t)pages);
+		return GMEM_DENIED;
+	}
+	for (uint64_t i = 0; i < pages; i++, p->pages++)
+		if (pt_map(&p->pt, p->next + (i << PAGE_SHIFT), run.a + (i << PAGE_SHIFT), PT_4K,
+			   PT_READ | PT_WRITE) != PT_OK) {
+			proc_unmap(p, p->next, p->next + (i << PAGE_SHIFT));
+			gmem_free_pages(p->g, (gpa_t){run.a + (i << PAGE_SHIFT)},
+					(uint32_t)(pages - i));
+			return GMEM_FULL;
+		}
+	gva->a = p->next;
+	p->next += (pages + 1) << PAGE_SHIFT;
 	return GMEM_OK;
 }
 

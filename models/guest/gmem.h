@@ -88,6 +88,7 @@ struct gproc {
 	struct pt pt;
 	uint64_t next; /* next unused virtual address */
 	uint64_t pages;
+	bool whole; /* what it gets at a time is one piece of guest-physical memory */
 	struct gproc *sibling;
 };
 
@@ -178,6 +179,8 @@ struct gproc *gproc_new(struct gmem *g);
 
 /* Virtually contiguous zeroed bytes from a page boundary, an unmapped page behind them. */
 enum gmem_status gproc_alloc(struct gproc *p, uint64_t bytes, gva_t *gva);
+/* The same in one piece of guest memory. */
+enum gmem_status gproc_alloc_run(struct gproc *p, uint64_t bytes, gva_t *gva);
 
 uint8_t *gproc_ptr_slow(struct gproc *p, gva_t gva, unsigned access);
 

@@ -325,6 +325,9 @@ void nic_init(struct nic *n, const char *name, struct evq *q, struct world *worl
 	      unsigned guests);
 void nic_fini(struct nic *n);
 
+/* Longer than the mtu allows, an 802.1Q tag not counted. */
+bool nic_too_long(const struct nic *n, const uint8_t *bytes, uint32_t len);
+
 void nic_config_read(struct nic_config *c, const struct cfg *cfg);
 
 /* What the filters find: a guest, or one of these. It is written back with the frame. */

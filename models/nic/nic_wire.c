@@ -66,3 +66,8 @@ bool nic_oversize_tagged(const struct nic *n, const uint8_t *bytes, uint32_t len
 
 	return len > ether_header(bytes, len, &type) + n->cfg.mtu;
 }
+
+bool nic_too_long(const struct nic *n, const uint8_t *bytes, uint32_t len)
+{
+	return nic_oversize(n, bytes, len);
+}

@@ -5,6 +5,7 @@
 #include "models/metrics.h"
 #include "models/options.h"
 #include "models/policy_words.h"
+#include "calibrate.h"
 #include "tap.h"
 
 int main(int argc, char **argv)
@@ -24,10 +25,13 @@ int main(int argc, char **argv)
 	};
 
 	g_autoptr(GError) error = NULL;
+	int code;
 
 	if (!policy_words_add_own(&error)) {
 		fprintf(stderr, "%s: %s\n", program.name, error->message);
 		return error->code;
 	}
+	if (calibrate_asked(argc, argv, &code))
+		return code;
 	return cli_main(&program, argc, argv);
 }

@@ -276,7 +276,7 @@ static void lost(void *ctx, const struct far_sent *s, enum far_fate why)
 	struct tap_guest *g = s->to >= 0 ? &n->tap->guest[s->to] : n->guest[0];
 	struct ledger *l = s->at < n->tap->warmup ? &g->warm_rx.led : &g->rx.led;
 	enum drop_reason reason =
-		why == FAR_OVERSIZE || why == FAR_RUNT ? DROP_OVERSIZE : DROP_NIC_FIFO_FULL;
+		why == FAR_OVERSIZE || why == FAR_RUNT ? DROP_OVERSIZE : DROP_NIC_RING_FULL;
 
 	l->offered++;
 	l->offered_bytes += s->len;
@@ -334,6 +334,9 @@ static bool build(struct tap *t, GError **error)
 			return false;
 	side_init(&t->host_side, t, "the datapath", 3 * t->guests, t->guests);
 	for (unsigned i = 0; i < t->guests; i++)
+		if (!t->replay && !guest_app_open(&t->guest[i], error))
+			return false;
+	for (unsigned i = 0; i < t->guests; i++)
 		if (!guest_init(&t->guest[i], error))
 			return false;
 	return netns_drop_privileges(error);
@@ -348,6 +351,7 @@ struct tap *tap_new(const struct scenario *sc, GError **error)
 	t->host = scenario_find(sc, "host");
 	t->arrays = g_ptr_array_new_with_free_func(g_free);
 	t->host_side.event = -1;
+	pthread_mutex_init(&t->turn, NULL);
 	t->guests = (unsigned)scenario_count(sc, "guest");
 	t->nics = (unsigned)scenario_count(sc, "nic");
 	t->traffics = (unsigned)scenario_count(sc, "traffic");
@@ -370,6 +374,7 @@ void tap_free(struct tap *t)
 	for (unsigned i = 0; t->traffic && i < t->traffics; i++)
 		traffic_free(t->traffic[i]);
 	g_clear_error(&t->ended);
+	pthread_mutex_destroy(&t->turn);
 	g_ptr_array_free(t->arrays, TRUE);
 	g_free(t);
 }

@@ -46,6 +46,8 @@ struct worker {
 	uint64_t heard[WORKER_LINES];
 	struct plat_line *alarm; /* a timerfd; NULL: none */
 	plat_time due;           /* it wants to be called then; PLAT_NEVER: not */
+	int fd;                  /* readable: it has something to do; -1: none */
+	bool deaf;               /* not to be called by fd just now */
 	bool polls;              /* it never sleeps */
 	bool up;
 };
@@ -67,7 +69,7 @@ struct side {
 	int event;          /* eventfd that its lines write to; -1: nobody sleeps here */
 	bool polls;
 	pthread_t thread;
-	bool started;
+	bool started, has_turn;
 	/* read by others */
 	uint32_t asleep; /* waits for its descriptors */
 	uint64_t epoch;  /* turns that did something */
@@ -152,6 +154,8 @@ struct tap_guest {
 	plat_time stopped;       /* when it had sent all, since the start */
 	uint64_t bad_stages;     /* frames whose stages do not add up */
 	bool tx_full;
+	struct app *app; /* far = none: its process; else NULL */
+	uint64_t app_sent;
 	struct guest_counts at_start, at_stop;
 };
 
@@ -162,6 +166,19 @@ void guest_fini(struct tap_guest *g);
 void guest_counts(const struct tap_guest *g, struct guest_counts *c);
 void guest_traffic(struct tap_guest *g, struct traffic *t, uint16_t number, bool unpaced,
 		   bool drop);
+
+/* ---- its process, if that is a program of app.h (tap_app.c) ---------------------------------- */
+
+/* While there is the privilege to open what it needs. */
+bool guest_app_open(struct tap_guest *g, GError **error);
+/* The guest is built: what it receives is its process's. */
+void guest_app_attach(struct tap_guest *g);
+/* It may have something to send, after it has received: wakes the worker that sends. */
+void guest_app_called(struct tap_guest *g);
+/* Sends what it has, at most max frames; says so in tx_full if there is no room. */
+unsigned guest_app_send(struct tap_guest *g, unsigned max);
+/* To people, on stderr: where it is. */
+void guest_app_announce(const struct tap_guest *g);
 
 /* ---- host (tap_host.c) ----------------------------------------------------------------------- */
 
@@ -187,6 +204,7 @@ struct tap {
 	plat_time warmup, drain, max_time; /* ps */
 	plat_time start;                   /* plat_now() */
 	uint32_t stop;                     /* all threads end */
+	pthread_mutex_t turn;              /* lockstep: whose turn it is */
 	/* of the window */
 	plat_time window_start, window_stop; /* since the start */
 	bool counted_start;
@@ -200,6 +218,8 @@ struct tap {
 
 void *tap_array(struct tap *t, size_t n, size_t size);
 struct tap *tap_new(const struct scenario *sc, GError **error);
+/* Has its device been removed, or brought down? */
+bool nic_gone(const struct tap_nic *n);
 bool tap_run(struct tap *t, struct run_ctl *ctl, GError **error);
 bool tap_verify(struct tap *t, GError **error);
 void tap_results(struct tap *t, struct result *r);

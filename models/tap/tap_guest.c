@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app.h"
 #include "sim/sim_error.h"
 #include "tap.h"
 
@@ -18,6 +19,8 @@ static unsigned grx_turn(struct tap_guest *g, bool *more)
 {
 	gnet_rx_burst(&g->net);
 	*more = gnet_rx_commit(&g->net);
+	if (g->app)
+		guest_app_called(g);
 	return g->net.rxb.work;
 }
 
@@ -25,6 +28,8 @@ static unsigned gread_turn(struct tap_guest *g, bool *more)
 {
 	gnet_read_burst(&g->net);
 	*more = gnet_read_commit(&g->net);
+	if (g->app)
+		guest_app_called(g);
 	return g->net.readb.work;
 }
 
@@ -93,7 +98,8 @@ static bool has_ended(struct tap_guest *g)
 {
 	sim_time at, now = plat_now(&g->pl);
 
-	return g->tap->start && !sender_peek(&g->sender, now - g->tap->start, &at);
+	return g->tap->start && now >= g->tap->start &&
+	       !sender_peek(&g->sender, now - g->tap->start, &at);
 }
 
 static unsigned gtx_turn(struct tap_guest *g, bool *more)
@@ -103,6 +109,9 @@ static unsigned gtx_turn(struct tap_guest *g, bool *more)
 	g->tx_full = false;
 	gnet_tx_begin(&g->net);
 	n = send_burst(g, &g->gtx.due);
+	if (g->app && !g->tx_full)
+		n += guest_app_send(g, DPATH_BURST - n);
+	g->gtx.deaf = g->tx_full;
 	*more = gnet_tx_commit(&g->net, g->tx_full);
 	if (g->tx_full)
 		return n;
@@ -306,8 +315,12 @@ bool guest_init(struct tap_guest *g, GError **error)
 	if (!host_init(g, error))
 		return false;
 	guest_build_dpath(&g->parts);
-	return build_alarms(g, error) && guest_build_buffers(&g->parts, size, size, error) &&
-	       guest_build_queues(&g->parts, error) && pools_init(g, error);
+	if (!build_alarms(g, error) || !guest_build_buffers(&g->parts, size, size, error) ||
+	    !guest_build_queues(&g->parts, error) || !pools_init(g, error))
+		return false;
+	if (g->app)
+		guest_app_attach(g);
+	return true;
 }
 
 void guest_traffic(struct tap_guest *g, struct traffic *t, uint16_t number, bool unpaced,
@@ -391,6 +404,7 @@ void guest_fini(struct tap_guest *g)
 		plat_line_fini(&g->cluster_alarm);
 	if (g->vio.tx_batch)
 		plat_line_fini(&g->tx_alarm);
+	app_free(g->app);
 	plat_port_fini(&g->port);
 	plat_pool_fini(&g->rx_world.pool);
 	plat_pool_fini(&g->tx_world.pool);

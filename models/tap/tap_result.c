@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "sim/sim_error.h"
+#include "models/options.h"
 #include "tap.h"
 
 /* ---- residents ------------------------------------------------------------------------------- */
@@ -120,7 +121,8 @@ bool tap_verify(struct tap *t, GError **error)
 	for (unsigned i = 0; i < t->nics; i++)
 		if (t->nic[i].far && !far_agrees(&t->nic[i], error))
 			return false;
-	return !t->limit_passed || beyond_limit(t, error);
+	/* who uses a device as he likes has no other end */
+	return !t->limit_passed || !t->replay || beyond_limit(t, error);
 }
 
 /* ---- metrics --------------------------------------------------------------------------------- */
@@ -265,15 +267,13 @@ static void device_metrics(struct result *r, const struct tap *t)
 	uint64_t reads = 0, writes = 0, blocked = 0, gone = 0;
 
 	for (unsigned i = 0; i < t->nics; i++) {
-		bool one_gone = false;
 		for (unsigned k = 0; k < t->nic[i].guests; k++) {
 			const struct plat_port *p = &t->nic[i].guest[k]->port;
 			reads += p->stats.rx_errors;
 			writes += p->stats.tx_errors;
 			blocked += p->stats.tx_blocked;
-			one_gone |= p->gone;
 		}
-		gone += one_gone;
+		gone += nic_gone(&t->nic[i]);
 	}
 	result_u64(r, "device", NULL, "read_errors", reads);
 	result_u64(r, "device", NULL, "write_errors", writes);
@@ -296,6 +296,7 @@ void tap_results(struct tap *t, struct result *r)
 		stages_end(all[d].book.stages, all[d].book.latency.count);
 		view_metrics(r, "guests", d, &all[d]);
 	}
+	options_inputs(t->sc, r);
 	traffic_metrics(r, t);
 	host_metrics(r, t);
 	if (t->replay)
@@ -340,6 +341,8 @@ bool tap_main_run(const struct scenario *sc, struct run_ctl *ctl, struct result 
 
 	if (!t)
 		return false;
+	for (unsigned i = 0; !t->replay && i < t->guests; i++)
+		guest_app_announce(&t->guest[i]);
 	wall = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
 	ok = tap_run(t, ctl, error) && tap_verify(t, error);

@@ -17,6 +17,7 @@
  * ours.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
@@ -28,11 +29,12 @@
 #include "sim/sim_error.h"
 #include "tap.h"
 
-#define MS            1000000000ull /* ps */
-#define WATCHDOG      (10000 * MS)
-#define LOST_PATIENCE (50 * MS) /* lockstep: a frame that a device has not shown by then is lost   \
-				 */
-#define LEAD (2 * MS)           /* from set-up to the start */
+#define MS       1000000000ull /* ps */
+#define WATCHDOG (10000 * MS)
+/* lockstep: a frame that has not come by then and is not in a device is lost */
+#define LOST_PATIENCE (10 * MS)
+#define ALARM         (MS / 50) /* threads = one: how often timers are looked at */
+#define LEAD          (2 * MS)  /* from set-up to the start */
 
 struct run {
 	struct tap *t;
@@ -42,8 +44,9 @@ struct run {
 	plat_time moved_at;   /* the watchdog's */
 	uint64_t moved;
 	uint64_t *epoch, *rounds; /* by side: as seen last */
-	plat_time allowed_at;
-	unsigned looks;
+	plat_time allowed_at;     /* lockstep: the last frame; and when the next one is due */
+	plat_time next;
+	bool looking; /* silent() has begun to look */
 };
 
 static plat_time since_start(const struct tap *t)
@@ -88,35 +91,48 @@ static uint64_t load(const uint64_t *n)
 	return __atomic_load_n(n, __ATOMIC_ACQUIRE);
 }
 
-/* Has the side had nothing to do since it was looked at last? */
-static bool side_quiet(struct run *r, unsigned i)
+/* Has the side nothing to do? One that polls must have looked at everything twice since the first
+ * look, so that it has seen what the others did before that. */
+static bool side_quiet(const struct run *r, unsigned i)
 {
-	struct side *s = side_at(r->t, i);
-	bool same = load(&s->epoch) == r->epoch[i];
+	const struct side *s = side_at(r->t, i);
 
-	r->epoch[i] = load(&s->epoch);
-	if (r->t->one)
-		return same && !side_stirs(s);
-	if (!s->polls)
-		return same && side_silent(s);
-	/* two whole rounds, so that all workers have looked at what the last one did */
-	if (same && load(&s->rounds) - r->rounds[i] >= 2)
-		return true;
-	if (!same)
-		r->rounds[i] = load(&s->rounds);
-	return false;
+	if (s->polls)
+		return load(&s->rounds) - r->rounds[i] >= 2;
+	return r->t->one ? !side_stirs(s) : side_silent(s);
 }
 
-/* Twice in a row, so that nobody was told something by one that was looked at before him. */
+static void first_look(struct run *r)
+{
+	for (unsigned i = 0; i <= r->t->guests; i++) {
+		r->rounds[i] = load(&side_at(r->t, i)->rounds);
+		r->epoch[i] = load(&side_at(r->t, i)->epoch);
+	}
+	r->looking = true;
+}
+
+/*
+ * Is everybody silent? Asked again and again. Nobody has done anything since the first look, which
+ * is asked after everybody was found to have nothing to do: so nobody told anything to one who had
+ * been asked before.
+ */
 static bool silent(struct run *r)
 {
 	struct tap *t = r->t;
-	bool quiet = !alarm_set(t);
+	bool all = !alarm_set(t);
 
+	if (!r->looking) {
+		first_look(r);
+		return false;
+	}
 	for (unsigned i = 0; i <= t->guests; i++)
-		quiet &= side_quiet(r, i);
-	r->looks = quiet ? r->looks + 1 : 0;
-	return r->looks >= 2;
+		all &= side_quiet(r, i);
+	for (unsigned i = 0; i <= t->guests; i++)
+		if (load(&side_at(t, i)->epoch) != r->epoch[i]) {
+			first_look(r);
+			return false;
+		}
+	return all;
 }
 
 /* ---- the window of time metrics -------------------------------------------------------------- */
@@ -182,14 +198,24 @@ static void end_early(struct run *r, const char *format, ...)
 	g_set_error(&r->t->ended, SIM_ERROR, SIM_EXIT_ENVIRONMENT, "%s", text);
 }
 
-static void look_at_nic(struct run *r, struct tap_nic *n)
+/* The first to notice may be its far side. */
+bool nic_gone(const struct tap_nic *n)
 {
+	int error = n->far ? far_stats(n->far).error : 0;
+
 	for (unsigned i = 0; i < n->guests; i++)
 		if (n->guest[i]->port.gone)
-			end_early(r,
-				  "%s was removed while the run used it; the results are those "
-				  "until then",
-				  n->dev.name);
+			return true;
+	return error == ENETDOWN || error == ENXIO || error == ENODEV;
+}
+
+static void look_at_nic(struct run *r, struct tap_nic *n)
+{
+	if (nic_gone(n))
+		end_early(r,
+			  "%s was removed or brought down while the run used it; the results are "
+			  "those until then",
+			  n->dev.name);
 	if (!n->far)
 		return;
 	if (far_pidfd(n->far) >= 0 && !far_alive(n->far))
@@ -268,7 +294,7 @@ static bool look(struct run *r, GError **error)
 		t->limit_passed = true;
 	for (unsigned i = 0; i < t->nics; i++)
 		look_at_nic(r, &t->nic[i]);
-	if (!t->counted_start && now >= t->warmup)
+	if (!t->counted_start && !t->lockstep && now >= t->warmup)
 		window_starts(t);
 	if (!t->pages_early && now >= 200 * MS)
 		t->pages_early = resident_pages();
@@ -362,9 +388,12 @@ static bool allow_next(struct run *r)
 
 	if (!earliest(t, &at, &n, &g))
 		return false;
+	r->next = at;
 	if (at > now || plat_now(NULL) < t->start)
 		return true;
-	r->looks = 0;
+	if (!t->counted_start && at >= t->warmup)
+		window_starts(t);
+	r->looking = false;
 	r->allowed_at = plat_now(NULL);
 	if (g) {
 		__atomic_store_n(&g->allowed, g->allowed + 1, __ATOMIC_RELEASE);
@@ -372,6 +401,21 @@ static bool allow_next(struct run *r)
 		side_poke(&g->side);
 	} else {
 		far_allow(n->far);
+	}
+	return true;
+}
+
+/* Is what was sent, and is still waited for, nowhere to be found? Everybody is silent. */
+static bool is_lost(const struct run *r)
+{
+	const struct tap *t = r->t;
+
+	if (plat_now(NULL) - r->allowed_at < LOST_PATIENCE)
+		return false;
+	for (unsigned i = 0; i < t->guests; i++) {
+		struct pollfd p = {.fd = t->guest[i].port.rx_fd, .events = POLLIN};
+		if (!t->guest[i].port.gone && poll(&p, 1, 0) > 0)
+			return false;
 	}
 	return true;
 }
@@ -404,12 +448,11 @@ static bool lockstep_many(struct run *r, GError **error)
 	plat_time next, looked = 0;
 
 	while (!must_end(r)) {
-		bool moves = drive_far(t, &next), waits = on_the_way(t);
+		bool moves = drive_far(t, &next), waits = on_the_way(t) > 0;
 
 		if (moves)
-			r->looks = 0;
-		if (!moves && silent(r) &&
-		    (!waits || plat_now(NULL) - r->allowed_at > LOST_PATIENCE) && !allow_next(r))
+			r->looking = false;
+		if (!moves && silent(r) && (!waits || is_lost(r)) && !allow_next(r))
 			break;
 		if (!moves)
 			sched_yield();
@@ -435,8 +478,6 @@ static bool free_many(struct run *r, GError **error)
 		note_stop(r);
 		if (r->stopping && !on_the_way(t) && silent(r))
 			break;
-		if (!r->stopping)
-			r->looks = 0;
 	}
 	return true;
 }
@@ -471,6 +512,8 @@ static void sleep_all(struct tap *t, plat_time next)
 
 	for (unsigned i = 0; i <= t->guests; i++) {
 		plat_time at = side_due(side_at(t, i));
+		if (side_at(t, i)->polls)
+			return;
 		if (at != PLAT_NEVER)
 			due = MIN(due, at > t->start + now ? at - t->start - now : 0);
 	}
@@ -486,7 +529,7 @@ static bool run_one(struct run *r, GError **error)
 	plat_time next, looked = 0;
 
 	while (!must_end(r)) {
-		bool moves = round_of_all(t, &next);
+		bool quiet, moves = round_of_all(t, &next);
 
 		if (plat_now(NULL) - looked >= MS) {
 			looked = plat_now(NULL);
@@ -495,17 +538,17 @@ static bool run_one(struct run *r, GError **error)
 		}
 		note_stop(r);
 		if (moves) {
-			r->looks = 0;
+			r->looking = false;
 			continue;
 		}
-		if (silent(r) && !on_the_way(t)) {
-			if (t->lockstep ? !allow_next(r) : r->stopping)
-				break;
-			if (t->lockstep && !r->looks)
-				continue;
-		}
-		if (r->looks >= 2 && !(t->host_side.polls))
-			sleep_all(t, next);
+		quiet = silent(r);
+		if (quiet && (!on_the_way(t) || (t->lockstep && is_lost(r))) &&
+		    (t->lockstep ? !allow_next(r) : r->stopping))
+			break;
+		if (alarm_set(t))
+			sleep_all(t, since_start(t) + ALARM);
+		else if (quiet && r->looking)
+			sleep_all(t, MIN(next, r->next));
 	}
 	return true;
 }
@@ -560,7 +603,7 @@ static void boot(struct tap *t)
 
 bool tap_run(struct tap *t, struct run_ctl *ctl, GError **error)
 {
-	struct run r = {.t = t, .ctl = ctl};
+	struct run r = {.t = t, .ctl = ctl, .next = PLAT_NEVER};
 	bool ok = true;
 
 	r.epoch = tap_array(t, t->guests + 1, sizeof(uint64_t));

@@ -18,7 +18,7 @@ void side_init(struct side *s, struct tap *tap, const char *name, unsigned worke
 			   .name = g_strdup(name),
 			   .worker = g_new0(struct worker *, workers),
 			   .port = g_new0(struct side_port, ports + 1),
-			   .fds = g_new0(struct pollfd, 1 + workers + 2 * ports),
+			   .fds = g_new0(struct pollfd, 1 + 2 * workers + 2 * ports),
 			   .event = -1};
 	if (!tap->one)
 		s->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -38,6 +38,7 @@ void side_add(struct side *s, struct worker *w, bool polls)
 {
 	w->polls = polls;
 	w->due = PLAT_NEVER;
+	w->fd = -1;
 	s->polls |= polls;
 	s->worker[s->workers++] = w;
 }
@@ -140,6 +141,9 @@ static unsigned gather(struct side *s, bool sleeps)
 		if (s->worker[i]->alarm)
 			s->fds[n++] =
 				(struct pollfd){.fd = s->worker[i]->alarm->fd, .events = POLLIN};
+	for (unsigned i = 0; i < s->workers; i++)
+		if (s->worker[i]->fd >= 0 && !s->worker[i]->deaf)
+			s->fds[n++] = (struct pollfd){.fd = s->worker[i]->fd, .events = POLLIN};
 	for (unsigned i = 0; i < s->ports; i++)
 		n += plat_port_poll(s->port[i].port, &s->fds[n]);
 	return n;
@@ -158,6 +162,9 @@ static void spread(struct side *s, unsigned n, bool sleeps)
 	for (unsigned i = 0; i < s->workers; i++)
 		if (s->worker[i]->alarm && s->fds[at++].revents)
 			s->worker[i]->up |= plat_line_clear(s->worker[i]->alarm);
+	for (unsigned i = 0; i < s->workers; i++)
+		if (s->worker[i]->fd >= 0 && !s->worker[i]->deaf)
+			s->worker[i]->up |= s->fds[at++].revents != 0;
 	for (; at < n; at++)
 		for (unsigned i = 0; s->fds[at].revents && i < s->ports; i++) {
 			const struct side_port *p = &s->port[i];
@@ -203,7 +210,8 @@ bool side_silent(const struct side *s)
 	for (unsigned i = 0; i < s->workers; i++)
 		if (called(s->worker[i]))
 			return false;
-	return true;
+	/* It may have heard just now: then it was awake before. */
+	return __atomic_load_n(&s->asleep, __ATOMIC_ACQUIRE);
 }
 
 /* Nothing up: kicks from here on write to the eventfd, earlier ones have been counted. */
@@ -216,18 +224,38 @@ static void sleep_once(struct side *s)
 	__atomic_store_n(&s->asleep, 0, __ATOMIC_RELEASE);
 }
 
+/* Lockstep: a side does all it can before another one does anything. */
+static void take_turn(struct side *s)
+{
+	if (s->tap->lockstep && !s->has_turn)
+		pthread_mutex_lock(&s->tap->turn);
+	s->has_turn = true;
+}
+
+static void end_turn(struct side *s)
+{
+	if (s->tap->lockstep && s->has_turn)
+		pthread_mutex_unlock(&s->tap->turn);
+	s->has_turn = false;
+}
+
 static void *run(void *arg)
 {
 	struct side *s = arg;
 	plat_time looked = 0;
 
 	while (!__atomic_load_n(&s->tap->stop, __ATOMIC_ACQUIRE)) {
-		bool moved = side_round(s);
+		bool moved;
+
+		take_turn(s);
+		moved = side_round(s);
 		if (!s->polls && !side_stirs(s)) {
+			end_turn(s);
 			sleep_once(s);
 			continue;
 		}
 		if (s->polls && !moved) {
+			end_turn(s);
 			/* a processor may be wanted by whoever is waited for */
 			sched_yield();
 			if (plat_now(NULL) - looked < POLL_PS && side_due(s) == PLAT_NEVER)
@@ -236,6 +264,7 @@ static void *run(void *arg)
 		}
 		side_wait(s, 0);
 	}
+	end_turn(s);
 	return NULL;
 }
 

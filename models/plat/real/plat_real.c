@@ -83,11 +83,11 @@ uint64_t plat_pool_collect(struct plat_pool *pool)
 	return pool->live;
 }
 
-bool plat_pool_free(struct plat_pool *pool)
+unsigned plat_pool_free(struct plat_pool *pool)
 {
 	if (!pool->free)
 		plat_pool_collect(pool);
-	return pool->free != NULL;
+	return pool->n - (unsigned)pool->live;
 }
 
 struct frame *plat_pool_take(struct plat_pool *pool, struct ledger *led, plat_time at)

@@ -30,8 +30,9 @@ void plat_pool_fini(struct plat_pool *pool);
  */
 struct frame *plat_pool_get(struct plat_pool *pool, struct ledger *led, uint32_t len, plat_time at);
 
-/* Owner: is there a frame? Books what other threads have returned if it has to. */
-bool plat_pool_free(struct plat_pool *pool);
+/* Owner: how many frames there are to be had. Books what other threads have returned if it has to.
+ */
+unsigned plat_pool_free(struct plat_pool *pool);
 
 /* Owner: book what other threads have returned. Returns how many frames are still under way. */
 uint64_t plat_pool_collect(struct plat_pool *pool);

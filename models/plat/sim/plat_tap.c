@@ -147,8 +147,10 @@ const struct plat_dma_ops plat_tap_dma = {.map = tap_map, .unmap = tap_unmap};
 
 bool plat_tap_put(struct plat_tap *t, struct frame *f)
 {
-	if (t->queued == t->queue_length)
+	if (t->queued == t->queue_length) {
+		t->refused = true;
 		return false;
+	}
 	f->next = NULL;
 	*(t->first ? &t->last->next : &t->first) = f;
 	t->last = f;
@@ -163,6 +165,10 @@ static struct frame *take(struct plat_tap *t)
 
 	t->first = f->next;
 	t->queued--;
+	if (__builtin_expect(t->refused, 0)) {
+		t->refused = false;
+		t->room(t->ctx);
+	}
 	return f;
 }
 

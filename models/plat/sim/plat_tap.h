@@ -57,6 +57,9 @@ struct plat_tap {
 	bool rx_irq, tx_irq;
 	/* A frame has come that can be read; `wanted`: the port asked to hear of it. */
 	void (*news)(void *ctx, bool wanted);
+	/* The far side was told that the queue is full: a frame has been read since. */
+	void (*room)(void *ctx);
+	bool refused;
 	/* A frame was written: its bytes, good for the call. Its last stamp is when. */
 	void (*sink)(void *ctx, struct frame *f, const uint8_t *bytes);
 	void *ctx;
