@@ -40,7 +40,7 @@ make_place()
 	ln -s "${vnicsim%vnicsim}vnictap" "$tmp/place/build/vnictap"
 	# What make builds there shares what is built here, of the same flavour.
 	if [ "$B" = build ]; then
-		for entry in "$root/build"/{sim,real,libvnicsim.a,libreal.a,libtap.a,libcold.a}; do
+		for entry in "$root/build"/{sim,real,lib*.a}; do
 			[ ! -e "$entry" ] || ln -s "$entry" "$tmp/place/build/"
 		done
 	else
@@ -65,8 +65,6 @@ lacks()
 	done
 }
 
-tap_possible() { unshare -n ip tuntap add dev probe mode tap 2>/dev/null; }
-
 # runs_block FILE
 runs_block()
 {
@@ -85,13 +83,6 @@ test_blocks()
 			lacks=$(lacks "$file" | tr '\n' ' ')
 			[ -z "$lacks" ] || { skip "$page:$line: the block" "no $lacks"; continue; }
 			case $(head -n 1 "$file") in
-			'# needs TAP'*)
-				if tap_possible; then
-					check "$page:$line: the block runs" runs_block "$file"
-				else
-					skip "$page:$line: the block" "no TAP device can be made here"
-				fi
-				;;
 			'# not run'*) skip "$page:$line: the block" "$(head -n 1 "$file" | cut -c 3-)" ;;
 			*) check "$page:$line: the block runs" runs_block "$file" ;;
 			esac
