@@ -28,7 +28,7 @@ static const struct verb verbs[] = {
 	 "ui.perfetto.dev, of at most 2000 packets unless --trace-for or --trace-packets\n"
 	 "says otherwise. Points of --pcap: wire, hypervisor, a NIC, a guest.\n"},
 	{"packet", "SCENARIO [NAME:]N", "one packet's story: where it was, for how long, and why",
-	 true, false, false, false, verb_packet,
+	 true, false, false, false, false, verb_packet,
 	 "Examples:\n"
 	 "  %s packet scenarios/web.ini 17\n"
 	 "  %s packet scenarios/web.ini bulk:0 --set vm1.policy=zero-copy\n"
