@@ -58,6 +58,18 @@ INC_sim   = -Imodels/plat/sim $(INC) $(PKG_INC)
 INC_real  = -Imodels/plat/real $(INC)
 INC_test  = -Imodels/plat/test $(INC)
 
+# Policies of one's own, each a file written against policy.h and plat.h. All that depends on them is
+# below BIN, where the programs go, too; everything else is shared with the programs without them.
+POLICIES :=
+BIN      := $(B)
+OWN      := $(BIN)/own
+OWN_sim  := $(patsubst %.c,$(OWN)/sim/%.o,$(notdir $(POLICIES)))
+OWN_real := $(patsubst %.c,$(OWN)/real/%.o,$(notdir $(POLICIES)))
+$(foreach p,$(POLICIES),$(if $(filter %.c,$p),,$(error POLICIES: $p is no C file))\
+  $(if $(wildcard $p),,$(error POLICIES: there is no file $p)))
+$(if $(filter-out $(words $(sort $(notdir $(POLICIES)))),$(words $(POLICIES))),\
+  $(error POLICIES: two files of one name; rename one))
+
 SIM_OBJ  := $(SIM:%.c=$(B)/sim/%.o) $(MODELS:%.c=$(B)/sim/%.o) $(DATAPATH:%.c=$(B)/sim/%.o)
 REAL     := $(wildcard models/plat/real/*.c)
 REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(REAL:%.c=$(B)/real/%.o)
@@ -66,7 +78,7 @@ REAL_OBJ := $(DATAPATH:%.c=$(B)/real/%.o) $(REAL:%.c=$(B)/real/%.o)
 TAP      := $(filter-out models/tap/main.c,$(wildcard models/tap/*.c)) \
             $(wildcard models/guest_build*.c) models/book.c models/view.c models/traffic/sender.c
 TAP_OBJ  := $(TAP:%.c=$(B)/real/%.o)
-COLD     := $(SIM) $(wildcard models/options*.c models/keys_*.c) models/tap_keys.c \
+COLD     := $(SIM) $(wildcard models/options*.c models/keys_*.c) models/tap_keys.c models/policy_words.c \
             models/machine_metrics.c models/host/cost.c models/host/pcie_keys.c models/host/pcie_traffic.c \
             models/nic/nic_keys.c models/nic/dmabench_keys.c \
             $(filter-out models/traffic/sender.c,$(wildcard models/traffic/*.c))
@@ -87,22 +99,48 @@ TEST_BIN   := $(TESTS_sim:%=$(B)/tests/%) $(TESTS_test:%=$(B)/tests/%) $(TESTS_r
               $(TESTS_tap:%=$(B)/tests/%)
 BENCH_BIN  := $(BENCHES:%=$(B)/tests/%) $(BENCH_real:%=$(B)/tests/%)
 
-.PHONY: all deps test test-programs bench demo systems fidelity validate study traces check-style seam proof soak memcheck reproduce docs \
+.PHONY: all own-check install uninstall deps test test-programs bench demo systems fidelity validate study traces check-style seam proof soak memcheck reproduce docs \
         large clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
 
-all: $(B)/vnicsim $(B)/vnictap           ## build both programs: build/vnicsim, build/vnictap
+all: $(BIN)/vnicsim $(BIN)/vnictap       ## build both programs: build/vnicsim, build/vnictap
 
-$(B)/vnicsim: $(B)/sim/models/main.o $(B)/libvnicsim.a
+$(BIN)/vnicsim: $(B)/sim/models/main.o $(OWN)/policy_own.o $(OWN_sim) $(B)/libvnicsim.a $(OWN)/seam
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(PKG_LIB) -lpthread
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) $(PKG_LIB) -lpthread
 
-# The whole datapath is in either program, called or not.
-$(B)/vnictap: $(B)/real/models/tap/main.o $(B)/libtap.a $(B)/libreal.a $(B)/libcold.a
+# One rule for each policy and world: they may come from any folder.
+define own_object
+$(OWN)/$(1)/$(patsubst %.c,%.o,$(notdir $(2))): $(2)
+	@mkdir -p $$(@D)
+	$$(call say,CC  )
+	$$(Q)$$(CC) $$(CFLAGS) $$(INC_$(1)) -c -o $$@ $$<
+endef
+$(foreach p,$(POLICIES),$(eval $(call own_object,sim,$p))$(eval $(call own_object,real,$p)))
+
+# The table of them, from the names that they define; written anew only when it changes.
+$(OWN)/policy_own.c: $(OWN_sim) FORCE
+	@mkdir -p $(@D)
+	@tests/own-policies.sh $(OWN_sim) >$@.new || { rm -f $@.new; exit 1; }
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(OWN)/policy_own.o: $(OWN)/policy_own.c
+	$(Q)$(CC) $(CFLAGS) $(INC_sim) -c -o $@ $<
+# What the tree's datapath is held to, they are. Says which files were.
+$(OWN)/seam: $(OWN_real) $(OWN)/policy_own.c tests/check-seam.sh
+	@$(if $(POLICIES),SEAM_FILES="$(POLICIES)" tests/check-seam.sh $(OWN)/real,:)
+	@echo "$(POLICIES)" >$@
+FORCE:
+.PHONY: FORCE
+
+own-check: $(BIN)/vnicsim                ## POLICIES=...: hold them to what all policies are held to
+	@tests/own-check.sh $(BIN)/vnicsim
+
+# The whole datapath is in either program, called or not; the table of policies is the one above.
+$(BIN)/vnictap: $(B)/real/models/tap/main.o $(OWN)/policy_own.o $(OWN_real) $(B)/libtap.a \
+		$(filter-out %/policy_own.o,$(REAL_OBJ)) $(B)/libcold.a $(OWN)/seam
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) -o $@ $(filter-out %/libreal.a,$^) -Wl,--whole-archive $(B)/libreal.a \
-		-Wl,--no-whole-archive $(PKG_LIB) $(LIB_real) -lpthread -lm
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIB) $(LIB_real) -lpthread -lm
 
 $(B)/libvnicsim.a: $(SIM_OBJ)
 	@rm -f $@
@@ -211,15 +249,48 @@ validate: deps                           ## simulated against real TAP devices: 
 
 study: deps                              ## when does zero copy pay: 495 runs (minutes), the figure in docs
 	@$(MAKE) --no-print-directory all
-	$(B)/vnicsim sweep scenarios/studies/when-does-zero-copy-pay.ini --out out/when-does-zero-copy-pay
+	$(B)/vnicsim sweep scenarios/studies/when-does-zero-copy-pay.ini --out out/when-does-zero-copy-pay \
+		--fresh -j 0
 	cd out/when-does-zero-copy-pay && gnuplot $(CURDIR)/plots/when-does-zero-copy-pay.gp && \
 		cp when-does-zero-copy-pay.png $(CURDIR)/docs/
 
 traces:                                  ## take a large capture for benchmarks (root): build/traces
 	traces/make-traces.sh --large build/traces
 
-docs: all                                ## write the scenario reference from the key tables
+docs: all                                ## write scenario reference and manual pages from the tables
 	$(B)/vnicsim list keys --markdown > docs/scenario-reference.md
+	tests/man-pages.sh $(B)/vnicsim docs/man docs/man
+
+# Where make install puts things; DESTDIR stands before all of it, and only there.
+prefix  ?= /usr/local
+bindir   = $(prefix)/bin
+datadir  = $(prefix)/share
+docdir   = $(datadir)/doc/vnicsim
+INSTALLED = $(BIN)/vnicsim:$(bindir) $(BIN)/vnictap:$(bindir) \
+            $(foreach f,$(wildcard plots/*.gp),$f:$(datadir)/vnicsim/plots) \
+            $(foreach f,$(shell find scenarios -name '*.ini'),$f:$(datadir)/vnicsim/$(patsubst %/,%,$(dir $f))) \
+            $(foreach f,$(wildcard traces/*.pcap*),$f:$(datadir)/vnicsim/traces) \
+            $(foreach f,$(wildcard docs/man/*.1),$f:$(datadir)/man/man1) \
+            $(foreach f,$(wildcard docs/man/*.5),$f:$(datadir)/man/man5) \
+            docs/completion/vnicsim:$(datadir)/bash-completion/completions \
+            $(foreach f,README.md $(shell find docs -name '*.md' -o -name '*.png' -o -path 'docs/own-policy/*' -type f),$f:$(docdir)/$(patsubst %/,%,$(dir $f)))
+# What a policy of one's own is compiled against stays in the tree: it needs the Makefile, too.
+install: all                             ## programs, plots, scenarios, docs, manual pages, completion
+	@for entry in $(INSTALLED); do \
+		file=$${entry%%:*}; to="$(DESTDIR)$${entry#*:}"; mode=644; \
+		[ -x "$$file" ] && mode=755; \
+		install -D -m $$mode "$$file" "$$to/$$(basename "$$file")" || exit 1; \
+	done
+	@echo "installed: $(DESTDIR)$(bindir)/vnicsim, $(DESTDIR)$(bindir)/vnictap; plots, scenarios, docs, manual pages: $(DESTDIR)$(datadir)"
+
+uninstall:                               ## the same files, and folders that are empty then
+	@for entry in $(INSTALLED); do \
+		file=$${entry%%:*}; to="$(DESTDIR)$${entry#*:}"; \
+		rm -f "$$to/$$(basename "$$file")" || exit 1; \
+	done
+	@for folder in $(datadir)/vnicsim $(docdir); do \
+		[ ! -d "$(DESTDIR)$$folder" ] || find "$(DESTDIR)$$folder" -depth -type d -empty -delete; \
+	done
 
 check-style: deps                        ## formatting, static analysis, headers, the seam
 	@$(MAKE) --no-print-directory seam-objects
@@ -231,6 +302,6 @@ clean:                                   ## remove build/
 help:                                    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(wildcard $(B)/real/*/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
+-include $(wildcard $(OWN)/*.d $(OWN)/*/*.d $(B)/real/*/*.d $(B)/sim/*/*.d $(B)/sim/*/*/*.d $(B)/sim/*/*/*/*.d $(B)/real/*/*/*.d \
                     $(B)/real/*/*/*/*.d $(B)/real/tests/*.d $(B)/test/*/*/*.d \
                     $(B)/test/*/*/*/*.d $(B)/test/tests/*.d)

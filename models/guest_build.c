@@ -250,7 +250,7 @@ void guest_build_dpath(const struct guest_parts *p)
 	p->mem->hbufs(p->ctx, &dp->rx_pool,
 		      p->rx_ring + (dp->rx_policy->vmm_rx ? vmmq + DPATH_BURST : 0), frame);
 	dp->rx_reason = guest_array(p, dp->rx_pool.n, sizeof(*dp->rx_reason));
-	if (dp->rx_policy == &policy_zero_copy || dp->tx_policy == &policy_zero_copy)
+	if (dp->rx_policy->lends_guest_memory || dp->tx_policy->lends_guest_memory)
 		build_zero_copy(p, size);
 }
 

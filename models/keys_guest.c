@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keys_guest.c - keys of [guest]. */
 #include "host/llc.h"
+#include "policy_words.h"
 #include "options_impl.h"
 
 static bool check_mac(const char *value, char **why)
@@ -39,11 +40,10 @@ const struct key_decl guest_keys[] = {
 	 .help = "NUMA node of its memory and vCPUs"},
 	{"vcpus", KEY_COUNT, .def = "1", .min = 1, .max = 2,
 	 .help = "virtual CPUs; with 2 the second one sends"},
-	{"policy", KEY_CHOICE, .def = "single-copy", .choices = "null|copy|single-copy|zero-copy",
+	{"policy", KEY_CHOICE, .def = "single-copy", .choices = policy_words,
 	 .help = "how the host moves frames, both ways"},
-	{"rx_policy", KEY_CHOICE, .choices = "null|copy|single-copy|zero-copy",
-	 .help = "policy of receive, if another"},
-	{"tx_policy", KEY_CHOICE, .choices = "null|copy|single-copy|zero-copy",
+	{"rx_policy", KEY_CHOICE, .choices = policy_words, .help = "policy of receive, if another"},
+	{"tx_policy", KEY_CHOICE, .choices = policy_words,
 	 .help = "policy of transmit, if another"},
 	{"attach", KEY_CHOICE, .def = "virtio", .choices = "virtio|vf",
 	 .help = "device: virtio, served by the host, or a virtual function of the NIC"},

@@ -450,6 +450,7 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 			m->interrupted = true;
 			break;
 		}
+		ctl->drops = m->world.dropped;
 		run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m),
 			     m->offered_total);
 	}

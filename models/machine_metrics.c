@@ -9,6 +9,7 @@
 #include "view.h"
 
 #include "../sim/metric.h"
+#include "../sim/search.h"
 
 enum {
 	OBJ_GUEST = 1,
@@ -29,6 +30,7 @@ enum {
 	OBJ_PROCESSES = 32768,
 	OBJ_FAR = 65536,
 	OBJ_DEVICE = 131072,
+	OBJ_SEARCH = 262144,
 };
 #define G (OBJ_GUEST | OBJ_GUESTS)
 #define C (OBJ_CORE | OBJ_VCPU)
@@ -53,6 +55,7 @@ static const struct metric_object objects[] = {
 	{OBJ_RUN, .name = "run"},
 	{OBJ_FAR, .name = "far"},
 	{OBJ_DEVICE, .name = "device"},
+	{OBJ_SEARCH, .name = SEARCH_KIND},
 	{0},
 };
 
@@ -81,6 +84,8 @@ static const struct metric_decl metrics[] = {
 	{"resident", "packets", G, .help = "frames still under way at the end"},
 	{"copies", "copies", G, .help = "moves of payload by a CPU, of delivered frames"},
 	{"copies.*", "copies", G, .help = "by site", .words = ledger_site_names},
+	{"copies.*.*", "copies", G, .help = "by site and reason", .words = ledger_site_names,
+	 .words2 = ledger_reason_names, .sparse = true},
 	{"copy_bytes", "bytes", G, .help = "moved by CPUs, of delivered frames"},
 	{"copy_bytes.*", "bytes", G, .help = "by site", .words = ledger_site_names},
 	{"copies_per_packet", "", G, .help = "copies / delivered"},
@@ -163,6 +168,7 @@ static const struct metric_decl metrics[] = {
 	{"busy_ratio", "", C | OBJ_SHARED, .help = "time not idle, spinning included"},
 	{"steal_ratio", "", C, .help = "on a shared core: time ready, and another one had it"},
 	{"switches", "switches", OBJ_SHARED, .help = "of a shared core, from one CPU to another"},
+	METRICS_OF_SEARCH(OBJ_SEARCH),
 	{"busy_cpus", "", OBJ_RUN, .help = "work of all CPUs, in CPUs"},
 	{"work_ratio", "", C, .help = "time at work"},
 	{"busy_ns.*", "ns", C, .help = "by kind of work", .words = busy_words},

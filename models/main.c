@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* main.c - vnicsim: the engine's command line with this simulator's models. */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "../sim/plot.h"
 #include "machine.h"
 #include "options.h"
+#include "policy_words.h"
 #include "validate_rules.h"
 
 static bool list_policy(size_t i, struct cli_item *item)
 {
-	if (!policies[i])
-		return false;
-	*item = (struct cli_item){policies[i]->name, policies[i]->help};
-	return true;
+	const struct policy *p = policy_at((unsigned)i);
+
+	if (p)
+		*item = (struct cli_item){p->name, p->help};
+	return p;
 }
 
 static bool list_system(size_t i, struct cli_item *item)
@@ -95,5 +98,11 @@ int main(int argc, char **argv)
 		.plot = plot,
 	};
 
+	g_autoptr(GError) error = NULL;
+
+	if (!policy_words_add_own(&error)) {
+		fprintf(stderr, "%s: %s\n", program.name, error->message);
+		return error->code;
+	}
 	return cli_main(&program, argc, argv);
 }

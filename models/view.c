@@ -94,6 +94,22 @@ static void latency(struct result *r, const char *obj, const char *dir, const st
 
 static const char *const directions[DIRECTIONS] = {"rx", "tx", "local"};
 
+/* Those that there were: the table has many fields, and nearly all of them are 0. */
+static void copies_by_reason(struct result *r, const char *obj, const char *dir,
+			     const struct ledger *l)
+{
+	for (unsigned s = 0; s < SITE_N; s++)
+		for (unsigned why = 0; l->copies[s] && why < REASON_N; why++) {
+			char name[64];
+
+			if (!l->copies_why[s][why])
+				continue;
+			g_snprintf(name, sizeof(name), "copies.%s.%s", ledger_site_names[s],
+				   ledger_reason_names[why]);
+			result_u64(r, obj, dir, name, l->copies_why[s][why]);
+		}
+}
+
 static void ledger_metrics(struct result *r, const char *obj, const char *dir, const struct view *v)
 {
 	const struct ledger *l = &v->book.led;
@@ -123,6 +139,7 @@ static void ledger_metrics(struct result *r, const char *obj, const char *dir, c
 	result_ratio(r, obj, dir, "host_copies_per_packet", host, with_payload);
 	result_ratio(r, obj, dir, "guest_copies_per_packet", copies - host, with_payload);
 	names(r, obj, dir, "copies", ledger_site_names, l->copies);
+	copies_by_reason(r, obj, dir, l);
 	names(r, obj, dir, "copy_bytes", ledger_site_names, l->copy_bytes);
 	result_u64(r, obj, dir, "wasted_copies", l->wasted_copies);
 	result_u64(r, obj, dir, "header_copies", l->header_copies);

@@ -13,9 +13,10 @@
 #include "nearest.h"
 #include "outfile.h"
 #include "sim_error.h"
+#include "wrap.h"
 
 static const struct verb verbs[] = {
-	{"run", "SCENARIO", "one run of a scenario", true, false, false, false, verb_run,
+	{"run", "SCENARIO", "one run of a scenario", true, false, false, false, false, verb_run,
 	 "Examples:\n"
 	 "  %s run scenarios/web.ini\n"
 	 "  %s run scenarios/web.ini --set vm1.policy=zero-copy --json web.json\n"
@@ -23,29 +24,42 @@ static const struct verb verbs[] = {
 	 "\nPrints a table and writes nothing unless --out or --json says so.\n"
 	 "Of a file with [sweep], the base point is run.\n"},
 	{"sweep", "SCENARIO", "every point of a scenario's [sweep]", true, false, false, false,
-	 verb_sweep,
+	 false, verb_sweep,
 	 "Examples:\n"
-	 "  %s sweep scenarios/studies/policy.ini\n"
+	 "  %s sweep scenarios/studies/policy.ini -j 0\n"
 	 "  %s sweep scenarios/web.ini --set \"sweep.guest.policy=copy, zero-copy\"\n"
-	 "  %s sweep scenarios/web.ini --out /tmp/web -j 4\n"
-	 "\nWrites results.csv (a number a line), wide.csv (a run a line) and a result file\n"
-	 "a point into --out, by default out/ and the scenario's name.\n"},
-	{"check", "SCENARIO...", "run every point and judge [expect]", true, false, false, false,
+	 "  %s sweep scenarios/web.ini --only \"guest.policy=copy & web.rate>=1Gbit/s\"\n"
+	 "  %s sweep scenarios/web.ini --set scenario.repeat=10 --paired guest.policy=copy\n"
+	 "  %s sweep scenarios/web.ini --list\n"
+	 "On many machines that share a folder:\n"
+	 "  %s sweep web.ini --points | parallel --sshloginfile hosts %s sweep web.ini --point {}\n"
+	 "  %s sweep web.ini --collect\n"
+	 "\nWrites a result file a run, results.csv (a number a line), wide.csv (a run a line)\n"
+	 "and, with repeats, summary.csv and summary.json (means, 95% intervals) into --out,\n"
+	 "by default out/ and the scenario's name. What is there of the same study is not run\n"
+	 "again; a folder of another study is refused.\n"},
+	{"check", "SCENARIO...", "run every point and judge it", true, false, false, false, true,
 	 verb_check,
 	 "Examples:\n"
 	 "  %s check scenarios/regress/*.ini\n"
 	 "  %s check scenarios/web.ini --set \"expect.vm1.rx.drops=0\"\n"
+	 "  %s check ci/*.ini --baseline ci/baseline.json --update\n"
+	 "  %s check ci/*.ini --baseline ci/baseline.json --junit report.xml\n"
 	 "\nPrints a line for each expectation: PASS|FAIL|SKIP file [point] metric want got,\n"
-	 "then how many passed, failed and were skipped. Exits with 1 if one failed.\n"},
+	 "then how many passed, failed and were skipped. Exits with 1 if one failed.\n"
+	 "With a baseline, counts and texts of each point must be as it says, times, rates and\n"
+	 "ratios within the tolerance; what is not is a FAIL, new copies and fallbacks first,\n"
+	 "each with its site and reason. --update writes the points of these files into it\n"
+	 "and leaves those of others; it does not if anything failed.\n"},
 	{"fidelity", "SCENARIO...", "hold results against theory and what others measured", true,
-	 false, false, false, verb_fidelity,
+	 false, false, false, false, verb_fidelity,
 	 "Examples:\n"
 	 "  %s fidelity scenarios/studies/fidelity/*.ini\n"
 	 "  %s fidelity scenarios/studies/fidelity/pcie.ini --out /tmp/pcie -j 2\n"
 	 "\nRuns the points that the files' [fidelity ROW] name and judges them: expected,\n"
 	 "simulated, error, tolerance, verdict. --out gets fidelity.json, .md and .csv. Exits\n"
 	 "with 1 if a row of an exact form misses, or one without a note that says why.\n"},
-	{"compare", "A B", "two results, or two folders of them", false, false, false, true,
+	{"compare", "A B", "two results, or two folders of them", false, false, false, true, false,
 	 verb_compare,
 	 "Examples:\n"
 	 "  %s compare before.json after.json\n"
@@ -56,7 +70,7 @@ static const struct verb verbs[] = {
 	 "first, and apart from it which settings do; what the machine did is left out.\n"
 	 "Folders of studies are compared point by point. Exits with 1 if anything differs.\n"},
 	{"calibrate", "", "measure this machine's costs, as a preset", false, false, false, false,
-	 verb_calibrate,
+	 false, verb_calibrate,
 	 "Examples:\n"
 	 "  %s calibrate\n"
 	 "  %s calibrate --quick --out /tmp/quick.ini\n"
@@ -64,7 +78,7 @@ static const struct verb verbs[] = {
 	 "less than a minute (--quick: ten seconds), and writes calibration.ini, or what --out\n"
 	 "names, for [host] preset. Needs what vnictap needs.\n"},
 	{"validate", "SCENARIO...", "hold the simulation against real TAP devices", true, false,
-	 false, false, verb_validate,
+	 false, false, false, verb_validate,
 	 "Examples:\n"
 	 "  %s validate scenarios/tap/*.ini --calibration calibration.ini\n"
 	 "  %s validate scenarios/tap/rx.ini --runs 3 --json rx.json\n"
@@ -72,13 +86,13 @@ static const struct verb verbs[] = {
 	 "it exits with 1. Then times, predicted and measured, which are judged only with a\n"
 	 "calibration of this machine; a miss is 1 with --strict. --out gets validation.json\n"
 	 "and .md, and .tsv for plots/validation.gp.\n"},
-	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, false,
+	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, false, false,
 	 verb_plot,
 	 "Examples:\n"
 	 "  %s plot out/policy\n"
 	 "  %s plot copy.json zero-copy.json --out figures\n"},
-	{"list", "policies|keys|metrics|systems|presets", "what there is to choose from", false,
-	 false, true, false, verb_list,
+	{"list", "policies|keys|metrics|systems|presets|verbs", "what there is to choose from",
+	 false, false, true, false, false, verb_list,
 	 "Examples:\n"
 	 "  %s list keys\n"
 	 "  %s list keys --markdown\n"
@@ -92,6 +106,7 @@ static const struct verb only = {
 	"SCENARIO",
 	NULL,
 	true,
+	false,
 	false,
 	false,
 	false,
@@ -126,7 +141,10 @@ static int print_text(const struct cli_program *prog, FILE *stream, const char *
 {
 	g_autoptr(GError) error = NULL;
 
-	if (outfile_print(stream, text, &error))
+	g_autoptr(GString) wrapped = g_string_new(NULL);
+
+	wrap_text(text, wrap_columns(stream), wrapped);
+	if (outfile_print(stream, wrapped->str, &error))
 		return SIM_EXIT_OK;
 	fprintf(stderr, "%s: %s\n", prog->name, error->message);
 	return SIM_EXIT_OUTPUT;
@@ -190,9 +208,38 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "the exit code alone", NULL},
 		{0},
 	};
+	const GOptionEntry baseline[] = {
+		{"baseline", 'b', 0, G_OPTION_ARG_FILENAME, &o->baseline,
+		 "hold every metric of every point to this file", "FILE"},
+		{"update", 0, 0, G_OPTION_ARG_NONE, &o->update,
+		 "write the baseline instead: what is, is right", NULL},
+		{"tolerance", 't', 0, G_OPTION_ARG_FILENAME, &o->tolerance,
+		 "how far what is measured may be off the baseline; default 5%", "SHARE"},
+		{"junit", 0, 0, G_OPTION_ARG_FILENAME, &o->junit,
+		 "write the verdicts as JUnit XML; - is stdout", "FILE|-"},
+		{0},
+	};
+	const GOptionEntry sweep[] = {
+		{"only", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->only,
+		 "run the points of which this is true; like where in [sweep]", "KEY=VALUE"},
+		{"paired", 0, 0, G_OPTION_ARG_FILENAME, &o->paired,
+		 "differences from the points with this value, seed by seed", "KEY=BASE"},
+		{"list", 0, 0, G_OPTION_ARG_NONE, &o->list, "print the points, run nothing", NULL},
+		{"points", 0, 0, G_OPTION_ARG_NONE, &o->points,
+		 "print the numbers of points not done, one a line", NULL},
+		{"point", 0, 0, G_OPTION_ARG_FILENAME, &o->point,
+		 "run this point, or these, and write no table", "K|K..L"},
+		{"collect", 0, 0, G_OPTION_ARG_NONE, &o->collect,
+		 "run nothing; check that all is there, write the tables", NULL},
+		{"fresh", 0, 0, G_OPTION_ARG_NONE, &o->fresh,
+		 "begin anew, whatever study the folder holds", NULL},
+		{0},
+	};
 	const GOptionEntry list[] = {
 		{"markdown", 0, 0, G_OPTION_ARG_NONE, &o->markdown,
 		 "keys as the scenario reference", NULL},
+		{"man", 0, 0, G_OPTION_ARG_NONE, &o->man,
+		 "keys, verbs as mdoc for the manual pages", NULL},
 		{0},
 	};
 	const GOptionEntry check[] = {
@@ -242,13 +289,17 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		g_option_context_add_main_entries(c, quick, NULL);
 	if (v->fn == verb_validate)
 		g_option_context_add_main_entries(c, validate, NULL);
+	if (v->checks)
+		g_option_context_add_main_entries(c, baseline, NULL);
+	if (v->fn == verb_sweep)
+		g_option_context_add_main_entries(c, sweep, NULL);
 	if (v->lists)
 		g_option_context_add_main_entries(c, list, NULL);
 	g_option_context_add_main_entries(c, all, NULL);
 	return c;
 }
 
-static int print_verb_help(const struct cli_program *prog, const struct verb *v, GOptionContext *c)
+static char *verb_help(const struct cli_program *prog, const struct verb *v, GOptionContext *c)
 {
 	g_auto(GStrv) parts = g_strsplit(v->examples, "%s", -1);
 	g_autofree char *examples = g_strjoinv(prog->name, parts);
@@ -257,8 +308,28 @@ static int print_verb_help(const struct cli_program *prog, const struct verb *v,
 	g_autofree char *help = g_option_context_get_help(c, TRUE, NULL);
 	/* GLib knows the program but not the verb. */
 	char *brackets = strstr(help, " [");
-	g_autofree char *text = g_strdup_printf("%.*s%s%s%s", (int)(brackets - help), help,
-						*v->name ? " " : "", v->name, brackets);
+
+	return g_strdup_printf("%.*s%s%s%s", (int)(brackets - help), help, *v->name ? " " : "",
+			       v->name, brackets);
+}
+
+const struct verb *cli_verbs(void)
+{
+	return verbs;
+}
+
+char *cli_verb_help(const struct cli_program *prog, const struct verb *v)
+{
+	struct options o = {0};
+	g_autoptr(GOptionContext) c = option_context(v, &o);
+
+	return verb_help(prog, v, c);
+}
+
+static int print_verb_help(const struct cli_program *prog, const struct verb *v, GOptionContext *c)
+{
+	g_autofree char *text = verb_help(prog, v, c);
+
 	return print_text(prog, stdout, text);
 }
 
@@ -281,7 +352,7 @@ static int parse_and_do(struct session *s, GOptionContext *c, char **args)
 	if (!s->o.rest)
 		s->o.rest = g_new0(char *, 1);
 	progress_init(&s->progress, s->o.quiet);
-	cli_catch_sigint();
+	cli_catch_signals();
 	if (s->prog->one_verb)
 		cli_catch_sigterm();
 	return s->verb->fn(s);
@@ -293,6 +364,15 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_autoptr(GOptionContext) c = option_context(v, &s.o);
 	/* Parsing takes what it understands out of the list. */
 	char **args = g_strdupv(argv);
+
+	/* GLib reads -j 2 and -j=2; everybody writes -j2. */
+	for (char **arg = args; *arg && strcmp(*arg, "--") != 0; arg++)
+		if (g_str_has_prefix(*arg, "-j") && g_ascii_isdigit((*arg)[2])) {
+			char *text = g_strdup_printf("--jobs=%s", *arg + 2);
+
+			g_free(*arg);
+			*arg = text;
+		}
 	int code = parse_and_do(&s, c, args);
 
 	g_strfreev(args);
@@ -303,6 +383,11 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_free(s.o.json);
 	g_free(s.o.tolerance);
 	g_free(s.o.calibration);
+	g_free(s.o.baseline);
+	g_free(s.o.junit);
+	g_strfreev(s.o.only);
+	g_free(s.o.paired);
+	g_free(s.o.point);
 	return code;
 }
 

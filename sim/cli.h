@@ -8,7 +8,7 @@
  *	PROGRAM list WHAT
  *
  * All that is particular to a program comes in by struct cli_program. Nothing here is global but
- * the flag that SIGINT sets, which a signal handler cannot do without.
+ * the flags that SIGINT and SIGUSR1 set, which a signal handler cannot do without.
  */
 #ifndef SIM_CLI_H
 #define SIM_CLI_H
@@ -24,13 +24,15 @@
 #include "scenario.h"
 
 /* What a run is given beside its scenario. Call progress as often as you like: it is rate-limited
-   by the host's clock and silent unless stderr is a terminal. total 0: unknown. */
+   by the host's clock and silent unless stderr is a terminal or SIGUSR1 asked for a line. total 0:
+   unknown. */
 struct run_ctl {
 	volatile sig_atomic_t
 		*interrupted; /* not 0: end cleanly, result_set_partial(), return true */
 	void (*progress)(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
 			 uint64_t packets_total);
 	void *progress_state;
+	uint64_t drops; /* so far; what runs keeps it, for those who look on */
 	/* The run's: it ended early, for this reason, and has a result all the same (partial). */
 	GError *ended;
 };

@@ -12,6 +12,7 @@
 #include "outfile.h"
 #include "sim_error.h"
 #include "units.h"
+#include "wrap.h"
 
 struct comparing {
 	struct session *s;
@@ -30,7 +31,7 @@ static void compare_files(struct comparing *c, const char *name, const char *a, 
 		struct comparison *found =
 			compare_results(c->s->prog->metrics, name, first, second, c->tolerance_ppm);
 
-		compare_print(found, c->text);
+		compare_print_within(found, wrap_columns(session_tables(c->s)), c->text);
 		json_array_append_new(c->list, compare_json(found));
 		for (int v = 0; v < COMPARE_VERDICTS; v++)
 			c->n[v] += compare_count(found, (enum compare_verdict)v);

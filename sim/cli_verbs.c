@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli_verbs.c - what each verb does with its files, once its options are parsed; see cli.h for the
+ * cli_verbs.c - what most verbs do with its files, once their options are parsed; see cli.h for the
  * verbs, cli_verbs.h for what they are given.
  *
  * A verb that runs loads a study and is given each run back in a function *_done(). Errors raise
@@ -12,10 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli_man.h"
 #include "explain.h"
+#include "folder.h"
 #include "nearest.h"
 #include "outfile.h"
 #include "sim_error.h"
+#include "wrap.h"
 
 static void record_verdict(void *arg, const struct expect_verdict *v)
 {
@@ -68,6 +71,9 @@ static void print_report(struct session *s, struct study *st, const struct study
 	else if (study_is_swept(st))
 		g_string_append_printf(out, "base point; `%s sweep` does all of %zu points\n",
 				       s->prog->name, sweep_points(st->sweep));
+	if (st->search)
+		g_string_append_printf(out, "as it stands; `%s sweep` searches for %s\n",
+				       s->prog->name, search_key(st->search));
 	report_print(s->prog->report, run->sc, run->result, out);
 	if (result_explained(run->result))
 		explain_print(result_explained(run->result), out);
@@ -75,7 +81,7 @@ static void print_report(struct session *s, struct study *st, const struct study
 	session_print(s, session_tables(s), out->str);
 }
 
-static void write_run(struct session *s, const struct study *st, const struct study_run *run)
+static void write_run(struct session *s, struct study *st, const struct study_run *run)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *name = g_strdup_printf("%s.json", scenario_name(st->sc));
@@ -83,7 +89,7 @@ static void write_run(struct session *s, const struct study *st, const struct st
 
 	if ((s->o.json && !result_write(run->result, s->o.json, &error)) ||
 	    (path && (!result_write(run->result, path, &error) ||
-		      !study_write_tables(st, s->o.out, &error))))
+		      !study_write_tables(st, s->o.out, NULL, NULL, &error))))
 		session_complain(s, error);
 }
 
@@ -105,91 +111,7 @@ int verb_run(struct session *s)
 	return s->code;
 }
 
-/* ---- sweep ---- */
-
-struct sweep_output {
-	struct session *s;
-	const char *folder; /* NULL: none */
-	struct report_table *table;
-	GString *json; /* NULL: none */
-};
-
-static void sweep_head(struct sweep_output *o, const struct study *st)
-{
-	report_table_cell(o->table, "point", true);
-	for (const char **key = st->keys; *key; key++)
-		report_table_cell(o->table, *key, false);
-	if (sweep_repeats(st->sweep) > 1)
-		report_table_cell(o->table, "repeat", true);
-	for (const struct report_col *c = o->s->prog->sweep_cols; c && c->head; c++)
-		report_table_cell(o->table, c->head, c->fmt != REPORT_TEXT);
-	report_table_row(o->table);
-}
-
-static void sweep_row(struct sweep_output *o, const struct study *st, const struct study_run *run)
-{
-	g_autofree char *number = g_strdup_printf("%u", run->point);
-	g_autofree char *repeat = g_strdup_printf("%u", run->repeat);
-
-	report_table_cell(o->table, number, true);
-	for (const char **value = run->values; *value; value++)
-		report_table_cell(o->table, *value, false);
-	if (sweep_repeats(st->sweep) > 1)
-		report_table_cell(o->table, repeat, true);
-	for (const struct report_col *c = o->s->prog->sweep_cols; c && c->head; c++) {
-		g_autoptr(GString) text = g_string_new(NULL);
-
-		report_value(c->fmt, result_find(run->result, c->metric), text);
-		report_table_cell(o->table, text->str, c->fmt != REPORT_TEXT);
-	}
-	report_table_row(o->table);
-}
-
-static bool sweep_done(void *arg, struct study *st, struct study_run *run)
-{
-	struct sweep_output *o = arg;
-	g_autoptr(GError) error = NULL;
-
-	if (!session_usable(o->s, run))
-		return true;
-	expect_judge(st->expect, run->sc, run->result, record_verdict, run->result);
-	sweep_row(o, st, run);
-	if (o->json) {
-		g_autofree char *text = result_json(run->result);
-		g_string_append_printf(o->json, "%s%s", o->json->len > 2 ? ",\n" : "",
-				       g_strchomp(text));
-	}
-	if (!o->folder || study_write_point(st, run, o->folder, &error))
-		return true;
-	session_complain(o->s, error);
-	return false;
-}
-
-/* What remains after all points: tables, JSON, the table for the eye. */
-static void sweep_end(struct sweep_output *o, const struct study *st)
-{
-	struct session *s = o->s;
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GString) text = g_string_new(NULL);
-
-	if (o->folder && s->code != SIM_EXIT_OUTPUT && !study_write_tables(st, o->folder, &error))
-		session_complain(s, error);
-	g_clear_error(&error);
-	if (o->json) {
-		g_string_append(o->json, "\n]\n");
-		if (!outfile_write(s->o.json, o->json->str, o->json->len, &error))
-			session_complain(s, error);
-	}
-	report_table_print(o->table, text);
-	if (o->folder && s->code != SIM_EXIT_OUTPUT)
-		g_string_append_printf(text, "\nresults: %s/results.csv, wide.csv, point-*.json\n",
-				       o->folder);
-	if (!s->o.quiet)
-		session_print(s, session_tables(s), text->str);
-}
-
-/* The points of an earlier, larger sweep would be taken for points of this one. */
-static void remove_old_points(const char *folder)
+void study_remove_points(const char *folder)
 {
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
 	const char *name;
@@ -200,153 +122,6 @@ static void remove_old_points(const char *folder)
 		if (g_regex_match_simple("^point-[0-9]{4}(-r[0-9]+)?\\.json$", name, 0, 0))
 			remove(path);
 	}
-}
-
-int verb_sweep(struct session *s)
-{
-	if (g_strv_length(s->o.rest) != 1)
-		return cli_usage_error(s->prog, "sweep takes one scenario file");
-	g_autoptr(study_auto) st = session_load(s, s->o.rest[0], false);
-	if (!st)
-		return s->code;
-	g_autofree char *folder = s->o.out ? g_strdup(s->o.out)
-					   : g_build_filename("out", scenario_name(st->sc), NULL);
-	if (!session_outputs(s, folder))
-		return s->code;
-	remove_old_points(folder);
-	struct sweep_output o = {s, folder, report_table_new(),
-				 s->o.json ? g_string_new("[\n") : NULL};
-	sweep_head(&o, st);
-	study_run(st, session_threads(s), &s->progress, session_interrupted(), sweep_done, &o);
-	sweep_end(&o, st);
-	report_table_free(o.table);
-	if (o.json)
-		g_string_free(o.json, TRUE);
-	session_end(s);
-	return s->code;
-}
-
-/* ---- check ---- */
-
-struct check {
-	struct session *s;
-	const char *file, *label, *folder;
-	unsigned n[3];
-	json_t *list;
-	struct result *result; /* being judged; NULL after the last point */
-};
-
-static void check_line(struct check *c, const char *outcome, const char *metric, const char *want,
-		       const char *got, const char *reason)
-{
-	g_autoptr(GString) line = g_string_new(NULL);
-
-	g_string_append_printf(line, "%s %s ", outcome, c->file);
-	if (*c->label)
-		g_string_append_printf(line, "[%s] ", c->label);
-	g_string_append_printf(line, "%s %s %s", metric, want, got);
-	if (reason)
-		g_string_append_printf(line, " (%s)", reason);
-	g_string_append_c(line, '\n');
-	session_print(c->s, session_tables(c->s), line->str);
-	json_array_append_new(c->list,
-			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "verdict", outcome,
-					"file", c->file, "point", c->label, "metric", metric,
-					"want", want, "got", got, "reason", reason));
-}
-
-static void check_verdict(void *arg, const struct expect_verdict *v)
-{
-	struct check *c = arg;
-	const char *word = expect_word(v->outcome);
-
-	c->n[v->outcome]++;
-	if (!c->s->o.quiet || v->outcome == EXPECT_FAIL)
-		check_line(c, word, v->metric, v->want, v->got, v->reason);
-	if (c->result)
-		result_expect(c->result, v->metric, v->want, v->got, word);
-}
-
-static bool check_done(void *arg, struct study *st, struct study_run *run)
-{
-	struct check *c = arg;
-	g_autoptr(GError) error = NULL;
-
-	c->label = run->label;
-	if (!session_usable(c->s, run)) {
-		c->n[EXPECT_FAIL]++;
-		check_line(c, "FAIL", "run", "-", "-", run->error->message);
-		return true;
-	}
-	c->result = run->result;
-	expect_judge(st->expect, run->sc, run->result, check_verdict, c);
-	c->result = NULL;
-	if (c->folder && !study_write_point(st, run, c->folder, &error))
-		session_complain(c->s, error);
-	return !error;
-}
-
-static void check_file(struct check *c, const char *path)
-{
-	struct session *s = c->s;
-	g_autoptr(study_auto) st = session_load(s, path, s->prog->one_verb);
-	g_autoptr(GError) error = NULL;
-
-	c->file = path;
-	c->label = "";
-	if (!st) {
-		c->n[EXPECT_FAIL]++;
-		check_line(c, "FAIL", "scenario", "-", "-", "cannot be used");
-		return;
-	}
-	g_autofree char *folder =
-		s->o.out ? g_build_filename(s->o.out, scenario_name(st->sc), NULL) : NULL;
-	c->folder = folder;
-	if (!session_outputs(s, folder))
-		return;
-	if (folder)
-		remove_old_points(folder);
-	study_run(st, session_threads(s), &s->progress, session_interrupted(), check_done, c);
-	c->label = "";
-	if (*session_interrupted())
-		return;
-	expect_finish(st->expect, check_verdict, c);
-	if (!expect_count(st->expect) && st->runs[0].result) {
-		c->n[EXPECT_SKIP]++;
-		check_line(c, "SKIP", "expect", "-", "-", "the file has no [expect]");
-	}
-	if (folder && !study_write_tables(st, folder, &error))
-		session_complain(s, error);
-}
-
-int verb_check(struct session *s)
-{
-	struct check c = {.s = s};
-	g_autoptr(GError) error = NULL;
-
-	if (!g_strv_length(s->o.rest))
-		return cli_usage_error(s->prog, "check takes scenario files");
-	if (!session_outputs(s, NULL))
-		return s->code;
-	c.list = json_array();
-	for (char **path = s->o.rest; *path && !*session_interrupted(); path++)
-		check_file(&c, *path);
-	g_autofree char *sum =
-		g_strdup_printf("%u passed, %u failed, %u skipped\n", c.n[0], c.n[1], c.n[2]);
-	session_print(s, session_tables(s), sum);
-	if (s->o.json) {
-		char *text = json_dumps(c.list, JSON_INDENT(2));
-		g_autofree char *line = g_strconcat(text, "\n", NULL);
-
-		if (!outfile_write(s->o.json, line, strlen(line), &error))
-			session_complain(s, error);
-		free(text);
-	}
-	json_decref(c.list);
-	if (c.n[EXPECT_FAIL])
-		session_raise(s, SIM_EXIT_EXPECT);
-	session_end(s);
-	return s->code;
 }
 
 int verb_only(struct session *s)
@@ -389,15 +164,34 @@ static void list_items(bool (*item)(size_t, struct cli_item *), GString *out)
 	report_table_free(t);
 }
 
+static void list_verbs(const struct session *s, GString *out)
+{
+	struct report_table *t = report_table_new();
+
+	for (const struct verb *v = cli_verbs(); v->name; v++) {
+		g_autofree char *help = cli_verb_help(s->prog, v);
+
+		if (s->o.man)
+			man_verb(s->prog->name, v->name, v->arguments, v->help, help, v->examples,
+				 out);
+		report_table_cell(t, v->name, false);
+		report_table_cell(t, v->help, false);
+		report_table_row(t);
+	}
+	if (!s->o.man)
+		report_table_print(t, out);
+	report_table_free(t);
+}
+
 int verb_list(struct session *s)
 {
-	static const char *const topics[] = {"policies", "keys",    "metrics",
-					     "systems",  "presets", NULL};
+	static const char *const topics[] = {"policies", "keys",  "metrics", "systems",
+					     "presets",  "verbs", NULL};
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	if (g_strv_length(s->o.rest) != 1)
 		return cli_usage_error(s->prog, "list takes one of: policies keys metrics systems "
-						"presets");
+						"presets verbs");
 	const char *what = s->o.rest[0];
 	if (strcmp(what, "policies") == 0) {
 		list_items(s->prog->policy, out);
@@ -407,6 +201,10 @@ int verb_list(struct session *s)
 		metric_print(s->prog->metrics, out);
 	} else if (strcmp(what, "presets") == 0) {
 		keys_print_presets(s->prog->groups, out);
+	} else if (strcmp(what, "verbs") == 0) {
+		list_verbs(s, out);
+	} else if (strcmp(what, "keys") == 0 && s->o.man) {
+		man_keys(s->prog->groups, out);
 	} else if (strcmp(what, "keys") == 0) {
 		(s->o.markdown ? keys_print_markdown : keys_print)(s->prog->groups, out);
 	} else {

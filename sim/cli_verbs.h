@@ -19,8 +19,10 @@ enum { THREADS_MAX = 256 };
 
 struct options {
 	char **sets, **rest;
-	char *seed, *out, *json, *tolerance, *calibration;
-	gboolean quiet, help, markdown, check, version, quick, strict;
+	char *seed, *out, *json, *tolerance, *calibration, *baseline, *junit;
+	gboolean quiet, help, markdown, man, update, check, version, quick, strict;
+	char **only, *paired, *point; /* of sweep */
+	gboolean list, points, collect, fresh;
 	gint jobs, times;
 };
 
@@ -34,7 +36,7 @@ struct session {
 
 struct verb {
 	const char *name, *arguments, *help;
-	bool runs, plots, lists, compares; /* which options it has */
+	bool runs, plots, lists, compares, checks; /* which options it has */
 	int (*fn)(struct session *s);
 	const char *examples; /* %s is the program */
 };
@@ -46,7 +48,7 @@ void session_raise(struct session *s, int code);
 /* Says what went wrong and takes over its code. */
 void session_complain(struct session *s, const GError *error);
 void session_print(struct session *s, FILE *stream, const char *text);
-/* Where tables go: stdout, unless the JSON does. */
+/* Where tables go: stdout, unless the JSON or the XML does. */
 FILE *session_tables(const struct session *s);
 struct study *session_load(struct session *s, const char *path, bool base_only);
 /* Finds out before a long run that its results could not be written after it. */
@@ -57,6 +59,9 @@ unsigned session_threads(const struct session *s);
 volatile sig_atomic_t *session_interrupted(void);
 /* Says that it was, if it was. */
 void session_end(struct session *s);
+
+/* The points of an earlier, larger study would be taken for points of this one. */
+void study_remove_points(const char *folder);
 
 /* ---- the verbs ---- */
 
@@ -72,8 +77,13 @@ int verb_list(struct session *s);
 /* `run`, or `check` with --check, of the base point. */
 int verb_only(struct session *s);
 
-/* From now on the first SIGINT ends runs early, their results being partial; the second kills. */
-void cli_catch_sigint(void);
+/* The table of verbs, ended by one without a name, and the text of --help of one. */
+const struct verb *cli_verbs(void);
+char *cli_verb_help(const struct cli_program *prog, const struct verb *v);
+
+/* From now on the first SIGINT ends runs early, their results being partial, the second kills;
+   SIGUSR1 asks for a line of progress. */
+void cli_catch_signals(void);
 /* And so does SIGTERM, where a run must put back what it has taken of the machine. */
 void cli_catch_sigterm(void);
 /* Says what is wrong with the command line; returns the code for it. */

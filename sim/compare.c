@@ -139,7 +139,7 @@ static const struct metric_decl *decl_of(const struct metric_table *t, const cha
 
 static bool is_detour(const struct metric_decl *m)
 {
-	return m && (strcmp(m->name, "copies.*") == 0 || strcmp(m->name, "fallbacks.*") == 0);
+	return m && (g_str_has_prefix(m->name, "copies.*") || strcmp(m->name, "fallbacks.*") == 0);
 }
 
 static void pair_clear(void *arg)
@@ -309,7 +309,28 @@ static void print_metric(struct report_table *t, const struct pair *p)
 	print_cells(t, (const char *const[]){p->name, a, b, off, verdict_word(p)});
 }
 
-static void print_metrics(const struct comparison *c, GString *out)
+void compare_each(const struct comparison *c, compare_fn fn, void *arg)
+{
+	for (int more = 1; more >= 0; more--)
+		for (guint i = 0; i < c->metrics->len; i++) {
+			const struct pair *p = &g_array_index(c->metrics, struct pair, i);
+
+			if (p->verdict == COMPARE_EQUAL || p->more != more)
+				continue;
+			g_autofree char *a = value_text(p->a), *b = value_text(p->b);
+			g_autofree char *off = difference(p);
+
+			fn(arg, &(struct compare_line){.metric = p->name,
+						       .a = a,
+						       .b = b,
+						       .off = off,
+						       .verdict = p->verdict,
+						       .measured = p->measured,
+						       .more = p->more});
+		}
+}
+
+static void print_metrics(const struct comparison *c, unsigned characters, GString *out)
 {
 	struct report_table *t = report_table_new();
 
@@ -321,7 +342,7 @@ static void print_metrics(const struct comparison *c, GString *out)
 			if (p->verdict >= COMPARE_DIFFERS && p->more == more)
 				print_metric(t, p);
 		}
-	report_table_print(t, out);
+	report_table_fold(t, characters, out);
 	report_table_free(t);
 }
 
@@ -348,7 +369,7 @@ static void print_setup(const struct comparison *c, GString *out)
 	report_table_free(t);
 }
 
-void compare_print(const struct comparison *c, GString *out)
+void compare_print_within(const struct comparison *c, unsigned characters, GString *out)
 {
 	bool differ = c->n[COMPARE_DIFFERS] + c->n[COMPARE_ONLY_A] + c->n[COMPARE_ONLY_B] > 0;
 
@@ -357,12 +378,17 @@ void compare_print(const struct comparison *c, GString *out)
 	if (c->name)
 		g_string_append_printf(out, "%s\n", c->name);
 	if (differ)
-		print_metrics(c, out);
+		print_metrics(c, characters, out);
 	if (differ && c->setup->len)
 		g_string_append_c(out, '\n');
 	if (c->setup->len)
 		print_setup(c, out);
 	g_string_append_c(out, '\n');
+}
+
+void compare_print(const struct comparison *c, GString *out)
+{
+	compare_print_within(c, 0, out);
 }
 
 /* ---- as JSON ---- */

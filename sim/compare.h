@@ -37,7 +37,20 @@ struct comparison *compare_results(const struct metric_table *metrics, const cha
 void compare_free(struct comparison *c);
 size_t compare_count(const struct comparison *c, enum compare_verdict verdict);
 
+/* One metric that is not equal. The texts are as the files have them, "-" for none. */
+struct compare_line {
+	const char *metric, *a, *b;
+	const char *off; /* "+100", "-2.50%"; "" where there is none */
+	enum compare_verdict verdict;
+	bool measured, more; /* more: a copy or fallback that was not there, or not so often */
+};
+/* New copies and fallbacks first, then in order. */
+typedef void (*compare_fn)(void *arg, const struct compare_line *line);
+void compare_each(const struct comparison *c, compare_fn fn, void *arg);
+
 /* What differs, as tables: new copies and fallbacks first. Nothing if nothing does. */
+/* The same in blocks of so many characters. */
+void compare_print_within(const struct comparison *c, unsigned characters, GString *out);
 void compare_print(const struct comparison *c, GString *out);
 json_t *compare_json(const struct comparison *c);
 

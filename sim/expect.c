@@ -11,7 +11,7 @@ struct item {
 	const struct metric_decl *decl;
 	struct want want;
 	char **conditions; /* "guest.policy", "copy", ... */
-	bool held;         /* the condition was true at some point */
+	gint held;         /* the condition was true at some point; set by any thread */
 };
 
 struct expect {
@@ -34,13 +34,15 @@ static void item_free(void *p)
 static bool add_item(struct expect *ex, const struct scenario_line *line, GError **error)
 {
 	struct item *it = g_new0(struct item, 1);
+	bool own = g_str_has_prefix(line->group, "expect");
 	g_autofree char *why = NULL;
 
 	g_ptr_array_add(ex->items, it);
 	it->line = line;
 	it->decl = metric_judge(ex->metrics, ex->sc, line->key, &why);
 	if (it->decl)
-		it->conditions = condition_parse(ex->sc, line->group + strlen("expect"), &why);
+		it->conditions =
+			condition_parse(ex->sc, own ? line->group + strlen("expect") : "", &why);
 	if (it->conditions && want_parse(&it->want, it->decl, line->value, false, &why))
 		return true;
 	g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s: [%s] %s: %s", line->where, line->group,
@@ -48,12 +50,10 @@ static bool add_item(struct expect *ex, const struct scenario_line *line, GError
 	return false;
 }
 
-struct expect *expect_new(const struct scenario *sc, const struct metric_table *metrics,
-			  GError **error)
+struct expect *expect_of_lines(const struct scenario *sc, const struct metric_table *metrics,
+			       const struct scenario_line *lines, size_t n, GError **error)
 {
 	g_autoptr(expect_auto) ex = g_new0(struct expect, 1);
-	const struct scenario_line *lines;
-	size_t n = scenario_lines(sc, "expect", &lines);
 
 	ex->sc = sc;
 	ex->metrics = metrics;
@@ -62,6 +62,15 @@ struct expect *expect_new(const struct scenario *sc, const struct metric_table *
 		if (!add_item(ex, &lines[i], error))
 			return NULL;
 	return g_steal_pointer(&ex);
+}
+
+struct expect *expect_new(const struct scenario *sc, const struct metric_table *metrics,
+			  GError **error)
+{
+	const struct scenario_line *lines;
+	size_t n = scenario_lines(sc, "expect", &lines);
+
+	return expect_of_lines(sc, metrics, lines, n, error);
 }
 
 void expect_free(struct expect *ex)
@@ -158,7 +167,7 @@ void expect_judge(struct expect *ex, const struct scenario *point, const struct 
 
 		if (!condition_holds(point, it->conditions))
 			continue;
-		it->held = true;
+		g_atomic_int_set(&it->held, 1);
 		judge_item(it, r, fn, arg);
 	}
 }

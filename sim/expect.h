@@ -40,6 +40,9 @@ struct expect_verdict {
 /* Errors are SIM_EXIT_USAGE. `sc` and `metrics` must outlive the list. */
 struct expect *expect_new(const struct scenario *sc, const struct metric_table *metrics,
 			  GError **error);
+/* Of lines from elsewhere, such as the condition of [search]; they must outlive the list. */
+struct expect *expect_of_lines(const struct scenario *sc, const struct metric_table *metrics,
+			       const struct scenario_line *lines, size_t n, GError **error);
 void expect_free(struct expect *ex);
 typedef struct expect expect_auto;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(expect_auto, expect_free)
@@ -47,7 +50,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(expect_auto, expect_free)
 size_t expect_count(const struct expect *ex);
 
 /* Judges the result of `point` (the scenario itself, or a point of its sweep), calling `fn` for
-   each verdict in the order of the file. */
+   each verdict in the order of the file. May be called on several threads at once. */
 typedef void (*expect_fn)(void *arg, const struct expect_verdict *v);
 void expect_judge(struct expect *ex, const struct scenario *point, const struct result *r,
 		  expect_fn fn, void *arg);

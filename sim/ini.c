@@ -291,8 +291,8 @@ static bool take_values(struct reader *r)
 static bool is_judgement(const char *group)
 {
 	return strcmp(group, "sweep") == 0 || strcmp(group, "expect") == 0 ||
-	       g_str_has_prefix(group, "expect ") || strcmp(group, "fidelity") == 0 ||
-	       g_str_has_prefix(group, "fidelity ");
+	       g_str_has_prefix(group, "expect ") || strcmp(group, "search") == 0 ||
+	       strcmp(group, "fidelity") == 0 || g_str_has_prefix(group, "fidelity ");
 }
 
 static bool read_file(struct ini *ini, const char *path, GPtrArray *chain, GError **error);

@@ -190,8 +190,7 @@ static char *describe_range(const struct key_decl *key, enum key_kind kind)
 	return g_strdup(units_name(kind) + 2);
 }
 
-/* What may stand for the value. */
-static char *describe_value(const struct key_decl *key)
+char *keys_describe(const struct key_decl *key)
 {
 	switch (key->kind) {
 	case KEY_BOOL:
@@ -226,7 +225,7 @@ static char *describe_group(const struct group_decl *g)
 static void measure(const struct group_decl *g, int width[3])
 {
 	for (const struct key_decl *k = g->keys; k->name; k++) {
-		g_autofree char *value = describe_value(k);
+		g_autofree char *value = keys_describe(k);
 		int n[3] = {(int)strlen(k->name), (int)strlen(value),
 			    k->def ? (int)strlen(k->def) : 1};
 		for (int i = 0; i < 3; i++)
@@ -243,7 +242,7 @@ void keys_print(const struct group_decl *groups, GString *out)
 		measure(g, w);
 		g_string_append_printf(out, "%s%s  %s\n", g == groups ? "" : "\n", title, g->help);
 		for (const struct key_decl *k = g->keys; k->name; k++) {
-			g_autofree char *value = describe_value(k);
+			g_autofree char *value = keys_describe(k);
 			g_string_append_printf(out, "  %-*s  %-*s  %-*s  %s\n", w[0], k->name, w[1],
 					       value, w[2], k->def ? k->def : "-", k->help);
 		}
@@ -262,7 +261,7 @@ static void append_cell(GString *out, const char *text)
 
 static void markdown_key(const struct key_decl *k, GString *out)
 {
-	g_autofree char *value = describe_value(k);
+	g_autofree char *value = keys_describe(k);
 
 	g_string_append_printf(out, "| `%s` | ", k->name);
 	append_cell(out, value);

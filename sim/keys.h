@@ -109,7 +109,7 @@ struct group_decl {
 	{"seed", KEY_COUNT, .def = "1", .max = INT64_MAX, .help = "seed of all random streams"},   \
 	{"repeat", KEY_COUNT, .def = "1", .min = 1, .max = 9999,                                   \
 	 .help = "runs of each point, each with its own seed"},                                    \
-	{"extends", KEY_PATH, .help = "scenario read first; its [sweep], [expect] and [fidelity] are not taken"}
+	{"extends", KEY_PATH, .help = "scenario read first; its [sweep], [search], [expect] and [fidelity] are not taken"}
 /* clang-format on */
 
 /* Does the value name a preset file? */
@@ -129,6 +129,9 @@ bool keys_parse(const struct key_decl *key, const char *text, uint64_t *number, 
 
 /* The kind whose unit a value of this key has in tables: KEY_TIME... or KEY_STRING for none. */
 enum key_kind keys_quantity(const struct key_decl *key);
+
+/* What may stand for the value: "true|false", "1..1024"; freed with g_free(). */
+char *keys_describe(const struct key_decl *key);
 
 /* `list keys`: aligned text, or the Markdown of the scenario reference. */
 void keys_print(const struct group_decl *groups, GString *out);

@@ -29,21 +29,47 @@ bool metric_glob(const char *pattern, const char *text)
 	}
 }
 
+/* A declared name with a word for its first `*`, and of two stars one of `words2` for the second.
+ */
+static char *spelt(const struct metric_decl *m, const char *word, const char *word2)
+{
+	const char *star = strchr(m->name, '*'), *second = strchr(star + 1, '*');
+
+	if (!second)
+		return g_strdup_printf("%.*s%s%s", (int)(star - m->name), m->name, word, star + 1);
+	return g_strdup_printf("%.*s%s%.*s%s%s", (int)(star - m->name), m->name, word,
+			       (int)(second - star - 1), star + 1, word2, second + 1);
+}
+
+/* Each name that the declaration's words make; for one without a second list `*` stays there. */
+static GPtrArray *spellings(const struct metric_decl *m)
+{
+	static const char *const any[] = {"*", NULL};
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+	for (const char *const *w = m->words; *w; w++)
+		for (const char *const *w2 = m->words2 ? m->words2 : any; *w2; w2++)
+			g_ptr_array_add(names, spelt(m, *w, *w2));
+	return names;
+}
+
 /* Does `name`, which may hold `*`, fit the declaration, whose `*` is one of its words? */
 static bool fits(const struct metric_decl *m, const char *name)
 {
 	const char *star = strchr(m->name, '*');
+	size_t same = star ? (size_t)(star - m->name) : 0;
 
 	if (!star)
 		return metric_glob(name, m->name);
 	if (!m->words)
 		return metric_glob(m->name, name) || metric_glob(name, m->name);
-	for (const char *const *w = m->words; *w; w++) {
-		g_autofree char *full =
-			g_strdup_printf("%.*s%s%s", (int)(star - m->name), m->name, *w, star + 1);
-		if (metric_glob(name, full))
+	/* Most names are told apart by what stands before the star. */
+	if (strcspn(name, "*") >= same && strncmp(name, m->name, same) != 0)
+		return false;
+	g_autoptr(GPtrArray) names = spellings(m);
+	for (guint i = 0; i < names->len; i++)
+		if (metric_glob(name, names->pdata[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -138,9 +164,12 @@ static char *unknown_metric(const struct metric_table *t, unsigned bit, const ch
 			continue;
 		if (!star || !m->words)
 			g_ptr_array_add(names, g_strdup(m->name));
-		for (const char *const *w = m->words; star && w && *w; w++)
-			g_ptr_array_add(names, g_strdup_printf("%.*s%s%s", (int)(star - m->name),
-							       m->name, *w, star + 1));
+		if (star && m->words) {
+			g_autoptr(GPtrArray) more = spellings(m);
+
+			for (guint i = 0; i < more->len; i++)
+				g_ptr_array_add(names, g_strdup(more->pdata[i]));
+		}
 	}
 	g_ptr_array_add(names, NULL);
 	g_autofree char *hint = nearest_hint(name, (const char *const *)names->pdata);
@@ -183,6 +212,40 @@ const struct metric_decl *metric_judge(const struct metric_table *t, const struc
 	*why = g_strdup_printf("nothing measured is called \"%s\"; %s", words[0] ? words[0] : "",
 			       hint);
 	return NULL;
+}
+
+/* Behind the n-th dot. */
+static const char *after_dots(const char *text, unsigned n)
+{
+	while (n--)
+		text = strchr(text, '.') + 1;
+	return text;
+}
+
+const char *metric_split(const struct metric_table *t, const struct scenario *sc, const char *full,
+			 char **object, char **dir)
+{
+	g_auto(GStrv) words = g_strsplit(full, ".", -1);
+	unsigned before = 1;
+	bool directed = false, found = false;
+
+	for (const struct metric_object *o = t->objects; o->bit && !found; o++) {
+		unsigned n = prefix_length(o, sc, words);
+
+		if (!n || !words[n])
+			continue;
+		for (const struct metric_decl *m = t->metrics; m->name && !found; m++)
+			found = (m->objects & o->bit) && fits(m, after_dots(full, n));
+		if (found) {
+			before = n;
+			directed = o->directed;
+		}
+	}
+	*dir = directed ? g_strdup(words[before - 1]) : NULL;
+	const char *name = words[1] ? after_dots(full, before) : full;
+	const char *end = name - (directed ? strlen(words[before - 1]) + 1 : 0) - 1;
+	*object = g_strndup(full, end > full ? (gsize)(end - full) : 0);
+	return name;
 }
 
 /* ---- listing ---- */

@@ -36,9 +36,10 @@ struct metric_decl {
 	const char *unit; /* "packets", "bytes", "ns", "bit/s", "1/s", "" for a ratio */
 	unsigned objects; /* whose: bits of metric_object */
 	const char *help;
-	const char *const *words; /* what * may be, ended by NULL; NULL: any word */
-	bool sparse;              /* not in a result means 0: nothing touched it */
-	bool text;                /* not a number: only = and != apply */
+	const char *const *words;  /* what * may be, ended by NULL; NULL: any word */
+	const char *const *words2; /* what a second * may be */
+	bool sparse;               /* not in a result means 0: nothing touched it */
+	bool text;                 /* not a number: only = and != apply */
 };
 
 struct metric_table {
@@ -58,6 +59,13 @@ const struct metric_decl *metric_find(const struct metric_table *t, const char *
  */
 const struct metric_decl *metric_judge(const struct metric_table *t, const struct scenario *sc,
 				       const char *full, char **why);
+
+/*
+ * Takes a metric's full name apart: *object ("vm1.vcpu0") and *dir (or NULL), freed with g_free();
+ * returns NAME, a part of `full`. One that no table knows is cut at its first dot.
+ */
+const char *metric_split(const struct metric_table *t, const struct scenario *sc, const char *full,
+			 char **object, char **dir);
 
 /* `list metrics`. */
 void metric_print(const struct metric_table *t, GString *out);

@@ -84,7 +84,9 @@ bool outfile_write(const char *path, const char *text, size_t len, GError **erro
 		return outfile_print(stdout, text, error);
 	if (is_special(path))
 		return write_in_place(path, text, len, error);
-	g_autofree char *temporary = g_strdup_printf("%s.part-%ld", path, (long)getpid());
+	/* Two machines may write into one folder. */
+	g_autofree char *temporary =
+		g_strdup_printf("%s.part-%s-%ld", path, g_get_host_name(), (long)getpid());
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return fail(error, path, errno);

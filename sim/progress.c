@@ -2,10 +2,19 @@
 /* progress.c - the line on the terminal; see progress.h. Its numbers are for the eye only. */
 #include "progress.h"
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 enum { INTERVAL_US = 200000, WIDTH_MAX = 79 };
+
+/* A signal handler can reach nothing else. */
+static volatile sig_atomic_t asked;
+
+void progress_ask(void)
+{
+	asked = 1;
+}
 
 void progress_init(struct progress *p, bool quiet)
 {
@@ -19,7 +28,7 @@ void progress_begin(struct progress *p, const char *prefix)
 	p->start_us = p->last_us = g_get_monotonic_time();
 }
 
-static double share_done(sim_time now, sim_time end, uint64_t packets, uint64_t total)
+double progress_share(sim_time now, sim_time end, uint64_t packets, uint64_t total)
 {
 	double by_time = end && end != SIM_NEVER ? (double)now / (double)end : 0;
 	double by_packets = total ? (double)packets / (double)total : 0;
@@ -28,46 +37,79 @@ static double share_done(sim_time now, sim_time end, uint64_t packets, uint64_t 
 }
 
 void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
-		   uint64_t packets, uint64_t packets_total)
+		   uint64_t packets, uint64_t packets_total, uint64_t drops)
 {
-	double done = share_done(now, end, packets, packets_total);
+	double done = progress_share(now, end, packets, packets_total);
 	double rate = seconds > 0 ? (double)packets / seconds : 0;
 
-	g_string_append_printf(out, "%s%ssim %.3f ms", prefix, *prefix ? "  " : "",
-			       (double)now / 1e9);
+	g_string_append_printf(out, "sim %.3f ms", (double)now / 1e9);
 	if (done > 0)
 		g_string_append_printf(out, "  %.0f%%", done * 100);
 	g_string_append_printf(out, "  %.*f%s packets/s", rate < 1e6 ? 0 : 2,
 			       rate < 1e6 ? rate / 1e3 : rate / 1e6, rate < 1e6 ? "k" : "M");
+	if (drops)
+		g_string_append_printf(out, "  %" PRIu64 " dropped", drops);
 	if (done > 0)
 		g_string_append_printf(out, "  %.0f s left", seconds * (1 - done) / done);
-	if (out->len > WIDTH_MAX)
-		g_string_truncate(out, WIDTH_MAX);
+	/* Too long, it is the prefix that is cut: it varies least. */
+	size_t room = out->len + 2 < WIDTH_MAX ? WIDTH_MAX - out->len - 2 : 0;
+	g_autofree char *head =
+		g_utf8_substring(prefix, 0, MIN((glong)room, g_utf8_strlen(prefix, -1)));
+	if (*head) {
+		g_string_prepend(out, "  ");
+		g_string_prepend(out, head);
+	}
+}
+
+/* One line that stays, in place of the one that vanishes. */
+static void answer(struct progress *p, const char *text)
+{
+	asked = 0;
+	progress_erase(p);
+	fprintf(stderr, "%s\n", text);
+	fflush(stderr);
+}
+
+static void show(struct progress *p, const char *text)
+{
+	p->shown = true;
+	fprintf(stderr, "\r%s\033[K", text);
+	fflush(stderr);
 }
 
 void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t packets,
-		     uint64_t packets_total)
+		     uint64_t packets_total, uint64_t drops)
 {
-	gint64 clock = p->on ? g_get_monotonic_time() : 0;
+	gint64 clock = p->on || asked ? g_get_monotonic_time() : 0;
 
-	if (!p->on || clock - p->last_us < INTERVAL_US)
+	if (!asked && (!p->on || clock - p->last_us < INTERVAL_US))
 		return;
 	g_autoptr(GString) line = g_string_new(NULL);
 	progress_line(line, p->prefix, (double)(clock - p->start_us) / 1e6, now, end, packets,
-		      packets_total);
+		      packets_total, drops);
 	p->last_us = clock;
-	p->shown = true;
-	fprintf(stderr, "\r%s\033[K", line->str);
-	fflush(stderr);
+	if (asked)
+		answer(p, line->str);
+	else
+		show(p, line->str);
+}
+
+void progress_runs(GString *out, const struct progress *p, double done, double all)
+{
+	double seconds = (double)(g_get_monotonic_time() - p->start_us) / 1e6;
+
+	g_string_append_printf(out, "%u of %.0f runs  %.0f%%", (unsigned)done, all,
+			       done / all * 100);
+	if (done > 0 && seconds > 1)
+		g_string_append_printf(out, "  %.0f s left", seconds * (all - done) / done);
 }
 
 void progress_note(struct progress *p, const char *text)
 {
-	if (!p->on)
-		return;
-	p->shown = true;
-	fprintf(stderr, "\r%s\033[K", text);
-	fflush(stderr);
+	if (asked)
+		answer(p, text);
+	else if (p->on)
+		show(p, text);
 }
 
 void progress_erase(struct progress *p)

@@ -2,8 +2,9 @@
 /*
  * progress.h - one line on a terminal that says how far a run is, and vanishes at its end.
  *
- * Simulated time, percent, packets per second of real time, time left. Nothing is printed unless
- * stderr is a terminal, nor oftener than five times a second.
+ * Simulated time, percent, packets per second of real time, drops if there are any, time left.
+ * Nothing is printed unless stderr is a terminal, nor oftener than five times a second. Who asks by
+ * SIGUSR1 gets one line that stays, terminal or not, --quiet or not.
  */
 #ifndef SIM_PROGRESS_H
 #define SIM_PROGRESS_H
@@ -24,14 +25,23 @@ void progress_init(struct progress *p, bool quiet);
 /* Another run begins. */
 void progress_begin(struct progress *p, const char *prefix);
 void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t packets,
-		     uint64_t packets_total);
-/* A line that stands until something else is printed. */
+		     uint64_t packets_total, uint64_t drops);
+/* A line that stands until something else is printed; the answer, if somebody has asked. */
 void progress_note(struct progress *p, const char *text);
 /* Erases the line; to be called before anything else is printed. */
 void progress_erase(struct progress *p);
 
+/* How much is done, 0 to 1; 0 too where nobody knows. */
+double progress_share(sim_time now, sim_time end, uint64_t packets, uint64_t packets_total);
+
 /* The line without control characters, for progress_update() and its test. */
 void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
-		   uint64_t packets, uint64_t packets_total);
+		   uint64_t packets, uint64_t packets_total, uint64_t drops);
+
+/* "3 of 12 runs  27%  40 s left": of several at once, since progress_begin(). */
+void progress_runs(GString *out, const struct progress *p, double done, double all);
+
+/* What the handler of SIGUSR1 does: the next update or note is an answer. */
+void progress_ask(void);
 
 #endif

@@ -71,21 +71,42 @@ static int width_of(const char *text)
 	return (int)g_utf8_strlen(text, -1);
 }
 
-static void print_row(const GArray *row, const int *widths, GString *out)
+static void print_cell(const struct cell *c, int width, GString *out)
 {
-	for (guint i = 0; i < row->len; i++) {
-		const struct cell *c = &g_array_index(row, struct cell, i);
-		int pad = widths[i] - width_of(c->text);
+	int pad = width - width_of(c->text);
 
-		g_string_append_printf(out, "  %*s%s%*s", c->right ? pad : 0, "", c->text,
-				       c->right ? 0 : pad, "");
-	}
+	g_string_append_printf(out, "  %*s%s%*s", c->right ? pad : 0, "", c->text,
+			       c->right ? 0 : pad, "");
+}
+
+/* The first column, and those from `first` up to `end`. */
+static void print_row(const GArray *row, const int *widths, guint first, guint end, GString *out)
+{
+	if (first && row->len)
+		print_cell(&g_array_index(row, struct cell, 0), widths[0], out);
+	for (guint i = first; i < MIN(row->len, end); i++)
+		print_cell(&g_array_index(row, struct cell, i), widths[i], out);
 	while (out->len && out->str[out->len - 1] == ' ')
 		g_string_truncate(out, out->len - 1);
 	g_string_append_c(out, '\n');
 }
 
-void report_table_print(const struct report_table *t, GString *out)
+/* How far a block goes that begins at this column: one column at least. */
+static guint block_end(const int *widths, guint first, guint columns, unsigned characters)
+{
+	unsigned used = first ? (unsigned)widths[0] + 2 : 0;
+	guint end = first;
+
+	while (end < columns) {
+		used += (unsigned)widths[end] + 2;
+		if (characters && used > characters && end > first)
+			break;
+		end++;
+	}
+	return end;
+}
+
+void report_table_fold(const struct report_table *t, unsigned characters, GString *out)
 {
 	guint columns = 0;
 
@@ -99,8 +120,18 @@ void report_table_print(const struct report_table *t, GString *out)
 			widths[k] =
 				MAX(widths[k], width_of(g_array_index(row, struct cell, k).text));
 	}
-	for (guint i = 0; i < t->rows->len; i++)
-		print_row(t->rows->pdata[i], widths, out);
+	for (guint first = 0, end; first < columns; first = end) {
+		end = block_end(widths, first, columns, characters);
+		if (first)
+			g_string_append_c(out, '\n');
+		for (guint i = 0; i < t->rows->len; i++)
+			print_row(t->rows->pdata[i], widths, first, end, out);
+	}
+}
+
+void report_table_print(const struct report_table *t, GString *out)
+{
+	report_table_fold(t, 0, out);
 }
 
 /* ---- numbers ---- */

@@ -69,6 +69,8 @@ struct report_table *report_table_new(void);
 void report_table_cell(struct report_table *t, const char *text, bool right); /* next in the row */
 void report_table_row(struct report_table *t);                                /* ends the row */
 void report_table_print(const struct report_table *t, GString *out);
+/* In blocks of columns that fit into so many characters, each with the first column; 0: any. */
+void report_table_fold(const struct report_table *t, unsigned characters, GString *out);
 void report_table_free(struct report_table *t);
 
 #endif

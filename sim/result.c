@@ -19,13 +19,11 @@
 
 typedef unsigned __int128 u128;
 
-#define MILLI_MAX ((u128)1000000000000000) /* above, decimals are dropped */
-
 struct result {
 	GPtrArray *values;  /* struct result_value, in order of insertion */
 	GHashTable *lookup; /* full name -> struct result_value */
 	GHashTable *objects;
-	json_t *head, *point, *inputs, *config, *expect, *histograms, *machine;
+	json_t *head, *point, *search, *inputs, *config, *expect, *histograms, *machine;
 	struct explain *explain;
 	bool partial;
 };
@@ -67,6 +65,7 @@ void result_free(struct result *r)
 	g_ptr_array_unref(r->values);
 	json_decref(r->head);
 	json_decref(r->point);
+	json_decref(r->search);
 	json_decref(r->inputs);
 	json_decref(r->config);
 	json_decref(r->expect);
@@ -190,7 +189,7 @@ static json_t *integer(u128 n)
 /* Thousandths as a decimal. */
 static json_t *decimal(u128 milli)
 {
-	if (milli % 1000 == 0 || milli >= MILLI_MAX)
+	if (milli % 1000 == 0 || milli >= RESULT_MILLI_MAX)
 		return integer((milli + 500) / 1000);
 	return json_real((double)(uint64_t)milli / 1000.0);
 }
@@ -274,6 +273,18 @@ void result_set_point(struct result *r, unsigned point, unsigned repeat, const c
 			     (json_int_t)repeat, "sets", sets);
 }
 
+void result_search(struct result *r, const char *key, const char *condition, const char *resolution,
+		   const char *verdict, const char *const *tried, const bool *held, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("[s, b]", tried[i], (int)held[i]));
+	json_decref(r->search);
+	r->search = json_pack("{s:s, s:s, s:s, s:s, s:o}", "key", key, "condition", condition,
+			      "resolution", resolution, "verdict", verdict, "tried", list);
+}
+
 void result_expect(struct result *r, const char *metric, const char *want, const char *got,
 		   const char *verdict)
 {
@@ -350,7 +361,7 @@ void result_format(const struct result_value *v, GString *out)
 		break;
 	}
 	milli = result_milli(v);
-	if (milli >= MILLI_MAX)
+	if (milli >= RESULT_MILLI_MAX)
 		milli = (milli + 500) / 1000 * 1000;
 	g_string_append_printf(out, "%" PRIu64, (uint64_t)(milli / 1000));
 	if (milli % 1000) {
@@ -458,6 +469,8 @@ char *result_json(const struct result *r)
 	json_object_set(top, "inputs", r->inputs);
 	json_object_set(top, "config", r->config);
 	json_object_set_new(top, "metrics", metrics_json(r));
+	if (r->search)
+		json_object_set(top, "search", r->search);
 	json_object_set(top, "expect", r->expect);
 	json_object_set(top, "histograms", r->histograms);
 	if (r->explain)

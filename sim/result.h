@@ -21,6 +21,8 @@
 #include "simtime.h"
 
 #define RESULT_SCHEMA 1
+/* Thousandths from which on a number is written without decimals: a double holds 15 digits. */
+#define RESULT_MILLI_MAX ((unsigned __int128)1000000000000000)
 
 struct result;
 
@@ -80,6 +82,9 @@ void result_describe(struct result *r, const char *program, const char *version,
 /* Of a sweep: number from 1, repeat from 1, and the keys that this point sets. */
 void result_set_point(struct result *r, unsigned point, unsigned repeat, const char *const *keys,
 		      const char *const *values, size_t n);
+/* The `search` object: what was sought, and the values tried in order, with what they came to. */
+void result_search(struct result *r, const char *key, const char *condition, const char *resolution,
+		   const char *verdict, const char *const *tried, const bool *held, size_t n);
 void result_expect(struct result *r, const char *metric, const char *want, const char *got,
 		   const char *verdict);
 

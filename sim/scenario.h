@@ -7,8 +7,8 @@
  * name],
  * --set in the order given, the point of a sweep. `guest.policy` in --set and [sweep] means all
  * guests, over what their own groups say. `extends = other.ini` reads the other file first: groups
- * of the same name become one, a key here replaces the key there, and [sweep], [expect] and
- * [fidelity] are not taken over.
+ * of the same name become one, a key here replaces the key there, and [sweep], [search],
+ * [expect] and [fidelity] are not taken over.
  *
  * A scenario is immutable. A point of a sweep is a new scenario made from the same text.
  * All strings returned belong to the scenario.
@@ -93,6 +93,10 @@ bool cfg_error(const struct cfg *c, const char *key, GError **error, const char 
    none. */
 typedef void (*scenario_each_fn)(void *arg, const char *name, const char *value);
 void scenario_each(const struct scenario *sc, scenario_each_fn fn, void *arg);
+
+/* Every file that a key names, as it can be opened from here, but those extended. */
+typedef void (*scenario_path_fn)(void *arg, const char *path);
+void scenario_each_path(const struct scenario *sc, scenario_path_fn fn, void *arg);
 
 /* Lines of [sweep] and [expect]; the readers are sweep.h and expect.h. */
 struct scenario_line {

@@ -197,6 +197,19 @@ void scenario_each(const struct scenario *sc, scenario_each_fn fn, void *arg)
 		}
 }
 
+void scenario_each_path(const struct scenario *sc, scenario_path_fn fn, void *arg)
+{
+	for (size_t i = 0; sc->groups[i].kind; i++)
+		for (guint k = 0; k < sc->kinds[i]->len; k++) {
+			const struct cfg *c = sc->kinds[i]->pdata[k];
+
+			for (size_t j = 0; j < c->keys; j++)
+				if (c->slots[j].path &&
+				    strcmp(c->group->keys[j].name, "extends") != 0)
+					fn(arg, c->slots[j].path);
+		}
+}
+
 size_t scenario_lines(const struct scenario *sc, const char *group_kind,
 		      const struct scenario_line **lines)
 {

@@ -6,6 +6,7 @@
 #include "cli_verbs.h"
 #include "outfile.h"
 #include "sim_error.h"
+#include "wrap.h"
 
 /* A signal handler can reach nothing else. */
 static volatile sig_atomic_t interrupted;
@@ -16,13 +17,21 @@ static void on_sigint(int signal_number)
 	interrupted = 1;
 }
 
+static void on_sigusr1(int signal_number)
+{
+	(void)signal_number;
+	progress_ask();
+}
+
 /* The second SIGINT kills. */
-void cli_catch_sigint(void)
+void cli_catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = on_sigint, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction look = {.sa_handler = on_sigusr1, .sa_flags = SA_RESTART};
 
 	interrupted = 0;
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGUSR1, &look, NULL);
 }
 
 void cli_catch_sigterm(void)
@@ -64,14 +73,22 @@ void session_print(struct session *s, FILE *stream, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 
+	g_autoptr(GString) wrapped = g_string_new(NULL);
+
+	wrap_text(text, wrap_columns(stream), wrapped);
 	progress_erase(&s->progress);
-	if (!outfile_print(stream, text, &error))
+	if (!outfile_print(stream, wrapped->str, &error))
 		session_complain(s, error);
+}
+
+static bool is_stdout(const char *path)
+{
+	return path && strcmp(path, "-") == 0;
 }
 
 FILE *session_tables(const struct session *s)
 {
-	return s->o.json && strcmp(s->o.json, "-") == 0 ? stderr : stdout;
+	return is_stdout(s->o.json) || is_stdout(s->o.junit) ? stderr : stdout;
 }
 
 /* --set, then --seed as one more of them. */

@@ -15,6 +15,9 @@
 #include "expect.h"
 #include "fidelity.h"
 #include "progress.h"
+#include "record.h"
+#include "search.h"
+#include "summary.h"
 #include "sweep.h"
 
 struct study_run {
@@ -24,7 +27,10 @@ struct study_run {
 	uint64_t seed;
 	struct scenario *sc;
 	struct result *result; /* NULL until run, and after a failure */
+	struct result *beyond; /* of a search: the run at the lowest value that fails, or NULL */
+	struct record *record; /* see study_record() */
 	GError *error;
+	bool skip; /* is not carried out */
 	bool done;
 };
 
@@ -33,6 +39,9 @@ struct study {
 	struct scenario *sc;
 	struct sweep *sweep;
 	struct expect *expect;
+	struct search *search; /* NULL: none */
+	bool as_it_stands;     /* one run, without sweep and search */
+	struct record_names *names;
 	GPtrArray *rows;   /* struct fidelity_row */
 	const char **keys; /* swept */
 	struct study_run *runs;
@@ -41,7 +50,7 @@ struct study {
 
 /*
  * Reads and checks everything that can be checked before running. `base_only`: one run, of the
- * scenario as it stands without its sweep; otherwise every point and repeat.
+ * scenario as it stands without its sweep and search; otherwise every point and repeat.
  */
 struct study *study_load(const struct cli_program *prog, const char *path, const char *const *sets,
 			 bool base_only, GError **error);
@@ -69,10 +78,34 @@ void study_run(struct study *st, unsigned threads, struct progress *progress,
 struct scenario *study_scenario(const struct study *st, const struct study_run *run,
 				GError **error);
 
-/* `folder`/point-0001.json or point-0001-r2.json. */
+/* The same for whom it matters when: any of these may be NULL. Runs to skip are passed over. */
+struct study_watch {
+	/* On the thread that carried it out, at once; several may be in it at a time. */
+	void (*ran)(void *arg, struct study *st, struct study_run *run);
+	/* On the caller's thread, in order. */
+	study_done_fn done;
+	/* On the caller's thread, five times a second: how many runs are done, parts included. */
+	void (*tick)(void *arg, double done);
+	void *arg;
+};
+void study_run_watched(struct study *st, unsigned threads, volatile sig_atomic_t *interrupted,
+		       const struct study_watch *watch);
+
+/* Puts down what tables need of the result, and lets go of it. May be called on any thread. */
+void study_record(struct study *st, struct study_run *run);
+
+/* "point-0001.json", "point-0001-r2.json"; of the run beyond, "point-0001-fails.json". */
+char *study_file(const struct study_run *run, bool beyond);
+/* Into `folder`, `beyond` too if there is one. */
 bool study_write_point(const struct study *st, const struct study_run *run, const char *folder,
 		       GError **error);
-/* `folder`/results.csv and wide.csv over the runs that have a result. */
-bool study_write_tables(const struct study *st, const char *folder, GError **error);
+/*
+ * `folder`/results.csv and wide.csv over the runs that have been recorded or still have a result;
+ * with repeats summary.csv and summary.json, with `paired` (KEY=BASE, or NULL) paired.csv.
+ */
+bool study_write_tables(struct study *st, const char *folder, const struct summary *means,
+			const struct summary *paired, GError **error);
+/* Those runs, to be freed with g_free(); their records belong to the study. */
+struct summary_run *study_rows(struct study *st, size_t *n);
 
 #endif

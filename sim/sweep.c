@@ -11,12 +11,13 @@
 #include <string.h>
 #include "sim_error.h"
 #include "units.h"
+#include "where.h"
 
 struct dimension {
 	char **keys;
 	size_t n_keys;
 	GPtrArray *rows; /* char **, one value a key */
-	const char *where;
+	const struct scenario_line *line;
 	size_t first_key; /* number of its first key over all dimensions */
 };
 
@@ -24,7 +25,11 @@ struct sweep {
 	const struct scenario *sc;
 	GArray *dims;    /* struct dimension */
 	GPtrArray *keys; /* const char * over all dimensions */
-	size_t points;
+	size_t product;  /* of the dimensions' sizes */
+	size_t product_max;
+	GArray *kept; /* size_t: numbers in the product of the points that `where` leaves */
+	struct where *where;
+	const struct scenario_line *where_line; /* NULL: none */
 	unsigned repeats;
 };
 
@@ -102,12 +107,13 @@ static bool parse_step(const struct reader *rd, enum key_kind kind, const char *
 	g_autofree char *why = NULL;
 
 	*step = (struct step){.mul = 1};
-	if (*text == 'x') {
-		const char *p = text + 1;
+	if (*text == 'x' || g_str_has_suffix(text, "x")) {
+		const char *p = *text == 'x' ? text + 1 : text;
+		const char *end = *text == 'x' ? "" : "x";
 		struct decimal d;
 
-		if (!units_decimal(&p, &d) || *p || d.negative || d.exp10 > 0 || d.exp10 < -6 ||
-		    d.digits > 1000000000)
+		if (!units_decimal(&p, &d) || strcmp(p, end) != 0 || d.negative || d.exp10 > 0 ||
+		    d.exp10 < -6 || d.digits > 1000000000)
 			return fail(rd, "\"step %s\" is no factor; write one such as x2", text);
 		step->mul = d.digits;
 		step->shift = -d.exp10;
@@ -233,9 +239,43 @@ static bool read_linked(struct sweep *sw, const struct reader *rd, struct dimens
 	return true;
 }
 
+/* A value in one spelling for all that mean the same. */
+static void append_plain(GString *out, const struct key_decl *key, const char *value)
+{
+	g_autofree char *why = NULL;
+	uint64_t number;
+	int word;
+
+	if (!sweep_leaves(value) && keys_parse(key, value, &number, &word, &why) &&
+	    number != UINT64_MAX)
+		g_string_append_printf(out, "%" PRIu64 "&", number);
+	else
+		g_string_append_printf(out, "%s&", value);
+}
+
+/* The same point twice is a slip, and would count twice in every mean. */
+static bool rows_differ(const struct sweep *sw, const struct reader *rd, const struct dimension *d)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (guint i = 0; i < d->rows->len; i++) {
+		char **row = d->rows->pdata[i];
+		GString *plain = g_string_new(NULL);
+
+		for (size_t k = 0; k < d->n_keys; k++)
+			append_plain(plain, scenario_lookup(sw->sc, d->keys[k], NULL, NULL),
+				     row[k]);
+		if (g_hash_table_add(seen, g_string_free(plain, FALSE)))
+			continue;
+		g_autofree char *text = g_strjoinv(" & ", row);
+		return fail(rd, "\"%s\" is there twice; remove one", text);
+	}
+	return true;
+}
+
 static bool add_dimension(struct sweep *sw, const struct reader *rd)
 {
-	struct dimension d = {.keys = split(rd->line->key, "&"), .where = rd->line->where};
+	struct dimension d = {.keys = split(rd->line->key, "&"), .line = rd->line};
 	bool ok = true;
 
 	d.n_keys = g_strv_length(d.keys);
@@ -245,27 +285,114 @@ static bool add_dimension(struct sweep *sw, const struct reader *rd)
 		ok = check_key(sw, rd, d.keys[i]);
 	if (ok)
 		ok = d.n_keys > 1 ? read_linked(sw, rd, &d) : read_single(sw, rd, &d);
-	if (ok && sw->points * d.rows->len > SWEEP_POINTS_MAX)
-		ok = fail(rd, "more than %d points in all; take fewer values", SWEEP_POINTS_MAX);
-	sw->points *= d.rows->len;
+	if (ok)
+		ok = rows_differ(sw, rd, &d);
+	if (ok && sw->product * d.rows->len > sw->product_max)
+		ok = fail(rd, "more than %zu points in all; take fewer values", sw->product_max);
+	sw->product *= d.rows->len;
 	g_array_append_val(sw->dims, d);
 	return ok;
 }
 
-/* ---- the sweep ---- */
-
-static bool build_all(const struct sweep *sw, GError **error)
+static bool is_where(const struct scenario_line *line)
 {
-	for (size_t i = 0; i < sw->points; i++) {
-		g_autoptr(scenario_auto) sc = sweep_scenario(sw, i, 0, error);
+	return strcmp(line->key, "where") == 0;
+}
 
-		if (!sc) {
-			g_autofree char *label = sweep_label(sw, i);
-			g_prefix_error(error, "point %zu (%s): ", i + 1, label);
-			return false;
+static bool add_where(struct sweep *sw, const struct reader *rd)
+{
+	g_autofree char *why = NULL;
+
+	sw->where_line = rd->line;
+	sw->where = where_parse(sw->sc, rd->line->value, &why);
+	return sw->where || fail(rd, "%s", why);
+}
+
+/* Does this dimension set the key of the object at each of its rows? */
+static bool always_sets(const struct sweep *sw, const struct dimension *d, const char *object,
+			const struct key_decl *key)
+{
+	for (size_t i = 0; i < d->n_keys; i++) {
+		g_autofree const char **objects = NULL;
+		g_autofree char *why = NULL;
+		bool sets = scenario_lookup(sw->sc, d->keys[i], &objects, &why) == key &&
+			    g_strv_contains(objects, object);
+
+		for (guint row = 0; sets && row < d->rows->len; row++)
+			sets = !sweep_leaves(((char **)d->rows->pdata[row])[i]);
+		if (sets)
+			return true;
+	}
+	return false;
+}
+
+/* The later line that sets the key of all the objects again, so that this one has no effect. */
+static const struct dimension *overridden(const struct sweep *sw, guint dim, const char *name)
+{
+	g_autofree const char **objects = NULL;
+	g_autofree char *why = NULL;
+	const struct key_decl *key = scenario_lookup(sw->sc, name, &objects, &why);
+	const struct dimension *by = NULL;
+
+	for (const char **o = objects; *o; o++) {
+		by = NULL;
+		for (guint i = dim + 1; !by && i < sw->dims->len; i++) {
+			const struct dimension *d = &g_array_index(sw->dims, struct dimension, i);
+
+			by = always_sets(sw, d, *o, key) ? d : NULL;
+		}
+		if (!by)
+			return NULL;
+	}
+	return by;
+}
+
+static bool no_line_is_in_vain(const struct sweep *sw, GError **error)
+{
+	for (guint i = 0; i < sw->dims->len; i++) {
+		const struct dimension *d = &g_array_index(sw->dims, struct dimension, i);
+
+		for (size_t k = 0; k < d->n_keys; k++) {
+			const struct dimension *by = overridden(sw, i, d->keys[k]);
+			struct reader rd = {d->line, error};
+
+			if (by)
+				return fail(&rd,
+					    "%s is set again by the line of %s (%s), so nothing "
+					    "would vary; keep one of them",
+					    d->keys[k], by->line->key, by->line->where);
 		}
 	}
 	return true;
+}
+
+/* ---- the sweep ---- */
+
+/* The scenario at a number of the product. */
+static struct scenario *build_at(const struct sweep *sw, size_t at, GError **error);
+static char *label_at(const struct sweep *sw, size_t at);
+
+/* Builds every point, so that a mistake shows now, and keeps those that `where` leaves. */
+static bool build_all(struct sweep *sw, GError **error)
+{
+	for (size_t i = 0; i < sw->product; i++) {
+		g_autoptr(scenario_auto) sc = build_at(sw, i, error);
+
+		if (!sc) {
+			g_autofree char *label = label_at(sw, i);
+			g_prefix_error(error, "point %zu (%s): ", i + 1, label);
+			return false;
+		}
+		if (!sw->where || where_holds(sw->where, sc))
+			g_array_append_val(sw->kept, i);
+	}
+	struct reader rd = {sw->where_line, error};
+	if (!sw->kept->len)
+		return fail(&rd, "is true of none of %zu points; loosen it, or sweep other values",
+			    sw->product);
+	return sw->kept->len <= SWEEP_POINTS_MAX ||
+	       fail(&rd, "leaves %u points, more than %d; narrow it", sw->kept->len,
+		    SWEEP_POINTS_MAX);
 }
 
 struct sweep *sweep_new(const struct scenario *sc, GError **error)
@@ -279,15 +406,26 @@ struct sweep *sweep_new(const struct scenario *sc, GError **error)
 	sw->dims = g_array_new(FALSE, TRUE, sizeof(struct dimension));
 	g_array_set_clear_func(sw->dims, dimension_clear);
 	sw->keys = g_ptr_array_new();
-	sw->points = 1;
+	sw->kept = g_array_new(FALSE, FALSE, sizeof(size_t));
+	sw->product = 1;
+	sw->product_max = SWEEP_POINTS_MAX;
+	for (size_t i = 0; i < n; i++)
+		if (is_where(&lines[i]))
+			sw->product_max = SWEEP_PRODUCT_MAX;
 	sw->repeats = run ? (unsigned)cfg_u64(run, "repeat") : 1;
 	for (size_t i = 0; i < n; i++) {
 		struct reader rd = {&lines[i], error};
 
-		if (!add_dimension(sw, &rd))
+		if (!(is_where(&lines[i]) ? add_where : add_dimension)(sw, &rd))
 			return NULL;
 	}
-	if (n && !build_all(sw, error))
+	if (sw->where && !sw->dims->len) {
+		struct reader rd = {sw->where_line, error};
+
+		fail(&rd, "there is nothing to choose from; add a line that sweeps a key");
+		return NULL;
+	}
+	if (!no_line_is_in_vain(sw, error) || !build_all(sw, error))
 		return NULL;
 	return g_steal_pointer(&sw);
 }
@@ -298,12 +436,14 @@ void sweep_free(struct sweep *sw)
 		return;
 	g_array_unref(sw->dims);
 	g_ptr_array_unref(sw->keys);
+	g_array_unref(sw->kept);
+	where_free(sw->where);
 	g_free(sw);
 }
 
 size_t sweep_points(const struct sweep *sw)
 {
-	return sw->points;
+	return sw->kept->len;
 }
 
 unsigned sweep_repeats(const struct sweep *sw)
@@ -322,6 +462,17 @@ const char *sweep_key(const struct sweep *sw, size_t key)
 	return sw->keys->pdata[key];
 }
 
+bool sweep_sets_a_path(const struct sweep *sw)
+{
+	for (guint i = 0; i < sw->keys->len; i++) {
+		g_autofree char *why = NULL;
+
+		if (scenario_lookup(sw->sc, sw->keys->pdata[i], NULL, &why)->kind == KEY_PATH)
+			return true;
+	}
+	return false;
+}
+
 static const struct dimension *dimension_of(const struct sweep *sw, size_t key, size_t *point)
 {
 	for (guint i = sw->dims->len; i-- > 0;) {
@@ -336,11 +487,30 @@ static const struct dimension *dimension_of(const struct sweep *sw, size_t key, 
 	g_assert_not_reached();
 }
 
+bool sweep_linked(const struct sweep *sw, size_t key, size_t other)
+{
+	size_t at = 0, at_other = 0;
+
+	return dimension_of(sw, key, &at) == dimension_of(sw, other, &at_other);
+}
+
+static const char *value_at(const struct sweep *sw, size_t at, size_t key)
+{
+	const struct dimension *d = dimension_of(sw, key, &at);
+
+	return ((char **)d->rows->pdata[at])[key - d->first_key];
+}
+
+static size_t number_of(const struct sweep *sw, size_t point)
+{
+	g_assert(point < sw->kept->len);
+	return g_array_index(sw->kept, size_t, point);
+}
+
 const char *sweep_value(const struct sweep *sw, size_t point, size_t key)
 {
-	g_assert(point < sw->points && key < sw->keys->len);
-	const struct dimension *d = dimension_of(sw, key, &point);
-	return ((char **)d->rows->pdata[point])[key - d->first_key];
+	g_assert(key < sw->keys->len);
+	return value_at(sw, number_of(sw, point), key);
 }
 
 bool sweep_leaves(const char *value)
@@ -348,15 +518,20 @@ bool sweep_leaves(const char *value)
 	return strcmp(value, "-") == 0;
 }
 
-char *sweep_label(const struct sweep *sw, size_t point)
+static char *label_at(const struct sweep *sw, size_t at)
 {
 	GString *s = g_string_new(NULL);
 
 	for (size_t i = 0; i < sw->keys->len; i++)
-		if (!sweep_leaves(sweep_value(sw, point, i)))
+		if (!sweep_leaves(value_at(sw, at, i)))
 			g_string_append_printf(s, "%s%s=%s", s->len ? " " : "", sweep_key(sw, i),
-					       sweep_value(sw, point, i));
+					       value_at(sw, at, i));
 	return g_string_free(s, FALSE);
+}
+
+char *sweep_label(const struct sweep *sw, size_t point)
+{
+	return label_at(sw, number_of(sw, point));
 }
 
 /* splitmix64 over seed and repeat; 53 bits, so that every reader of JSON keeps all of them. */
@@ -384,28 +559,42 @@ static void clear_set(void *set)
 	g_free((char *)((struct scenario_set *)set)->text);
 }
 
+/* What the point sets; `at` may be SWEEP_BASE. */
+static GArray *sets_at(const struct sweep *sw, size_t at)
+{
+	GArray *sets = g_array_new(FALSE, FALSE, sizeof(struct scenario_set));
+
+	g_array_set_clear_func(sets, clear_set);
+	for (size_t i = 0; at != SWEEP_BASE && i < sw->keys->len; i++) {
+		size_t digit = at;
+		const struct dimension *d = dimension_of(sw, i, &digit);
+		const char *value = value_at(sw, at, i);
+
+		if (!sweep_leaves(value))
+			add_set(sets, g_strdup_printf("%s=%s", sweep_key(sw, i), value),
+				d->line->where);
+	}
+	return sets;
+}
+
+static struct scenario *build_at(const struct sweep *sw, size_t at, GError **error)
+{
+	g_autoptr(GArray) sets = sets_at(sw, at);
+
+	return scenario_clone_at(sw->sc, (const void *)sets->data, sets->len, error);
+}
+
 struct scenario *sweep_scenario(const struct sweep *sw, size_t point, unsigned repeat,
 				GError **error)
 {
-	g_autoptr(GArray) sets = g_array_new(FALSE, FALSE, sizeof(struct scenario_set));
+	size_t at = point == SWEEP_BASE ? SWEEP_BASE : number_of(sw, point);
+	g_autoptr(scenario_auto) first = build_at(sw, at, error);
 
-	g_array_set_clear_func(sets, clear_set);
-	for (size_t i = 0; point != SWEEP_BASE && i < sw->keys->len; i++) {
-		size_t digit = point;
-		const struct dimension *d = dimension_of(sw, i, &digit);
-		const char *value = sweep_value(sw, point, i);
-
-		if (!sweep_leaves(value))
-			add_set(sets, g_strdup_printf("%s=%s", sweep_key(sw, i), value), d->where);
-	}
-	if (repeat) {
-		g_autoptr(scenario_auto) first = sweep_scenario(sw, point, 0, error);
-
-		if (!first)
-			return NULL;
-		uint64_t seed = cfg_u64(scenario_find(first, "scenario"), "seed");
-		add_set(sets, g_strdup_printf("scenario.seed=%" PRIu64, sweep_seed(seed, repeat)),
-			"repeat");
-	}
+	if (!first || !repeat)
+		return g_steal_pointer(&first);
+	g_autoptr(GArray) sets = sets_at(sw, at);
+	uint64_t seed = cfg_u64(scenario_find(first, "scenario"), "seed");
+	add_set(sets, g_strdup_printf("scenario.seed=%" PRIu64, sweep_seed(seed, repeat)),
+		"repeat");
 	return scenario_clone_at(sw->sc, (const void *)sets->data, sets->len, error);
 }

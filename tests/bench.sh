@@ -41,3 +41,5 @@ heading "PCIe: ns of CPU time and events a transaction, or a packet sent and one
 
 heading "A guest's frames into a real TAP device, and testpmd's: M packets/s of CPU time, kernel included"
 "$B/tests/bench_tap"
+heading "A study of 500 points x 5 repeats on one thread and on two"
+B=$B bash tests/bench_study.sh

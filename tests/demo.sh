@@ -5,9 +5,9 @@
 set -eu
 vnicsim=$1
 out=${2:-out/demo}
-echo "$vnicsim sweep scenarios/demo.ini --out $out"
+echo "$vnicsim sweep scenarios/demo.ini --out $out --fresh"
 echo
-"$vnicsim" sweep scenarios/demo.ini --out "$out"
+"$vnicsim" sweep scenarios/demo.ini --out "$out" --fresh
 echo
 # The scenario says what it expects; say whether it holds.
 "$vnicsim" check scenarios/demo.ini --quiet | tail -n 1 | sed 's/^/expectations: /'

@@ -13,7 +13,9 @@ for p in gcc make pkg-config libglib2.0-dev libpcap-dev libjansson-dev libcmocka
 done
 if [ "${1:-}" = ci ]; then
 	for p in clang clang-format clang-tidy cppcheck valgrind tcpdump iproute2 shellcheck \
-		iputils-ping iperf3 curl python3; do
+		iputils-ping iperf3 curl python3 \
+		libxml2-utils mandoc groff-base man-db \
+		openssh-server openssh-client parallel slurmctld slurmd slurm-client munge; do
 		dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' ||
 			need="$need $p"
 	done

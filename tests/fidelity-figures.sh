@@ -16,7 +16,7 @@ sweep()
 	local name=$1 file=$2 word options=()
 	shift 2
 	for word in "$@"; do options+=(--set "$word"); done
-	"$vnicsim" sweep "$studies/$file" --quiet -j 0 --out "$out/$name" "${options[@]}"
+	"$vnicsim" sweep "$studies/$file" --quiet -j 0 --fresh --out "$out/$name" "${options[@]}"
 }
 
 # columns NAME COLUMN...: those of NAME's wide.csv, tab-separated.

@@ -347,8 +347,8 @@ to_full()
 	says "standard output" "No space left"
 }
 
-# Of a sweep cut short, points may stand; tables and parts of files may not.
-all_whole() { ! grep -vE '/point-[0-9]{4}\.json$' left; }
+# Of a sweep cut short, manifest and points may stand; tables and parts of files may not.
+all_whole() { ! grep -vE '/(study|point-[0-9]{4})\.json$' left; }
 
 # interrupt COMMAND...: SIGINT after it has begun; its code in $?.
 interrupt()

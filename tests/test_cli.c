@@ -233,15 +233,20 @@ static void sweep_does_not_depend_on_the_number_of_threads(void **state)
 	g_clear_pointer(&table, g_free);
 }
 
-static void a_smaller_sweep_leaves_no_points_of_the_larger_one(void **state)
+static void another_study_is_refused_or_replaced(void **state)
 {
 	(void)state;
 	give("s.ini", SWEPT);
-	assert_int_equal(run("toy sweep s.ini --out x"), 0);
-	assert_true(exists("x/point-0004.json"));
-	assert_int_equal(run("toy sweep s.ini --out x --set sweep.nic.ring=64"), 0);
-	assert_true(exists("x/point-0002.json"));
-	assert_false(exists("x/point-0003.json"));
+	assert_int_equal(run("toy sweep s.ini --out lesser"), 0);
+	assert_true(exists("lesser/point-0004.json"));
+	assert_int_equal(run("toy sweep s.ini --out lesser --set sweep.nic.ring=64"), 2);
+	has(err,
+	    "lesser: holds another study (s.ini, 4 points x 1); choose another folder with --out, "
+	    "or replace it with --fresh");
+	assert_true(exists("lesser/point-0004.json"));
+	assert_int_equal(run("toy sweep s.ini --out lesser --set sweep.nic.ring=64 --fresh"), 0);
+	assert_true(exists("lesser/point-0002.json"));
+	assert_false(exists("lesser/point-0003.json"));
 }
 
 static void check_judges_every_point_and_counts(void **state)
@@ -389,8 +394,11 @@ static void sigint_ends_cleanly_with_a_partial_result(void **state)
 	has(err, "interrupted");
 	has(out, "PARTIAL");
 	assert_int_equal(run_program(&prog, "toy sweep s.ini --out cut"), 130);
-	assert_true(exists("cut/point-0001.json"));
-	assert_false(exists("cut/point-0002.json"));
+	/* What was cut short is no result of the study; the same command goes on. */
+	assert_true(exists("cut/study.json"));
+	assert_false(exists("cut/point-0001.json"));
+	assert_false(exists("cut/results.csv"));
+	has(err, "goes on with the rest");
 	assert_int_equal(run_program(&prog, "toy sweep s.ini --out cut2 -j 2"), 130);
 	assert_false(exists("cut2/point-0004.json"));
 }
@@ -422,7 +430,7 @@ int main(void)
 		cmocka_unit_test(run_of_a_swept_file_runs_its_base_and_says_so),
 		cmocka_unit_test(sweep_writes_points_and_tables_and_prints_one),
 		cmocka_unit_test(sweep_does_not_depend_on_the_number_of_threads),
-		cmocka_unit_test(a_smaller_sweep_leaves_no_points_of_the_larger_one),
+		cmocka_unit_test(another_study_is_refused_or_replaced),
 		cmocka_unit_test(check_judges_every_point_and_counts),
 		cmocka_unit_test(check_goes_on_after_a_file_that_cannot_be_used),
 		cmocka_unit_test(exit_codes_tell_what_went_wrong),

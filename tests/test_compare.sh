@@ -45,7 +45,7 @@ gives()
 # row WORD...: a line of the table that consists of these words.
 row()
 {
-	awk '{ $1 = $1; print }' "$out" | grep -qxF -- "$*" || { echo "no row: $*"; cat "$out"; return 1; }
+	awk '{ $1 = $1; print }' "$out" | grep -xF -- "$*" >"$tmp/.row" || { echo "no row: $*"; cat "$out"; return 1; }
 }
 
 # The line that a metric stands on, the head being 1.

@@ -15,7 +15,7 @@
 cd "$root" || exit 1
 shopt -s nullglob
 pages=()
-for page in README.md docs/*.md traces/README.md; do
+for page in README.md docs/*.md docs/*/*.md traces/README.md; do
 	[ ! -f "$page" ] || pages+=("$page")
 done
 
@@ -38,6 +38,16 @@ make_place()
 	done
 	ln -s "$vnicsim" "$tmp/place/build/vnicsim"
 	ln -s "${vnicsim%vnicsim}vnictap" "$tmp/place/build/vnictap"
+	# What make builds there shares what is built here, of the same flavour.
+	if [ "$B" = build ]; then
+		for entry in "$root/build"/{sim,real,libvnicsim.a,libreal.a,libtap.a,libcold.a}; do
+			[ ! -e "$entry" ] || ln -s "$entry" "$tmp/place/build/"
+		done
+	else
+		ln -s "$(dirname "$vnicsim")" "$tmp/place/build/${B#build/}"
+		export FLAVOUR=${B#build/}
+	fi
+	unset MAKEFLAGS MAKELEVEL MFLAGS
 }
 
 # lacks FILE: what a block needs ("# needs ping ...") and this machine has not; "namespaces": those of
@@ -48,11 +58,14 @@ lacks()
 	# shellcheck disable=SC2013 # words
 	for need in $(sed -n 's/^# needs //p' "$1"); do
 		case $need in
+		TAP) tap_possible ;;
 		namespaces) unshare -rnm sh -c 'ip tuntap add dev tap0 mode tap' >/dev/null 2>&1 ;;
 		*) command -v "$need" >/dev/null ;;
 		esac || echo "$need"
 	done
 }
+
+tap_possible() { unshare -n ip tuntap add dev probe mode tap 2>/dev/null; }
 
 # runs_block FILE
 runs_block()
@@ -72,6 +85,13 @@ test_blocks()
 			lacks=$(lacks "$file" | tr '\n' ' ')
 			[ -z "$lacks" ] || { skip "$page:$line: the block" "no $lacks"; continue; }
 			case $(head -n 1 "$file") in
+			'# needs TAP'*)
+				if tap_possible; then
+					check "$page:$line: the block runs" runs_block "$file"
+				else
+					skip "$page:$line: the block" "no TAP device can be made here"
+				fi
+				;;
 			'# not run'*) skip "$page:$line: the block" "$(head -n 1 "$file" | cut -c 3-)" ;;
 			*) check "$page:$line: the block runs" runs_block "$file" ;;
 			esac

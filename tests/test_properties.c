@@ -229,6 +229,21 @@ static void check_copies(const struct run *run, const struct drawn_guest *g, boo
 	assert_int_equal(run_part(run, of, "copies"), host + guest);
 }
 
+/* Copies at one site, summed over their reasons. */
+static uint64_t by_reason(const struct run *run, const char *of, unsigned site)
+{
+	uint64_t sum = 0;
+
+	for (unsigned why = 0; why < REASON_N; why++) {
+		g_autofree char *name = g_strdup_printf(
+			"%scopies.%s.%s", of, ledger_site_names[site], ledger_reason_names[why]);
+		const struct result_value *v = result_find(run->r, name);
+
+		sum += v ? (uint64_t)v->num : 0; /* 0 is not written */
+	}
+	return sum;
+}
+
 static void check_bytes(const struct run *run, const struct drawn_guest *g, bool tx, const char *of,
 			bool everybody)
 {
@@ -241,6 +256,7 @@ static void check_bytes(const struct run *run, const struct drawn_guest *g, bool
 		uint64_t b = sites(run, of, 1u << i, "copy_bytes.");
 
 		assert_true(n <= delivered && b <= bytes && !n == !b);
+		assert_int_equal(n, by_reason(run, of, i));
 		if (n == delivered)
 			assert_int_equal(b, bytes);
 	}

@@ -277,12 +277,14 @@ static void csv_has_a_number_a_line_and_a_run_a_line(void **state)
 					   "t.size",     "host.clock",  "traffic.to"};
 	static const char *const one[] = {"copy", "1.5ns", "1Gbit/s", "60B", "3GHz", "vm1, wire"};
 	static const char *const two[] = {"zero-copy", "1us", "10Gbit/s", "1KiB", "1MHz", "vm1"};
-	const struct csv_row rows[] = {{1, 1, 12, one, a}, {2, 1, 12, two, b}};
-	const struct csv_study study = {sc, &toy_metrics, keys, 6, rows, 2};
+	struct record_names *names = record_names_new(&toy_metrics, sc);
 	g_autoptr(GString) tidy = g_string_new(NULL), wide = g_string_new(NULL);
 
 	(void)state;
 	result_u64(b, "vm2", "rx", "drops.ring_full", 5);
+	struct record *first = record_of(names, a), *second = record_of(names, b);
+	const struct summary_run rows[] = {{1, 1, 12, one, first}, {2, 1, 12, two, second}};
+	const struct csv_study study = {sc, keys, 6, rows, 2};
 	csv_tidy(&study, tidy);
 	csv_wide(&study, wide);
 	assert_string_equal(
@@ -304,6 +306,9 @@ static void csv_has_a_number_a_line_and_a_run_a_line(void **state)
 					  "host.core0.busy_ratio,vm2.rx.drops.ring_full\n"));
 	assert_non_null(strstr(wide->str, "\"vm1, wire\",43,0.333,0.5,\n"));
 	assert_true(g_str_has_suffix(wide->str, ",vm1,43,0.333,0.5,5\n"));
+	record_free(first);
+	record_free(second);
+	record_names_free(names);
 }
 
 static void a_column_with_a_word_in_it_holds_texts(void **state)
@@ -312,8 +317,10 @@ static void a_column_with_a_word_in_it_holds_texts(void **state)
 	g_autoptr(result_auto) r = sample(sc);
 	static const char *const keys[] = {"t.size"}, *const one[] = {"60B"},
 				 *const two[] = {"imix"};
-	const struct csv_row rows[] = {{1, 1, 1, one, r}, {2, 1, 1, two, r}};
-	const struct csv_study study = {sc, &toy_metrics, keys, 1, rows, 2};
+	struct record_names *names = record_names_new(&toy_metrics, sc);
+	struct record *rec = record_of(names, r);
+	const struct summary_run rows[] = {{1, 1, 1, one, rec}, {2, 1, 1, two, rec}};
+	const struct csv_study study = {sc, keys, 1, rows, 2};
 	g_autoptr(GString) wide = g_string_new(NULL);
 
 	(void)state;
@@ -321,6 +328,8 @@ static void a_column_with_a_word_in_it_holds_texts(void **state)
 	assert_true(g_str_has_prefix(wide->str, "point,repeat,seed,traffic_t_size,"));
 	assert_non_null(strstr(wide->str, "\n1,1,1,60B,"));
 	assert_non_null(strstr(wide->str, "\n2,1,1,imix,"));
+	record_free(rec);
+	record_names_free(names);
 }
 
 /* ---- report ---- */
@@ -393,10 +402,14 @@ static void the_progress_line_fits_a_terminal(void **state)
 	g_autoptr(GString) line = g_string_new(NULL), wide = g_string_new(NULL);
 
 	(void)state;
-	progress_line(line, "", 2, 25 * SIM_MS, 100 * SIM_MS, 3000000, 0);
+	progress_line(line, "", 2, 25 * SIM_MS, 100 * SIM_MS, 3000000, 0, 0);
 	assert_string_equal(line->str, "sim 25.000 ms  25%  1.50M packets/s  6 s left");
+	g_string_truncate(line, 0);
+	progress_line(line, "3/12", 2, 25 * SIM_MS, 100 * SIM_MS, 3000, 12000, 17);
+	assert_string_equal(line->str,
+			    "3/12  sim 25.000 ms  25%  2k packets/s  17 dropped  6 s left");
 	progress_line(wide, "1/12 a.very.long.key=with-a-long-value another.long.key=with-a-value",
-		      1, 1, 0, 0, 0);
+		      1, 1, 0, 0, 0, 0);
 	assert_true(wide->len <= 79);
 }
 

@@ -4,7 +4,8 @@
 set -u
 B=${B:-build}
 n=0
-for f in scenarios/*.ini scenarios/regress/*.ini scenarios/systems/*.ini scenarios/tap/*.ini; do
+for f in scenarios/*.ini scenarios/regress/*.ini scenarios/systems/*.ini scenarios/tap/*.ini \
+	scenarios/studies/{no-drop-rate,policy-gain}.ini; do
 	n=$((n + 1))
 	if out=$("$B/vnicsim" check "$f" 2>&1) && ! grep -q '^0 passed' <<<"$(tail -n 1 <<<"$out")"; then
 		echo "ok $n - $f: $(tail -n 1 <<<"$out")"

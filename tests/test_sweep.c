@@ -90,6 +90,8 @@ static void lists_and_ranges_give_their_values_in_order(void **state)
 	points_are("eth0.ring = 1..4 step x2, 7, 10..12 step 1\n",
 		   "eth0.ring=1\neth0.ring=2\neth0.ring=4\neth0.ring=7\neth0.ring=10\n"
 		   "eth0.ring=11\neth0.ring=12\n");
+	points_are("t.size = 60B..500B step 2x\n",
+		   "t.size=60B\nt.size=120B\nt.size=240B\nt.size=480B\n");
 	points_are("eth0.ring = 10..25 step x1.5\n", "eth0.ring=10\neth0.ring=15\neth0.ring=22\n");
 	points_are("t.size = imix, uniform:60B..1514B\n",
 		   "t.size=imix\nt.size=uniform:60B..1514B\n");
@@ -166,6 +168,71 @@ static void seeds_of_repeats_depend_on_seed_and_repeat_only(void **state)
 		assert_true(sweep_seed(42, i) < UINT64_C(1) << 53);
 }
 
+static void where_leaves_the_points_it_is_true_of(void **state)
+{
+	(void)state;
+	points_are("guest.policy = copy, zero-copy\neth0.ring = 1, 2, 4\n"
+		   "where = guest.policy != copy | eth0.ring >= 4\n",
+		   "guest.policy=copy eth0.ring=4\nguest.policy=zero-copy eth0.ring=1\n"
+		   "guest.policy=zero-copy eth0.ring=2\nguest.policy=zero-copy eth0.ring=4\n");
+	/* & binds more than |, on either side of it. */
+	points_are("guest.policy = copy, zero-copy\neth0.ring = 1, 2, 4\n"
+		   "where = guest.policy=copy & eth0.ring<2 | eth0.ring > 2 & "
+		   "guest.policy=zero-copy\n",
+		   "guest.policy=copy eth0.ring=1\nguest.policy=zero-copy eth0.ring=4\n");
+	/* In other words, and of what is not swept. */
+	points_are("nic.link = 1Gbit/s, 2Gbit/s\nwhere = nic.link <= 1000Mbit/s & host.cores = 1\n",
+		   "nic.link=1Gbit/s\n");
+	/* Of every guest. */
+	points_are("vm1.policy = copy, zero-copy\nwhere = guest.policy = copy\n",
+		   "vm1.policy=copy\n");
+	/* A word in place of a quantity has no order. */
+	points_are("t.rate = 1Gbit/s, max\nwhere = t.rate >= 1bit/s\n", "t.rate=1Gbit/s\n");
+	points_are("t.rate = 1Gbit/s, max\nwhere = t.rate = max\n", "t.rate=max\n");
+	points_are("t.rate = 1Gbit/s, max\nwhere = t.rate != max\n", "t.rate=1Gbit/s\n");
+}
+
+static void points_that_are_left_are_numbered_without_gaps(void **state)
+{
+	g_autoptr(scenario_auto) sc =
+		load(WORLD "guest.policy = copy, zero-copy\nvm1.memory = 4KiB, 8KiB\n"
+			   "where = guest.policy = zero-copy | vm1.memory = 8KiB\n");
+	g_autoptr(sweep_auto) sw = make(sc);
+	g_autoptr(scenario_auto) first = sweep_scenario(sw, 0, 0, NULL);
+
+	(void)state;
+	assert_int_equal(sweep_points(sw), 3);
+	assert_string_equal(sweep_value(sw, 0, 1), "8KiB");
+	assert_string_equal(sweep_value(sw, 1, 0), "zero-copy");
+	assert_string_equal(cfg_str(scenario_find(first, "vm1"), "memory"), "8KiB");
+}
+
+static void contradictions_are_refused(void **state)
+{
+	(void)state;
+	refuse("eth0.ring = 1, 2\nwhere = eth0.ring > 2\n", "a.ini:8: [sweep] where",
+	       "true of none of 2 points");
+	refuse("eth0.ring = 1\nwhere = eth0.rung > 2\n", "a.ini:8: [sweep] where",
+	       "did you mean \"ring\"?");
+	refuse("eth0.ring = 1\nwhere = eth0.ring\n", "a.ini:8", "is no comparison");
+	refuse("eth0.ring = 1\nwhere = eth0.ring = 1 &\n", "a.ini:8", "is no comparison");
+	refuse("eth0.ring = 1\nwhere = eth0.ring > many\n", "a.ini:8", "many");
+	refuse("eth0.ring = 1\nwhere = guest.policy > copy\n", "a.ini:8", "have an order");
+	refuse("where = eth0.ring = 1\n", "a.ini:7", "nothing to choose from");
+	refuse("eth0.ring = 1, 2, 1\n", "a.ini:7", "\"1\" is there twice");
+	refuse("nic.link = 1Gbit/s, 1000Mbit/s\n", "a.ini:7", "there twice");
+	refuse("nic.link & eth0.ring = 1Gbit/s & 2, 2Gbit/s & 2, 1000Mbit/s & 2\n", "a.ini:7",
+	       "there twice");
+	refuse("eth0.ring = 1, 2\nnic.ring = 3, 4\n", "a.ini:7: [sweep] eth0.ring",
+	       "set again by the line of nic.ring");
+	refuse("guest.policy = copy, zero-copy\nvm1.policy = copy\nvm2.policy = copy\n", "a.ini:7",
+	       "nothing would vary");
+	/* One guest is enough to vary, or one value that leaves it. */
+	points_are("guest.policy = copy\nvm1.policy = zero-copy\n",
+		   "guest.policy=copy vm1.policy=zero-copy\n");
+	points_are("eth0.ring = 1\nnic.ring = 3, -\n", "eth0.ring=1 nic.ring=3\neth0.ring=1\n");
+}
+
 static void mistakes_are_refused_at_their_line(void **state)
 {
 	(void)state;
@@ -203,6 +270,9 @@ int main(void)
 		cmocka_unit_test(a_point_is_the_scenario_with_its_keys_set),
 		cmocka_unit_test(without_a_sweep_there_is_one_point),
 		cmocka_unit_test(seeds_of_repeats_depend_on_seed_and_repeat_only),
+		cmocka_unit_test(where_leaves_the_points_it_is_true_of),
+		cmocka_unit_test(points_that_are_left_are_numbered_without_gaps),
+		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(mistakes_are_refused_at_their_line),
 	};
 

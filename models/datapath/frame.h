@@ -38,6 +38,7 @@ struct frame {
 	bool overwritten; /* its sender wrote over it after handing it over: a hazard */
 	int16_t to;       /* receiving guest, -1 the wire, -2 every guest */
 	uint32_t copied[SITE_N];
+	uint8_t why[SITE_N]; /* enum copy_reason of its copy there; of sites passed alone */
 	uint64_t stage_ps[STAGE_N];
 };
 
@@ -48,6 +49,7 @@ static inline void frame_copied(struct frame *f, enum copy_site site, enum copy_
 	f->sites |= (uint16_t)(1u << site);
 	f->reasons |= 1u << reason;
 	f->copied[site] += len;
+	f->why[site] = (uint8_t)reason;
 }
 
 /* A copy of its header alone. */
@@ -78,6 +80,7 @@ static inline void frame_book_delivery(struct frame *f)
 	for (unsigned s = f->sites; s; s &= s - 1) {
 		unsigned site = (unsigned)__builtin_ctz(s);
 		l->copies[site]++;
+		l->copies_why[site][f->why[site]]++;
 		l->copy_bytes[site] += f->copied[site];
 	}
 	if (__builtin_expect(f->header, 0)) {

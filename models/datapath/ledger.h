@@ -157,6 +157,7 @@ struct ledger {
 	uint64_t drops[DROP_N], drop_bytes[DROP_N];
 	/* CPU copies of delivered frames */
 	uint64_t copies[SITE_N], copy_bytes[SITE_N];
+	uint64_t copies_why[SITE_N][REASON_N];     /* of copies[], by reason */
 	uint64_t wasted_copies, wasted_copy_bytes; /* of dropped frames */
 	uint64_t header_copies; /* under header split: of headers alone, once a frame and site */
 	uint64_t header_only;   /* delivered frames without payload, under header split */

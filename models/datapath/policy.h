@@ -38,13 +38,17 @@ struct policy {
 	bool tx_in_vmm;
 	/* Guests wait for tx_done(): ask the device for interrupts when it is due. */
 	bool tx_wants_done;
+	/* It gives the device guest memory: what it has to remember of that is there, by chain. */
+	bool lends_guest_memory;
 };
 
-/* All of them, ended by NULL. */
-extern const struct policy *const policies[];
+/* The tree's, and those of `make POLICIES=...`; both ended by NULL. */
+extern const struct policy *const policies[], *const policies_own[];
 
 extern const struct policy policy_null, policy_copy, policy_single_copy, policy_zero_copy;
 
+/* All of them, in this order; NULL past the last. */
+const struct policy *policy_at(unsigned i);
 const struct policy *policy_find(const char *name);
 
 #endif

@@ -349,4 +349,5 @@ const struct policy policy_zero_copy = {
 	.tx = zero_copy_tx,
 	.tx_done = zero_copy_tx_done,
 	.tx_wants_done = true,
+	.lends_guest_memory = true,
 };

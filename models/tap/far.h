@@ -55,7 +55,8 @@ enum far_fate {
 	FAR_QUEUE_FULL, /* no room in the device's queue, and the traffic does not wait */
 	FAR_OVERSIZE,   /* longer than the device's mtu */
 	FAR_RUNT,       /* shorter than an Ethernet header */
-	FAR_LOST,       /* sent, but it never came */
+	FAR_LOST,       /* sent, but it never came: a later one did */
+	FAR_WAITING,    /* far_settle(): still in the device */
 };
 
 /* A traffic that the wire sends. */
@@ -153,7 +154,9 @@ bool far_match(struct far *f, unsigned queue, const uint8_t *head, uint32_t head
 	       struct far_sent *out);
 /* Frames sent to the queue and not read yet. */
 unsigned far_waiting(const struct far *f, unsigned queue);
-/* At the end, when the device is empty: what has not come is lost. */
+/* So many, or nearly, that traffic that waits does not go on. */
+bool far_blocked(const struct far *f, unsigned queue);
+/* At the end: what has not been read is told as lost(), by its fate. */
 void far_settle(struct far *f);
 /* The guest's frame is about to be written. */
 void far_expect(struct far *f, unsigned guest, const struct frame *frame);

@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-static void lose(struct far *f, const struct far_sent *s)
+/* `otherwise`: if the far side has not said why. */
+static void lose(struct far *f, const struct far_sent *s, enum far_fate otherwise)
 {
-	enum far_fate why = s->fate ? (enum far_fate)s->fate : FAR_LOST;
+	enum far_fate why = s->fate ? (enum far_fate)s->fate : otherwise;
 
 	if (why == FAR_LOST)
 		far_count(&f->shared->unexplained, 1);
@@ -22,7 +23,7 @@ static uint32_t skip_refused(struct far *f, unsigned queue, uint32_t got, uint32
 		const struct far_sent *s = far_record(f, queue, got);
 		if (far_load(&s->fate) == FAR_UNDER_WAY)
 			break;
-		lose(f, s);
+		lose(f, s, FAR_LOST);
 	}
 	return got;
 }
@@ -48,7 +49,7 @@ bool far_match(struct far *f, unsigned queue, const uint8_t *head, uint32_t head
 		return false;
 	}
 	for (; got != i; got++)
-		lose(f, far_record(f, queue, got));
+		lose(f, far_record(f, queue, got), FAR_LOST);
 	*out = *far_record(f, queue, i);
 	far_store(&ring->got, i + 1);
 	return true;
@@ -61,13 +62,20 @@ unsigned far_waiting(const struct far *f, unsigned queue)
 	return far_load(&ring->put) - ring->got;
 }
 
+bool far_blocked(const struct far *f, unsigned queue)
+{
+	/* the kernel frees places of its queue some at a time, so it may be full a little earlier
+	 */
+	return far_waiting(f, queue) + FAR_BURST > f->window;
+}
+
 void far_settle(struct far *f)
 {
 	for (unsigned q = 0; q < f->cfg.dev->queues; q++) {
 		struct far_ring *ring = &f->shared->sent[q];
 		uint32_t put = far_load(&ring->put);
 		for (; ring->got != put; far_store(&ring->got, ring->got + 1))
-			lose(f, far_record(f, q, ring->got));
+			lose(f, far_record(f, q, ring->got), FAR_WAITING);
 	}
 }
 

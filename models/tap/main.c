@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* main.c - vnictap: the engine's command line, for one verb, with real devices. */
+#include <stdio.h>
+
 #include "models/metrics.h"
 #include "models/options.h"
 #include "calibrate.h"
+#include "models/policy_words.h"
 #include "tap.h"
 
 int main(int argc, char **argv)
@@ -21,8 +24,13 @@ int main(int argc, char **argv)
 		.one_verb = true,
 	};
 
+	g_autoptr(GError) error = NULL;
 	int code;
 
+	if (!policy_words_add_own(&error)) {
+		fprintf(stderr, "%s: %s\n", program.name, error->message);
+		return error->code;
+	}
 	if (calibrate_asked(argc, argv, &code))
 		return code;
 	return cli_main(&program, argc, argv);

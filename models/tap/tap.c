@@ -274,12 +274,18 @@ static void lost(void *ctx, const struct far_sent *s, enum far_fate why)
 {
 	struct tap_nic *n = ctx;
 	struct tap_guest *g = s->to >= 0 ? &n->tap->guest[s->to] : n->guest[0];
-	struct ledger *l = s->at < n->tap->warmup ? &g->warm_rx.led : &g->rx.led;
+	bool counts = s->at >= n->tap->warmup;
+	struct ledger *l = counts ? &g->rx.led : &g->warm_rx.led;
 	enum drop_reason reason =
 		why == FAR_OVERSIZE || why == FAR_RUNT ? DROP_OVERSIZE : DROP_NIC_RING_FULL;
 
 	l->offered++;
 	l->offered_bytes += s->len;
+	if (why == FAR_WAITING) {
+		g->in_device[counts]++;
+		g->in_device_bytes[counts] += s->len;
+		return;
+	}
 	l->drops[reason]++;
 	l->drop_bytes[reason] += s->len;
 }

@@ -156,6 +156,7 @@ struct tap_guest {
 	bool tx_full;
 	struct app *app; /* far = none: its process; else NULL */
 	uint64_t app_sent;
+	uint64_t in_device[2], in_device_bytes[2]; /* at the end; of warm_rx, of rx */
 	struct guest_counts at_start, at_stop;
 };
 

@@ -17,14 +17,21 @@ struct residents {
 	uint64_t frames, bytes;
 };
 
-/* Frames of a book that are still under way: neither free nor fated. */
+/* Frames of a book that are still under way: neither free nor fated, or in a device. */
 static struct residents residents(struct tap *t, const struct plat_pool *pool,
 				  const struct ledger *led)
 {
 	g_autofree bool *is_free = g_new0(bool, pool->n);
 	struct residents r = {0};
 
-	(void)t;
+	for (unsigned i = 0; i < t->guests; i++) {
+		const struct tap_guest *g = &t->guest[i];
+		bool counts = led == &g->rx.led;
+		if (!counts && led != &g->warm_rx.led)
+			continue;
+		r.frames += g->in_device[counts];
+		r.bytes += g->in_device_bytes[counts];
+	}
 	for (const struct frame *f = pool->free; f; f = f->next)
 		is_free[(const struct plat_record *)(const void *)f - pool->all] = true;
 	for (unsigned i = 0; i < pool->n; i++) {

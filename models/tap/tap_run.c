@@ -63,13 +63,23 @@ static struct side *side_at(struct tap *t, unsigned i)
 
 /* ---- who has something to do ----------------------------------------------------------------- */
 
-/* Frames in devices, or on their way to a far side. */
+/* Frames wait in its device, and it has posted no buffer for them: only the guest could. */
+static bool starved(const struct tap_guest *g)
+{
+	const struct plat_port *p = &g->port;
+
+	return g->nic->far && far_waiting(g->nic->far, g->queue) &&
+	       __atomic_load_n(&p->rx_posted, __ATOMIC_RELAXED) ==
+		       __atomic_load_n(&p->rx_reaped, __ATOMIC_RELAXED);
+}
+
+/* Frames in devices, if anybody can take them, or on their way to a far side. */
 static unsigned on_the_way(const struct tap *t)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < t->guests; i++)
-		if (t->guest[i].nic->far)
+		if (t->guest[i].nic->far && !starved(&t->guest[i]))
 			n += far_waiting(t->guest[i].nic->far, t->guest[i].queue);
 	for (unsigned i = 0; i < t->nics; i++)
 		if (t->nic[i].far)
@@ -312,6 +322,34 @@ static bool must_end(const struct run *r)
 
 /* ---- sources --------------------------------------------------------------------------------- */
 
+/* A source that waits for a guest which is asleep: it will never go on. */
+static bool nic_stuck(const struct tap_nic *n)
+{
+	for (unsigned i = 0; i < n->guests; i++)
+		if (starved(n->guest[i]) && far_blocked(n->far, n->guest[i]->queue))
+			return true;
+	return false;
+}
+
+/* The host serves its send queue no more: the guest broke it. */
+static bool guest_stuck(const struct tap_guest *g)
+{
+	return __atomic_load_n(&g->dp.txq.stopped, __ATOMIC_RELAXED);
+}
+
+/* Of a run in which everybody is silent: every source has ended, or is stuck. */
+static bool all_stuck(struct tap *t)
+{
+	for (unsigned i = 0; i < t->guests; i++)
+		if (__atomic_load_n(&t->guest[i].sending, __ATOMIC_ACQUIRE) &&
+		    !guest_stuck(&t->guest[i]))
+			return false;
+	for (unsigned i = 0; i < t->nics; i++)
+		if (!t->nic[i].far || (!far_ended(t->nic[i].far) && !nic_stuck(&t->nic[i])))
+			return false;
+	return true;
+}
+
 static bool all_sent(struct tap *t)
 {
 	for (unsigned i = 0; i < t->guests; i++)
@@ -364,13 +402,13 @@ static bool earliest(struct tap *t, plat_time *at, struct tap_nic **nic, struct 
 	*nic = NULL;
 	*guest = NULL;
 	for (unsigned i = 0; i < t->nics; i++)
-		if (t->nic[i].far && !t->nic[i].ended && far_peek(t->nic[i].far, &next) &&
-		    next < *at) {
+		if (t->nic[i].far && !t->nic[i].ended && !nic_stuck(&t->nic[i]) &&
+		    far_peek(t->nic[i].far, &next) && next < *at) {
 			*at = next;
 			*nic = &t->nic[i];
 		}
 	for (unsigned i = 0; i < t->guests; i++)
-		if (t->guest[i].sending &&
+		if (t->guest[i].sending && !guest_stuck(&t->guest[i]) &&
 		    sender_peek(&t->guest[i].sender, since_start(t), &next) && next < *at) {
 			*at = next;
 			*guest = &t->guest[i];
@@ -476,7 +514,7 @@ static bool free_many(struct run *r, GError **error)
 		if (!look(r, error))
 			return false;
 		note_stop(r);
-		if (r->stopping && !on_the_way(t) && silent(r))
+		if ((r->stopping || all_stuck(t)) && !on_the_way(t) && silent(r))
 			break;
 	}
 	return true;
@@ -543,7 +581,7 @@ static bool run_one(struct run *r, GError **error)
 		}
 		quiet = silent(r);
 		if (quiet && (!on_the_way(t) || (t->lockstep && is_lost(r))) &&
-		    (t->lockstep ? !allow_next(r) : r->stopping))
+		    (t->lockstep ? !allow_next(r) : r->stopping || all_stuck(t)))
 			break;
 		if (alarm_set(t))
 			sleep_all(t, since_start(t) + ALARM);

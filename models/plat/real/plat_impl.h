@@ -205,7 +205,8 @@ static inline void plat_kick(struct plat *pl, struct plat_line *line, uint32_t v
 {
 	(void)pl;
 	(void)value;
-	line->kicks++;
+	/* One thread kicks a line; others look at how often it did. */
+	__atomic_store_n(&line->kicks, line->kicks + 1, __ATOMIC_RELEASE);
 	if (line->fd < 0)
 		return;
 	uint64_t one = 1;

@@ -63,6 +63,7 @@ void world_drop(struct world *w, struct frame *f, enum drop_reason reason)
 	while (f) { /* and all that travel with it */
 		struct frame *peer = f->peer;
 		frame_book_drop(f, reason);
+		w->dropped++;
 		world_put(w, f);
 		f = peer;
 	}

@@ -26,6 +26,7 @@ struct world {
 	uint64_t live;         /* frames under way */
 	uint64_t live_bytes;   /* theirs */
 	uint64_t done;         /* frames whose fate is known, warm-up included */
+	uint64_t dropped;      /* of them, for those who look on */
 	uint64_t stage_errors; /* frames whose stages do not add up to their latency */
 	/* A frame's bytes are no longer needed by its sender's side; set by the wiring. */
 	void (*release)(struct frame *f);
