@@ -71,7 +71,6 @@ static void carry_out(const struct study *st, struct study_run *run, struct run_
 	const struct cfg *c = scenario_find(run->sc, "scenario");
 	run->seed = c ? cfg_u64(c, "seed") : 0;
 	describe(st, run, run->result, run->sc);
-	run->error = g_steal_pointer(&ctl->ended);
 }
 
 /* ---- in turn ---- */
