@@ -46,7 +46,7 @@ struct run_ctl {
 	void (*progress)(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
 			 uint64_t packets_total);
 	void *progress_state;
-	uint64_t drops; /* so far; what runs keeps it, for those who look on */
+	uint64_t drops;              /* so far; what runs keeps it, for those who look on */
 	const struct run_look *look; /* NULL: nobody looks inside */
 	/* The run's: it ended early, for this reason, and has a result all the same (partial). */
 	GError *ended;

@@ -205,17 +205,18 @@ static bool user(void *ctx, uint64_t bytes, gva_t *at)
 	return true;
 }
 
-/* In pieces of a page, as the simulator's: so a frame in them has as many segments. */
-/* So that no page's first use is a fault in the middle of a frame. */
+/* So that no page's first use is a fault in the middle of a frame: what is there stays. */
 static void touch(uint8_t *mem, uint64_t bytes)
 {
 	for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) {
 		volatile uint8_t *p = mem + at;
+		uint8_t same = *p;
 
-		*p = *p;
+		*p = same;
 	}
 }
 
+/* In pieces of a page, as the simulator's: so a frame in them has as many segments. */
 static void hbufs(void *ctx, struct hbuf_pool *p, uint32_t n, uint32_t bytes)
 {
 	struct tap *t = ((struct tap_guest *)ctx)->tap;
