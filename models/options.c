@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../sim/fidelity.h"
+#include "../sim/plot_want.h"
 #include "../sim/sim_error.h"
 #include "../sim/units.h"
 #include "host/cost.h"
@@ -134,6 +135,8 @@ const struct group_decl option_groups[] = {
 	{"traffic", .named = true, .many = true, .keys = traffic_keys, .help = "what is offered"},
 	{"dma", .named = true, .many = true, .keys = dma_keys,
 	 .help = "a device that does nothing but DMA"},
+	{PLOT_KIND, .optional = true, .judges = true, .keys = plot_keys,
+	 .help = "what the figures of a study show, for `plot`; else it chooses"},
 	{FIDELITY_KIND, .named = true, .many = true, .judges = true, .keys = fidelity_keys,
 	 .help = "what theory or a measurement says of the results, for the verb `fidelity`"},
 	{0},
