@@ -4,7 +4,7 @@
 #
 # Reads the table that `vnicsim plot` writes: what stands around the panels, the panels, the lines
 # and their place in the legend, the marks of the x axis, and the points "panel line x y low high n".
-# A copy of it under the figure's name begins with the names of table and pictures.
+# Intervals are drawn as arrows with flat heads. A copy of it under the figure's name begins with the names of table and pictures.
 
 if (!exists("data")) { data = "sweep.dat" }
 if (!exists("out")) { out = data[1:strlen(data) - 4] }
@@ -135,7 +135,8 @@ do for [kind in kinds] {
 		plot for [k = 1:lines] data index 4 using \
 				(int($1) == i && int($2) == k ? $3 : NaN):4 with linespoints ls line_style[k], \
 			for [k = 1:lines] data index 4 using \
-				(int($1) == i && int($2) == k && $6 > $5 ? $3 : NaN):4:5:6 with yerrorbars ls line_style[k] dt 1 lw 1 ps 0
+				(int($1) == i && int($2) == k && $6 > $5 ? $3 : NaN):5:(0):($6 - $5) with vectors \
+				heads size screen 3.0 / width, 90 ls line_style[k] dt 1 lw 1
 		unset label
 		unset arrow
 	}

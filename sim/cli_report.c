@@ -22,79 +22,66 @@ static const struct {
 	{"stages.svg", "Stages", "Where the time goes: mean of each stage, by policy"},
 };
 
-static int by_name(const void *a, const void *b)
+static void remove_folder(const char *folder)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static GPtrArray *names_in(const char *folder)
-{
-	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
 	const char *name;
 
-	while (dir && (name = g_dir_read_name(dir)))
-		g_ptr_array_add(names, g_strdup(name));
-	g_ptr_array_sort(names, by_name);
-	return names;
-}
-
-static void remove_folder(const char *folder)
-{
-	g_autoptr(GPtrArray) names = names_in(folder);
-
-	for (guint i = 0; i < names->len; i++) {
-		g_autofree char *path = g_build_filename(folder, names->pdata[i], NULL);
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(folder, name, NULL);
 
 		g_unlink(path);
 	}
 	g_rmdir(folder);
 }
 
-/* study-rx_throughput_bps.svg: its own script says in a comment what it shows. */
-static bool add_study_figure(struct page *p, const char *path, const char *name, GError **error)
+/* The title of a study's figure is the first text of its table; NULL: there is no such table. */
+static char *title_in(const char *svg)
 {
-	g_autofree char *words = g_strndup(name + strlen("study-"),
-					   strlen(name) - strlen("study-") - strlen(".svg"));
-	g_autofree char *shows =
-		g_strdup_printf("%s at the points of the study", g_strdelimit(words, "_", ' '));
+	g_autofree char *stem = g_strndup(svg, strlen(svg) - strlen(".svg"));
+	g_autofree char *path = g_strconcat(stem, ".dat", NULL);
+	g_autofree char *text = NULL;
+	const char *title;
 
-	return page_add_figure(p, path, words, shows, error);
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return NULL;
+	title = strchr(text, '"');
+	return title ? g_strndup(title + 1, strcspn(title + 1, "\"")) : NULL;
 }
 
-static bool add_figures(struct page *p, const char *folder, GError **error)
+static bool add_figure(struct page *p, const char *path, GError **error)
 {
-	g_autoptr(GPtrArray) names = names_in(folder);
+	g_autofree char *file = g_path_get_basename(path), *title = NULL;
 
-	for (guint i = 0; i < names->len; i++) {
-		const char *name = names->pdata[i];
-		g_autofree char *path = g_build_filename(folder, name, NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+		if (strcmp(file, known[i].file) == 0)
+			return page_add_figure(p, path, known[i].title, known[i].shows, error);
+	title = title_in(path);
+	return page_add_figure(p, path, title ? title : file, title ? title : file, error);
+}
 
-		if (g_str_has_prefix(name, "study-") && g_str_has_suffix(name, ".svg") &&
-		    !add_study_figure(p, path, name, error))
+/* In the order in which they were drawn. */
+static bool add_figures(struct page *p, const GPtrArray *made, GError **error)
+{
+	for (guint i = 0; i < made->len; i++)
+		if (g_str_has_suffix(made->pdata[i], ".svg") &&
+		    !add_figure(p, made->pdata[i], error))
 			return false;
-	}
-	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
-		g_autofree char *path = g_build_filename(folder, known[i].file, NULL);
-
-		if (g_file_test(path, G_FILE_TEST_EXISTS) &&
-		    !page_add_figure(p, path, known[i].title, known[i].shows, error))
-			return false;
-	}
 	return true;
 }
 
 static bool draw(struct session *s, struct page *p, const struct scenario *sc, GError **error)
 {
 	g_autofree char *folder = g_dir_make_tmp("vnicsim-report-XXXXXX", error);
+	g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) why = NULL;
 	bool ok;
 
 	if (!folder)
 		return false;
-	if (!s->prog->plot((const char *const *)s->o.rest, folder, sc, NULL, &why))
+	if (!s->prog->plot((const char *const *)s->o.rest, folder, sc, made, &why))
 		fprintf(stderr, "%s: no figures: %s\n", s->prog->name, why->message);
-	ok = add_figures(p, folder, error);
+	ok = add_figures(p, made, error);
 	remove_folder(folder);
 	return ok;
 }

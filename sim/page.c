@@ -171,8 +171,9 @@ static GArray *point_files(const char *folder)
 		f.point = (unsigned)g_ascii_strtoull(name + strlen("point-"), (char **)&rest, 10);
 		if (g_str_has_prefix(rest, "-r"))
 			f.repeat = (unsigned)g_ascii_strtoull(rest + 2, NULL, 10);
-		f.path = g_build_filename(folder, name, NULL);
 		g_array_append_val(files, f);
+		g_array_index(files, struct point_file, files->len - 1).path =
+			g_build_filename(folder, name, NULL);
 	}
 	g_array_sort(files, by_point);
 	return files;

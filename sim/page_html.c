@@ -48,7 +48,7 @@ static const char style[] =
 	"border-radius:.5rem;margin:0;background:#fff}"
 	"@media(prefers-color-scheme:dark){figure .box{background:#161616}}"
 	"figure svg{display:block;width:min(1.15*var(--w),100%);height:auto;"
-	"min-width:min(34rem,var(--w));margin:0 auto}"
+	"min-width:calc(.54*var(--w));margin:0 auto}"
 	"figcaption{font-size:.9rem;margin-top:.5rem}"
 	".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));gap:.75rem;"
 	"margin:1rem 0;padding:0}"

@@ -118,7 +118,10 @@ static void points_head(const struct page *p, GString *out)
 
 	html_row_open(out);
 	if (p->study && json_object_size(sets)) {
-		json_object_foreach(sets, key, v) html_head(out, key, false);
+		json_object_foreach(sets, key, v)
+		{
+			html_head(out, key, false);
+		}
 	} else {
 		html_head(out, "run", false);
 	}
@@ -165,6 +168,18 @@ static void points_table(const struct page *p, guint from, guint to, const char 
 	html_table_close(out);
 }
 
+/* A metric of guests in a direction in which nothing went: 0 says nothing there. */
+static bool silent_direction(const struct page_run *run, const char *metric)
+{
+	for (size_t d = 0; d < G_N_ELEMENTS(directions); d++) {
+		g_autofree char *prefix = g_strdup_printf("guests.%s.", directions[d]);
+
+		if (g_str_has_prefix(metric, prefix))
+			return !positive(run, directions[d], "packets");
+	}
+	return false;
+}
+
 /* One run: its main numbers, large. */
 static void cards(const struct page *p, GString *out)
 {
@@ -178,12 +193,12 @@ static void cards(const struct page *p, GString *out)
 
 		if (!json_is_string(m) && page_metric(run, c->metric, &v))
 			report_value(c->fmt, &v, text);
-		if (!column_wanted(p, c) && !strstr(c->metric, ".drops"))
+		if (!text->len || silent_direction(run, c->metric))
 			continue;
 		g_string_append(out, "<div><dt>");
 		html_text(out, c->head);
 		g_string_append(out, "</dt><dd>");
-		html_text(out, text->len ? text->str : "–");
+		html_text(out, text->str);
 		g_string_append(out, "</dd></div>\n");
 	}
 	g_string_append(out, "</dl>\n");

@@ -234,7 +234,7 @@ bool plot_read_csv(struct plot_data *s, const char *path, GError **error)
 
 /* ---- reading JSON ---- */
 
-/* Keeps guest.NAME.policy and the like as "policy", or as "mixed" where guests differ. */
+/* Keeps vm1.policy and the like as "policy", or as "mixed" where guests differ. */
 static void config_read(struct run *r, json_t *config)
 {
 	const char *key;
@@ -244,7 +244,7 @@ static void config_read(struct run *r, json_t *config)
 	{
 		const char *name = strrchr(key, '.'), *old, *text = json_string_value(v);
 
-		if (!g_str_has_prefix(key, "guest.") || !text)
+		if (!name || !text)
 			continue;
 		name++;
 		if (!g_str_has_suffix(name, "policy") && strcmp(name, "delivery") != 0)

@@ -258,6 +258,21 @@ static const char *text_of(const struct plot_data *s, const struct run *r, const
 	return text ? text : value_of(r, key);
 }
 
+/* "cores" of "host.cores", unless two keys end so. */
+static const char *short_name(const struct plot_data *s, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	for (guint i = 0; dot && i < s->key_names->len; i++) {
+		const char *other = s->key_names->pdata[i];
+		const char *end = strrchr(other, '.');
+
+		if (strcmp(other, name) != 0 && end && strcmp(end, dot) == 0)
+			return name;
+	}
+	return dot ? dot + 1 : name;
+}
+
 static char *name_of(const struct sweep_figure *f, const struct run *r, const GPtrArray *keys)
 {
 	GString *name = g_string_new(NULL);
@@ -272,7 +287,7 @@ static char *name_of(const struct sweep_figure *f, const struct run *r, const GP
 		if (name->len)
 			g_string_append(name, ", ");
 		if (bare && !g_str_has_suffix(key, "policy"))
-			g_string_append_printf(name, "%s ", key);
+			g_string_append_printf(name, "%s ", short_name(f->s, key));
 		g_string_append(name, text);
 	}
 	g_strdelimit(name->str, "\"\n\\", '_');
@@ -382,9 +397,9 @@ static GArray *points_of(struct sweep_figure *f)
 				own = NULL;
 		}
 		if (!own) {
-			p.values = g_array_new(FALSE, FALSE, sizeof(double));
 			g_array_append_val(points, p);
 			own = &g_array_index(points, struct sweep_point, points->len - 1);
+			own->values = g_array_new(FALSE, FALSE, sizeof(double));
 		}
 		g_array_append_val(own->values, value);
 	}
@@ -459,14 +474,14 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Values that grow by factors: the middle one is far below the middle. */
+/* Values that grow by factors: the middle one, or the lower of two, is far below the middle. */
 static bool grows_by_factors(const GArray *sorted)
 {
 	const struct axis_value *v = (const void *)sorted->data;
 	guint n = sorted->len;
 
 	return n >= 4 && v[0].number > 0 && v[n - 1].number >= 16 * v[0].number &&
-	       v[n / 2].number < 0.35 * v[n - 1].number;
+	       v[(n - 1) / 2].number < 0.35 * v[n - 1].number;
 }
 
 /* "guests.rx.latency_ns.p99" as a person says it. */
@@ -533,6 +548,8 @@ static struct layout layout_of(const struct sweep_figure *f)
 
 	l.panel_width = l.columns == 1 ? 640 : l.columns == 2 ? 440 : l.columns == 3 ? 330 : 290;
 	l.panel_height = l.columns == 1 ? 360 : 250;
+	for (guint i = 0; i < n; i++)
+		l.panel_width = MAX(l.panel_width, 90 + text_px(f->panels->pdata[i]));
 	l.width = l.columns * l.panel_width + 20;
 	for (guint i = 0; i < f->lines->len; i++) {
 		double need = 66 + text_px(f->lines->pdata[i]);
