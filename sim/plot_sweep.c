@@ -632,15 +632,19 @@ static void put_legend(const struct sweep_figure *f, const struct layout *l, GSt
 static double place_on_axis(const struct sweep_figure *f, const GArray *sorted, double v)
 {
 	const struct axis_value *x = (const void *)sorted->data;
-	double lo = x[0].number, hi = x[sorted->len - 1].number, steps = 0, all = 0;
+	double lo = x[0].number, hi = x[sorted->len - 1].number;
+	double at = lo, steps = 0, all = 0;
 
 	if (!(hi > lo))
 		return 0.5;
 	if (!f->log_x)
 		return (v - lo) / (hi - lo);
 	/* Doublings, without a logarithm: fine enough for marks. */
-	for (double at = lo; at < hi; at *= 1.02, all++)
+	while (at < hi) {
+		all++;
 		steps += at < v;
+		at *= 1.02;
+	}
 	return steps / all;
 }
 
