@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "../sim/plot.h"
+#include "../sim/plot_want.h"
 #include "machine.h"
 #include "options.h"
 #include "policy_words.h"
@@ -55,27 +56,22 @@ static char *script_dir(void)
 	return dir;
 }
 
-static bool plot(const char *const *paths, const char *out, GError **error)
+static bool plot(const char *const *paths, const char *out, const struct scenario *sc,
+		 GPtrArray *made, GError **error)
 {
-	g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func(g_free);
+	struct plot_want want = plot_wanted(sc);
 	g_autofree char *scripts = script_dir();
 	g_autofree char *beside = out ? g_strdup(out) : NULL;
-	bool ok;
 
 	if (paths[0] && !paths[1] && g_file_test(paths[0], G_FILE_TEST_IS_DIR)) {
 		if (!beside)
 			beside = g_build_filename(paths[0], "plots", NULL);
-		ok = plot_study(paths[0], beside, scripts, made, error);
-	} else {
-		if (!beside)
-			beside = g_path_get_dirname(paths[0]);
-		ok = plot_results(paths, beside, scripts, made, error);
+		return plot_sweep(paths[0], beside, scripts, &want, made, error) &&
+		       plot_study(paths[0], beside, scripts, made, error);
 	}
-	for (guint i = 0; i < made->len; i++)
-		if (g_str_has_suffix(made->pdata[i], ".png") ||
-		    g_str_has_suffix(made->pdata[i], ".svg"))
-			g_print("%s\n", (char *)made->pdata[i]);
-	return ok;
+	if (!beside)
+		beside = g_path_get_dirname(paths[0]);
+	return plot_results(paths, beside, scripts, made, error);
 }
 
 int main(int argc, char **argv)

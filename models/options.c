@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../sim/fidelity.h"
+#include "../sim/plot_want.h"
 #include "../sim/search.h"
 #include "../sim/sim_error.h"
 #include "../sim/units.h"
@@ -137,6 +138,8 @@ const struct group_decl option_groups[] = {
 	 .help = "a device that does nothing but DMA"},
 	{SEARCH_KIND, .judges = true, .keys = search_keys,
 	 .help = "the highest value of a key at which a condition holds, for `sweep` and `check`"},
+	{PLOT_KIND, .optional = true, .judges = true, .keys = plot_keys,
+	 .help = "what the figures of a study show, for `plot`; else it chooses"},
 	{FIDELITY_KIND, .named = true, .many = true, .judges = true, .keys = fidelity_keys,
 	 .help = "what theory or a measurement says of the results, for the verb `fidelity`"},
 	{0},

@@ -102,7 +102,22 @@ static const struct verb verbs[] = {
 	 verb_plot,
 	 "Examples:\n"
 	 "  %s plot out/policy\n"
-	 "  %s plot copy.json zero-copy.json --out figures\n"},
+	 "  %s plot copy.json zero-copy.json --out figures\n"
+	 "  %s plot out/policy --scenario policy.ini --set plot.x=bulk.size --set plot.log=x\n"
+	 "\nOf a study also a figure a metric over a swept key, with lines and panels for the\n"
+	 "others, chosen or as [plot] of the scenario says. Beside each its data and script.\n"},
+	{.name = "report",
+	 .arguments = "RESULT...|STUDY",
+	 .help = "results as one HTML page",
+	 .fn = verb_report,
+	 .examples =
+		 "Examples:\n"
+		 "  %s report out/policy --scenario scenarios/policy.ini\n"
+		 "  %s report copy.json zero-copy.json --out compared.html\n"
+		 "\nQuestion, table, figures, where time goes, what bounds, copies by site, the\n"
+		 "scenario, and how to get the same again, in one file that needs no other and no\n"
+		 "network. By default report.html in the study's folder, or FILE.html beside a\n"
+		 "result. Without gnuplot it has no figures.\n"},
 	{"list", "policies|keys|metrics|systems|presets|verbs", "what there is to choose from",
 	 false, false, true, false, false, verb_list,
 	 "Examples:\n"
@@ -296,6 +311,19 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		 "a time beyond its tolerance is exit 1, too", NULL},
 		{0},
 	};
+	const GOptionEntry of[] = {
+		{"scenario", 's', 0, G_OPTION_ARG_FILENAME, &o->scenario,
+		 "what the results were run from; its [plot] says what figures show", "FILE.ini"},
+		{"set", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->sets,
+		 "set a key of its [plot], over the file", "plot.KEY=VALUE"},
+		{0},
+	};
+	const GOptionEntry report[] = {
+		{"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "the page; - is stdout",
+		 "FILE.html|-"},
+		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "do not say what was made", NULL},
+		{0},
+	};
 	const GOptionEntry all[] = {
 		{"help", 'h', 0, G_OPTION_ARG_NONE, &o->help, "this help", NULL},
 		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->rest, NULL, NULL},
@@ -322,6 +350,10 @@ static GOptionContext *option_context(const struct verb *v, struct options *o)
 		g_option_context_add_main_entries(c, baseline, NULL);
 	if (v->fn == verb_sweep)
 		g_option_context_add_main_entries(c, sweep, NULL);
+	if (v->plots || v->fn == verb_report)
+		g_option_context_add_main_entries(c, of, NULL);
+	if (v->fn == verb_report)
+		g_option_context_add_main_entries(c, report, NULL);
 	if (v->lists)
 		g_option_context_add_main_entries(c, list, NULL);
 	g_option_context_add_main_entries(c, all, NULL);
@@ -409,6 +441,7 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	g_strfreev(s.o.rest);
 	g_free(s.o.seed);
 	g_free(s.o.out);
+	g_free(s.o.scenario);
 	g_free(s.o.json);
 	g_free(s.o.tolerance);
 	g_strfreev(s.o.pcap);

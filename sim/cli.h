@@ -4,7 +4,8 @@
  *
  *	PROGRAM run|sweep|check|fidelity SCENARIO...    --set --seed --out --json --quiet
  *	PROGRAM compare A B                    --tolerance --json --quiet
- *	PROGRAM plot RESULT...                 --out
+ *	PROGRAM plot RESULT...                 --out --scenario --set
+ *	PROGRAM report RESULT...|STUDY         --out --scenario
  *	PROGRAM list WHAT
  *
  * All that is particular to a program comes in by struct cli_program. Nothing here is global but
@@ -91,8 +92,10 @@ struct cli_program {
 	   are held against each other (validate.h); NULL: there is none. */
 	const char *real;
 	const struct validate_rules *validation;
-	/* Plots of result files or study folders into `out` (NULL: beside them); may be NULL. */
-	bool (*plot)(const char *const *paths, const char *out, GError **error);
+	/* Plots of result files or study folders into `out` (NULL: beside them), as [plot] of `sc`
+	   says (NULL: nothing); adds what was made to `made`. May be NULL. */
+	bool (*plot)(const char *const *paths, const char *out, const struct scenario *sc,
+		     GPtrArray *made, GError **error);
 };
 
 /* Parses, does, reports; returns the exit code. argv[0] is ignored. */

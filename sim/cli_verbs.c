@@ -133,9 +133,25 @@ int verb_only(struct session *s)
 
 /* ---- plot ---- */
 
+bool session_scenario(struct session *s, struct scenario **sc)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (s->o.sets && !s->o.scenario)
+		return cli_usage_error(s->prog, "--set is over a scenario: give --scenario, too") &&
+		       (session_raise(s, SIM_EXIT_USAGE), false);
+	if (!s->o.scenario)
+		return true;
+	*sc = scenario_load(s->o.scenario, s->prog->groups, (const char *const *)s->o.sets, &error);
+	if (!*sc)
+		session_complain(s, error);
+	return *sc != NULL;
+}
+
 int verb_plot(struct session *s)
 {
 	g_autoptr(GError) error = NULL;
+	g_autoptr(scenario_auto) sc = NULL;
 
 	if (!g_strv_length(s->o.rest))
 		return cli_usage_error(s->prog,
@@ -145,8 +161,15 @@ int verb_plot(struct session *s)
 	for (char **path = s->o.rest; *path; path++)
 		if (!g_file_test(*path, G_FILE_TEST_EXISTS))
 			return cli_usage_error(s->prog, "%s: no such file or folder", *path);
-	if (!s->prog->plot((const char *const *)s->o.rest, s->o.out, &error))
+	if (!session_scenario(s, &sc))
+		return s->code;
+	g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func(g_free);
+	if (!s->prog->plot((const char *const *)s->o.rest, s->o.out, sc, made, &error))
 		session_complain(s, error);
+	for (guint i = 0; i < made->len; i++)
+		if (g_str_has_suffix(made->pdata[i], ".png") ||
+		    g_str_has_suffix(made->pdata[i], ".svg"))
+			g_print("%s\n", (char *)made->pdata[i]);
 	return s->code;
 }
 

@@ -18,6 +18,7 @@
 enum { THREADS_MAX = 256 };
 
 struct options {
+	char *scenario; /* of report and plot */
 	char **sets, **rest;
 	char *seed, *out, *json, *tolerance, *calibration, *baseline, *junit;
 	gboolean quiet, help, markdown, man, update, check, version, quick, strict;
@@ -55,6 +56,8 @@ void session_complain(struct session *s, const GError *error);
 void session_print(struct session *s, FILE *stream, const char *text);
 /* Where tables go: stdout, unless the JSON or the XML does. */
 FILE *session_tables(const struct session *s);
+/* That of --scenario with --set; *sc stays NULL if none is given. False: said why. */
+bool session_scenario(struct session *s, struct scenario **sc);
 struct study *session_load(struct session *s, const char *path, bool base_only);
 /* Finds out before a long run that its results could not be written after it. */
 bool session_outputs(struct session *s, const char *folder);
@@ -79,6 +82,7 @@ int verb_compare(struct session *s);
 int verb_calibrate(struct session *s);
 int verb_validate(struct session *s);
 int verb_plot(struct session *s);
+int verb_report(struct session *s);
 int verb_list(struct session *s);
 /* `run`, or `check` with --check, of the base point. */
 int verb_only(struct session *s);

@@ -22,6 +22,7 @@
 
 #include "outfile.h"
 #include "plot_impl.h"
+#include "plot_sweep.h"
 #include "sim_error.h"
 
 static const char *const pictures[] = {"png", "svg", "pdf", NULL};
@@ -116,6 +117,16 @@ static bool run_gnuplot(const char *out_dir, const char *name, GError **error)
 	return false;
 }
 
+static void note_pictures(const char *out_dir, const char *name, GPtrArray *made)
+{
+	for (size_t i = 0; pictures[i]; i++) {
+		g_autofree char *path = path_of(out_dir, name, pictures[i]);
+
+		if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
+			note_made(made, path);
+	}
+}
+
 static bool draw(const struct figure *f, const char *table, const char *out_dir,
 		 const char *script_dir, GPtrArray *made, GError **error)
 {
@@ -127,12 +138,7 @@ static bool draw(const struct figure *f, const char *table, const char *out_dir,
 	if (!copy_script(script_dir, out_dir, f->name, made, error) ||
 	    !run_gnuplot(out_dir, f->name, error))
 		return false;
-	for (size_t i = 0; pictures[i]; i++) {
-		g_autofree char *path = path_of(out_dir, f->name, pictures[i]);
-
-		if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
-			note_made(made, path);
-	}
+	note_pictures(out_dir, f->name, made);
 	return true;
 }
 
@@ -214,6 +220,98 @@ bool plot_results(const char *const *json_paths, const char *out_dir, const char
 			  : g_strdup_printf("%u results", s.runs->len);
 	/* The last figure needs a sweep. */
 	ok = ok && draw_all(&s, G_N_ELEMENTS(figures) - 1, out_dir, script_dir, made_paths, error);
+	plot_data_fini(&s);
+	return ok;
+}
+
+/* ---- any study ---- */
+
+/* "guests.rx.latency_ns.p99" as "study-rx_latency_ns_p99". */
+static char *sweep_name(const char *metric)
+{
+	g_autofree char *word =
+		g_strdup(g_str_has_prefix(metric, "guests.") ? metric + strlen("guests.") : metric);
+
+	return g_strconcat("study-", g_strdelimit(word, "./", '_'), NULL);
+}
+
+/* The script under the figure's name, which begins with the names of its table and pictures. */
+static bool write_sweep_script(const char *script_dir, const char *out_dir, const char *name,
+			       GPtrArray *made, GError **error)
+{
+	g_autofree char *from = path_of(script_dir, "sweep", "gp");
+	g_autofree char *to = path_of(out_dir, name, "gp");
+	g_autofree char *text = NULL, *own = NULL;
+	g_autoptr(GError) why = NULL;
+
+	if (!g_file_get_contents(from, &text, NULL, &why)) {
+		g_set_error(error, SIM_ERROR, SIM_EXIT_ENVIRONMENT, "plot script: %s",
+			    why->message);
+		return false;
+	}
+	own = g_strdup_printf("# Draw with: gnuplot %s.gp\n"
+			      "if (!exists(\"data\")) { data = \"%s.dat\" }\n"
+			      "if (!exists(\"out\")) { out = \"%s\" }\n\n%s",
+			      name, name, name, text);
+	if (!outfile_write(to, own, strlen(own), error))
+		return false;
+	note_made(made, to);
+	return true;
+}
+
+static bool draw_sweep(const struct plot_data *s, const struct plot_want *want, const char *metric,
+		       const char *out_dir, const char *script_dir, GPtrArray *made, GError **error)
+{
+	g_autofree char *name = sweep_name(metric), *data = path_of(out_dir, name, "dat");
+	g_autofree char *table = plot_sweep_table(s, want, metric, error);
+
+	remove_old(out_dir, name);
+	if (!table || !outfile_write(data, table, strlen(table), error))
+		return false;
+	note_made(made, data);
+	if (!write_sweep_script(script_dir, out_dir, name, made, error) ||
+	    !run_gnuplot(out_dir, name, error))
+		return false;
+	note_pictures(out_dir, name, made);
+	return true;
+}
+
+static bool draw_sweeps(const struct plot_data *s, const struct plot_want *want,
+			const char *out_dir, const char *script_dir, GPtrArray *made,
+			GError **error)
+{
+	g_autoptr(GPtrArray) metrics = plot_sweep_metrics(s, want);
+	bool asked = want->x || want->y || want->lines || want->panels || want->log;
+
+	for (guint i = 0; i < metrics->len; i++) {
+		g_autoptr(GError) why = NULL;
+
+		if (draw_sweep(s, want, metrics->pdata[i], out_dir, script_dir, made, &why))
+			continue;
+		if (asked || why->code != SIM_EXIT_USAGE) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		fprintf(stderr, "plot: %s: no figure of %s: %s\n", s->about,
+			(char *)metrics->pdata[i], why->message);
+	}
+	return true;
+}
+
+bool plot_sweep(const char *study_dir, const char *out_dir, const char *script_dir,
+		const struct plot_want *want, GPtrArray *made_paths, GError **error)
+{
+	g_autofree char *csv = g_build_filename(study_dir, "results.csv", NULL);
+	g_autofree char *full = g_canonicalize_filename(study_dir, NULL);
+	g_autofree char *name = g_path_get_basename(full);
+	struct plot_data s;
+	bool ok;
+
+	plot_data_init(&s);
+	s.about = g_strconcat("study ", name, NULL);
+	ok = plot_read_csv(&s, csv, error) && plot_read_points(&s, study_dir, error) &&
+	     outfile_folder(out_dir, error) &&
+	     (!s.keys->len || draw_sweeps(&s, want, out_dir, script_dir, made_paths, error));
 	plot_data_fini(&s);
 	return ok;
 }

@@ -41,4 +41,13 @@ bool plot_study(const char *study_dir, const char *out_dir, const char *script_d
 bool plot_results(const char *const *json_paths, const char *out_dir, const char *script_dir,
 		  GPtrArray *made_paths, GError **error);
 
+/*
+ * Figures for any study, one a metric, chosen by `want` (plot_sweep.h): study-rx_throughput_bps and
+ * so on. What [plot] asks for and cannot be had is an error (SIM_EXIT_USAGE); where nothing is
+ * asked for, it is a note.
+ */
+struct plot_want;
+bool plot_sweep(const char *study_dir, const char *out_dir, const char *script_dir,
+		const struct plot_want *want, GPtrArray *made_paths, GError **error);
+
 #endif

@@ -4,6 +4,7 @@
  *
  *   plot_read.c   result files and tables become runs and histograms
  *   plot_table.c  runs become groups, and groups the rows of a figure's table
+ *   plot_sweep.c  runs become curves over a swept key
  *   plot.c        tables become pictures
  *
  * What has been read and named does not change while figures are made of it, but for the order
@@ -20,7 +21,7 @@ struct run {
 	char *path, *file;   /* results only: as given, and its base name without .json */
 	GHashTable *keys;    /* "guest_policy", as in the CSV -> text */
 	GHashTable *config;  /* "policy" of the guests -> text, "mixed" if they differ */
-	GHashTable *metrics; /* "rx.delivered" of all guests -> double * */
+	GHashTable *metrics; /* "rx.delivered" of all guests, others in full -> double * */
 };
 
 struct bin {
@@ -28,11 +29,14 @@ struct bin {
 };
 
 struct plot_data {
-	char *about;       /* "study crossover" */
-	GPtrArray *runs;   /* in order of the file */
-	GPtrArray *keys;   /* names of the swept keys */
-	GHashTable *hists; /* "1.rx" -> GArray of struct bin, unsorted */
-	bool by_file;      /* policies do not tell the results apart */
+	char *about;          /* "study crossover" */
+	GPtrArray *runs;      /* in order of the file */
+	GPtrArray *keys;      /* names of the swept keys */
+	GPtrArray *key_names; /* the same as [sweep] writes them; none if no point's result says */
+	GHashTable *texts;    /* "1.bulk.size" -> "64KiB", as [sweep] writes it */
+	GHashTable *units;    /* "guests.rx.bytes" -> "bytes" */
+	GHashTable *hists;    /* "1.rx" -> GArray of struct bin, unsorted */
+	bool by_file;         /* policies do not tell the results apart */
 };
 
 /* One bar, one curve, or one point of a curve: the repeats of one point. */
@@ -57,6 +61,8 @@ bool plot_read_points(struct plot_data *s, const char *dir, GError **error);
 bool plot_read_result(struct plot_data *s, unsigned int point, const char *path, GError **error);
 /* Metric DIRECTION.NAME of all guests; false if the run has none. */
 bool plot_metric(const struct run *r, const char *direction, const char *name, double *value);
+/* The same by its full name, of any object. */
+bool plot_metric_named(const struct run *r, const char *name, double *value);
 /* For sorting arrays of strings. */
 int plot_by_name(const void *a, const void *b);
 

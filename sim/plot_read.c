@@ -44,6 +44,9 @@ void plot_data_init(struct plot_data *s)
 	memset(s, 0, sizeof(*s));
 	s->runs = g_ptr_array_new_with_free_func(run_free);
 	s->keys = g_ptr_array_new_with_free_func(g_free);
+	s->key_names = g_ptr_array_new_with_free_func(g_free);
+	s->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	s->units = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	s->hists = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					 (GDestroyNotify)g_array_unref);
 }
@@ -53,6 +56,9 @@ void plot_data_fini(struct plot_data *s)
 	g_free(s->about);
 	g_ptr_array_unref(s->runs);
 	g_ptr_array_unref(s->keys);
+	g_ptr_array_unref(s->key_names);
+	g_hash_table_unref(s->texts);
+	g_hash_table_unref(s->units);
 	g_hash_table_unref(s->hists);
 }
 
@@ -69,6 +75,16 @@ bool plot_metric(const struct run *r, const char *direction, const char *name, d
 {
 	g_autofree char *full = g_strconcat(direction, ".", name, NULL);
 	const double *v = g_hash_table_lookup(r->metrics, full);
+
+	if (v)
+		*value = *v;
+	return v != NULL;
+}
+
+bool plot_metric_named(const struct run *r, const char *name, double *value)
+{
+	const char *of_guests = g_str_has_prefix(name, "guests.") ? name + strlen("guests.") : name;
+	const double *v = g_hash_table_lookup(r->metrics, of_guests);
 
 	if (v)
 		*value = *v;
@@ -102,7 +118,7 @@ static char *csv_field(char **p)
 
 /* The columns of results.csv that are not keys. */
 struct columns {
-	int point, repeat, object, direction, metric, value;
+	int point, repeat, object, direction, metric, value, unit;
 	guint n;
 };
 
@@ -114,6 +130,7 @@ static bool columns_read(struct columns *c, GPtrArray *names)
 	} wanted[] = {
 		{"point", &c->point},         {"repeat", &c->repeat}, {"object", &c->object},
 		{"direction", &c->direction}, {"metric", &c->metric}, {"value", &c->value},
+		{"unit", &c->unit},
 	};
 
 	c->n = names->len;
@@ -135,6 +152,12 @@ static void run_set_keys(struct run *r, const struct plot_data *s, GPtrArray *fi
 				    g_strdup(fields->pdata[i + 3]));
 }
 
+static char *full_name(const char *object, const char *direction, const char *metric)
+{
+	return *direction ? g_strjoin(".", object, direction, metric, NULL)
+			  : g_strjoin(".", object, metric, NULL);
+}
+
 static void csv_row(struct plot_data *s, const struct columns *c, GPtrArray *fields)
 {
 	struct run *last = s->runs->len ? s->runs->pdata[s->runs->len - 1] : NULL;
@@ -150,13 +173,14 @@ static void csv_row(struct plot_data *s, const struct columns *c, GPtrArray *fie
 		run_set_keys(last, s, fields);
 		g_ptr_array_add(s->runs, last);
 	}
-	if (strcmp(fields->pdata[c->object], "guests") != 0)
-		return;
+	name = full_name(fields->pdata[c->object], fields->pdata[c->direction],
+			 fields->pdata[c->metric]);
+	if (!g_hash_table_contains(s->units, name))
+		g_hash_table_insert(s->units, g_strdup(name), g_strdup(fields->pdata[c->unit]));
 	value = g_ascii_strtod(text, &end);
 	if (end == text || *end)
 		return;
-	name = g_strconcat(fields->pdata[c->direction], ".", fields->pdata[c->metric], NULL);
-	metric_set(last, name, value);
+	metric_set(last, name + (g_str_has_prefix(name, "guests.") ? strlen("guests.") : 0), value);
 }
 
 bool plot_read_csv(struct plot_data *s, const char *path, GError **error)
@@ -210,7 +234,7 @@ bool plot_read_csv(struct plot_data *s, const char *path, GError **error)
 
 /* ---- reading JSON ---- */
 
-/* Keeps guest.NAME.policy and the like as "policy", or as "mixed" where guests differ. */
+/* Keeps vm1.policy and the like as "policy", or as "mixed" where guests differ. */
 static void config_read(struct run *r, json_t *config)
 {
 	const char *key;
@@ -220,7 +244,7 @@ static void config_read(struct run *r, json_t *config)
 	{
 		const char *name = strrchr(key, '.'), *old, *text = json_string_value(v);
 
-		if (!g_str_has_prefix(key, "guest.") || !text)
+		if (!name || !text)
 			continue;
 		name++;
 		if (!g_str_has_suffix(name, "policy") && strcmp(name, "delivery") != 0)
@@ -317,6 +341,26 @@ static unsigned int point_number(json_t *top, const char *file)
 	return (unsigned int)g_ascii_strtoull(file + strlen("point-"), NULL, 10);
 }
 
+/* The swept keys as [sweep] writes them, which stand in the order of the table's columns. */
+static void sets_read(struct plot_data *s, unsigned int point, json_t *sets)
+{
+	bool first = !s->key_names->len && json_object_size(sets) == s->keys->len;
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(sets, key, v)
+	{
+		const char *text = json_string_value(v);
+
+		if (first)
+			g_ptr_array_add(s->key_names, g_strdup(key));
+		/* A dash leaves the key as it is. */
+		if (text && strcmp(text, "-") != 0)
+			g_hash_table_insert(s->texts, g_strdup_printf("%u.%s", point, key),
+					    g_strdup(text));
+	}
+}
+
 static bool point_read(struct plot_data *s, const char *dir, const char *file, GError **error)
 {
 	g_autofree char *path = g_build_filename(dir, file, NULL);
@@ -333,6 +377,7 @@ static bool point_read(struct plot_data *s, const char *dir, const char *file, G
 		if (r->point == point && !g_hash_table_size(r->config))
 			config_read(r, json_object_get(top, "config"));
 	}
+	sets_read(s, point, json_object_get(json_object_get(top, "point"), "sets"));
 	ok = hists_read(s, point, path, top, error);
 	json_decref(top);
 	return ok;

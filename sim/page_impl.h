@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * page_impl.h - what the parts of page.c share, for them alone:
+ *
+ *   page.c        results and files become a page, section by section
+ *   page_parts.c  the sections that show what results say: points, waterfalls, ledgers
+ *   page_html.c   escaped text, tables, the style sheet
+ */
+#ifndef SIM_PAGE_IMPL_H
+#define SIM_PAGE_IMPL_H
+
+#include <jansson.h>
+#include "page.h"
+
+enum {
+	PAGE_WATERFALLS = 12, /* runs whose time is shown stage by stage */
+	PAGE_ROWS = 60,       /* rows of a table that stand open */
+};
+
+/* A run, or all repeats of a point of a study. */
+struct page_run {
+	char *path, *label; /* "guest.policy=copy", or the file's name */
+	unsigned point;
+	GPtrArray *tops; /* json_t, the first repeat first */
+};
+
+struct page_figure {
+	char *svg, *title, *shows;
+};
+
+struct page {
+	const struct cli_program *prog;
+	char *title;
+	bool study;
+	GPtrArray *runs;    /* struct page_run */
+	GPtrArray *figures; /* struct page_figure */
+	char *scenario_path, *scenario_text, *question;
+	struct scenario *scenario;
+};
+
+/* The first repeat's member; NULL if there is none. */
+json_t *page_member(const struct page_run *run, const char *name);
+/* A metric's mean over the repeats that have it; false if none has, or it is no number. */
+bool page_metric(const struct page_run *run, const char *metric, struct result_value *v);
+/* The same of direction and name of all guests. */
+bool page_guests(const struct page_run *run, const char *dir, const char *name,
+		 struct result_value *v);
+
+/* ---- HTML ---- */
+
+void html_text(GString *out, const char *text); /* escaped */
+void html_heading(GString *out, unsigned level, const char *id, const char *text);
+void html_paragraph(GString *out, const char *text);
+/* A table in a box of its own, which scrolls if it must. Heads and cells are text. */
+void html_table_open(GString *out, const char *caption);
+void html_row_open(GString *out);
+void html_head(GString *out, const char *text, bool number); /* of a column */
+void html_row_head(GString *out, const char *text);
+void html_cell(GString *out, const char *text, bool number);
+void html_row_close(GString *out);
+void html_body_open(GString *out); /* behind the row of heads */
+void html_table_close(GString *out);
+void html_page_open(GString *out, const char *title);
+void html_page_close(GString *out);
+
+/* ---- sections; each writes its heading, or nothing ---- */
+
+void page_points(const struct page *p, GString *out);
+void page_waterfalls(const struct page *p, GString *out);
+void page_bounds(const struct page *p, GString *out);
+void page_ledger(const struct page *p, GString *out);
+void page_expectations(const struct page *p, GString *out);
+
+#endif
