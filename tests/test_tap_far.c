@@ -268,36 +268,47 @@ static void a_strange_frame_is_no_frame_of_ours(void **state)
 
 /* ---- lockstep, queues, the process ----------------------------------------------------------- */
 
+static void in_lockstep(bool process)
+{
+	struct rig r;
+	plat_time next, at;
+
+	rig_device(&r, (struct tapdev_cfg){0});
+	rig_traffic(&r, fast(20, small), false);
+	r.cfg.lockstep = true;
+	rig_far(&r);
+	if (process)
+		rig_spawn(&r);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_true(far_peek(r.far, &at));
+		assert_int_equal(at, 0);
+		assert_int_equal(rig_read(&r, 0, 2), 0);
+		far_allow(r.far);
+		if (!process)
+			far_inject(r.far, rig_now(&r), &next);
+		while (!rig_read(&r, 0, 2))
+			;
+		assert_int_equal(r.matched, i + 1);
+	}
+	while (far_peek(r.far, &at) && process)
+		;
+	assert_true(far_ended(r.far));
+	far_stop(r.far);
+	assert_int_equal(far_stats(r.far).sent, 20);
+	rig_end(&r);
+}
+
 static void in_lockstep_a_frame_goes_when_it_may(void **state)
 {
 	(void)state;
-	for (unsigned process = 0; process < 2; process++) {
-		struct rig r;
-		plat_time next, at;
-		rig_device(&r, (struct tapdev_cfg){0});
-		rig_traffic(&r, fast(20, small), false);
-		r.cfg.lockstep = true;
-		rig_far(&r);
-		if (process)
-			rig_spawn(&r);
-		for (unsigned i = 0; i < 20; i++) {
-			assert_true(far_peek(r.far, &at));
-			assert_int_equal(at, 0);
-			assert_int_equal(rig_read(&r, 0, 2), 0);
-			far_allow(r.far);
-			if (!process)
-				far_inject(r.far, rig_now(&r), &next);
-			while (!rig_read(&r, 0, 2))
-				;
-			assert_int_equal(r.matched, i + 1);
-		}
-		while (far_peek(r.far, &at) && process)
-			;
-		assert_true(far_ended(r.far));
-		far_stop(r.far);
-		assert_int_equal(far_stats(r.far).sent, 20);
-		rig_end(&r);
-	}
+	in_lockstep(false);
+}
+
+static void in_lockstep_a_process_sends_when_it_may(void **state)
+{
+	(void)state;
+	rig_must_have_pidfd();
+	in_lockstep(true);
 }
 
 static void each_guest_has_a_queue_by_its_address(void **state)
@@ -345,6 +356,7 @@ static void a_process_of_its_own_does_the_same(void **state)
 	uint32_t sent = 0;
 
 	(void)state;
+	rig_must_have_pidfd();
 	rig_device(&r, (struct tapdev_cfg){.queue_length = 64});
 	rig_traffic(
 		&r,
@@ -378,6 +390,7 @@ static void a_killed_process_is_noticed(void **state)
 	struct pollfd p;
 
 	(void)state;
+	rig_must_have_pidfd();
 	rig_device(&r, (struct tapdev_cfg){.queue_length = 64});
 	rig_traffic(&r, (struct traffic_cfg){.timing = TRAFFIC_PPS, .pps = 1000, .size = small},
 		    false);
@@ -397,26 +410,36 @@ static void a_killed_process_is_noticed(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+static void removed_device(bool process)
+{
+	struct rig r;
+	plat_time next;
+
+	rig_device(&r, (struct tapdev_cfg){.queue_length = 64});
+	rig_traffic(&r, (struct traffic_cfg){.timing = TRAFFIC_PPS, .pps = 1000, .size = small},
+		    false);
+	rig_far(&r);
+	if (process)
+		rig_spawn(&r);
+	tapdev_close(&r.dev);
+	while (process ? !far_ended(r.far) : far_inject(r.far, rig_now(&r), &next))
+		;
+	far_stop(r.far);
+	assert_int_not_equal(far_stats(r.far).error, 0);
+	rig_end(&r);
+}
+
 static void a_removed_device_ends_it(void **state)
 {
 	(void)state;
-	for (unsigned process = 0; process < 2; process++) {
-		struct rig r;
-		plat_time next;
-		rig_device(&r, (struct tapdev_cfg){.queue_length = 64});
-		rig_traffic(&r,
-			    (struct traffic_cfg){.timing = TRAFFIC_PPS, .pps = 1000, .size = small},
-			    false);
-		rig_far(&r);
-		if (process)
-			rig_spawn(&r);
-		tapdev_close(&r.dev);
-		while (process ? !far_ended(r.far) : far_inject(r.far, rig_now(&r), &next))
-			;
-		far_stop(r.far);
-		assert_int_not_equal(far_stats(r.far).error, 0);
-		rig_end(&r);
-	}
+	removed_device(false);
+}
+
+static void a_removed_device_ends_the_process(void **state)
+{
+	(void)state;
+	rig_must_have_pidfd();
+	removed_device(true);
 }
 
 int main(void)
@@ -432,10 +455,12 @@ int main(void)
 		cmocka_unit_test(frames_in_another_order_are_known),
 		cmocka_unit_test(a_strange_frame_is_no_frame_of_ours),
 		cmocka_unit_test(in_lockstep_a_frame_goes_when_it_may),
+		cmocka_unit_test(in_lockstep_a_process_sends_when_it_may),
 		cmocka_unit_test(each_guest_has_a_queue_by_its_address),
 		cmocka_unit_test(a_process_of_its_own_does_the_same),
 		cmocka_unit_test(a_killed_process_is_noticed),
 		cmocka_unit_test(a_removed_device_ends_it),
+		cmocka_unit_test(a_removed_device_ends_the_process),
 	};
 
 	rig_enter();
