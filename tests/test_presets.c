@@ -45,7 +45,7 @@ static void every_value_is_a_keys(void **state)
 
 	(void)state;
 	for (const struct key_preset *p = preset_key()->presets; p->choice; p++) {
-		g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+		g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 
 		assert_non_null(strstr(doc, p->choice));
 		for (const char *const *set = p->sets; *set; set++) {
