@@ -43,6 +43,7 @@ study "$tmp/a"
 check "a study is drawn" exits 0 plot "$tmp/a" --scenario "$ini"
 check "x is the key with the most numbers" has "$(dat a)" '"traffic_bulk_size_bytes" "Throughput, receive (Gbit/s)"'
 check "policies are lines, in their own styles" has "$(dat a)" '2 4 0 '
+# shellcheck disable=SC2016 # eval expands it
 check "a key that x tells makes no panel" eval '! grep -q mtu "$(dat a)"'
 check "factors make x logarithmic" grep -Eq '" 1 0 1 640 360 ' "$(dat a)"
 # Repeats 1, 2, 3: mean 2, standard deviation 1, 4.303 / sqrt(3) = 2.4843 MHz.

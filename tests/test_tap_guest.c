@@ -96,7 +96,8 @@ static int run_with(struct fault *f, const char *policy)
 	l = &f->t->guest[1].rx.led;
 	if (!f->done || !f->then(&f->t->guest[0]))
 		code = broken("the fault did not show");
-	if (l->delivered != 4000 || f->t->guest[1].tx.led.delivered != 4000)
+	if (l->delivered + l->drops[DROP_NIC_RING_FULL] != 4000 ||
+	    f->t->guest[1].tx.led.delivered != 4000)
 		code = broken("its neighbour did not go on");
 	tap_free(f->t);
 	scenario_free(sc);
@@ -170,10 +171,14 @@ static bool rx_jumped(const struct tap_guest *g)
 	       lost_as(g, DROP_GUEST_QUEUE_STOPPED);
 }
 
+/* What it receives goes on; a machine that is too slow for the rate loses some in the device. */
 static bool tx_jumped(const struct tap_guest *g)
 {
+	const struct ledger *l = &g->rx.led;
+
 	return g->dp.txq.stopped && g->dp.txq.errors[VIRTQ_ERR_AVAIL_JUMP] == 1 &&
-	       g->rx.led.delivered == 4000 && g->tx.led.delivered < 4000;
+	       l->delivered > 0 && l->delivered + l->drops[DROP_NIC_RING_FULL] == 4000 &&
+	       g->tx.led.delivered < 4000;
 }
 
 /* Every descriptor points where there is no memory. */

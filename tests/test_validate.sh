@@ -79,7 +79,8 @@ exec "$REAL" "$@" --set t.packets=99
 SH
 chmod +x other.sh
 cp "$vnicsim" bare/vnicsim && cp other.sh bare/vnictap
-export REAL="$(cd "$(dirname "$vnicsim")" && pwd)/vnictap"
+REAL=$(cd "$(dirname "$vnicsim")" && pwd)/vnictap
+export REAL
 check "another count is exit 1" exits 1 bare/vnicsim validate in.ini
 cp "$out" other.txt
 check "and named with both values" has 'vm1\.rx\.packets +free +100 +99' other.txt
