@@ -32,9 +32,11 @@ static void build_shared(struct machine *m, const struct cfg *host)
 	m->share_host = tap_one_thread(m) || !cfg_is_quantity(host, "guest_cores");
 	m->pcores = m->share_host ? m->cores : (unsigned)cfg_u64(host, "guest_cores");
 	m->pcore = machine_array(m, m->pcores, sizeof(*m->pcore));
-	for (unsigned i = 0; i < m->pcores; i++)
+	for (unsigned i = 0; i < m->pcores; i++) {
 		pcore_init(&m->pcore[i], tap_one_thread(m) ? 1 : cfg_time(host, "quantum"),
 			   !tap_one_thread(m) && cfg_choice(host, "wakeup") == 0);
+		m->pcore[i].in_order = tap_one_thread(m);
+	}
 }
 
 bool machine_cores(struct machine *m, GError **error)

@@ -271,7 +271,8 @@ static const struct metric_decl metrics[] = {
 	 .help = "from a request's first intended send to its first answer's arrival",
 	 .words = work_words},
 	{"cpu_ns", "ns", OBJ_HOST,
-	 .help = "[tap]: of CPUs for the datapath: at work (vnicsim), or of its threads (vnictap)"},
+	 .help = "[tap]: of CPUs for the datapath: at work (vnicsim), or of its thread or turns "
+		 "(vnictap)"},
 	{"packets_per_cpu_second", "1/s", OBJ_HOST,
 	 .help = "[tap]: frames delivered, both directions / cpu_ns"},
 	{"sent", "packets", OBJ_FAR, .help = "vnictap: frames put into the devices"},

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# validation.gp - predicted against measured, a mark a row and policy: packets that the datapath
-# moves a second of CPU time, and the median latency with one thread driving all sides.
+# validation.gp - predicted against measured, a mark a row and policy: packets that a busy
+# datapath moves a second of CPU time, and the median latency with one thread driving all sides.
 #
 # Reads validation.tsv, which `vnicsim validate --out DIR` writes, and makes validation.png, .svg and
 # .pdf beside it. The line is equality; the band is what a prediction may be off by.
@@ -12,17 +12,17 @@ set encoding utf8
 set datafile separator "\t"
 set datafile missing "?"
 
-cpu = "host.packets_per_cpu_second"
+cpu = "packets a CPU second"
 latency_rx = "guests.rx.latency_ns.p50"
 latency_tx = "guests.tx.latency_ns.p50"
-in_cpu(m, mode) = m eq cpu && mode eq "free"
+in_cpu(what) = what eq cpu
 in_latency(m, mode) = (m eq latency_rx || m eq latency_tx) && mode eq "in one thread"
 policies = "copy single-copy zero-copy"
 colours = "#0072b2 #d55e00 #009e73"
 array mark[3] = [5, 7, 9]
 
-stats data using (in_cpu(strcol(1), strcol(2)) ? $5 : NaN) name "P" nooutput
-stats data using (in_cpu(strcol(1), strcol(2)) ? $6 : NaN) name "M" nooutput
+stats data using (in_cpu(strcol(9)) ? $5 : NaN) name "P" nooutput
+stats data using (in_cpu(strcol(9)) ? $6 : NaN) name "M" nooutput
 stats data using (in_latency(strcol(1), strcol(2)) ? $5 / 1000 : NaN) name "LP" nooutput
 stats data using (in_latency(strcol(1), strcol(2)) ? $6 / 1000 : NaN) name "LM" nooutput
 min(a, b) = a < b ? a : b
@@ -52,7 +52,7 @@ do for [kind in "png svg pdf"] {
 	set format xy "%.0s %c"
 	plot [lo:hi] '+' using 1:($1 * 0.8):($1 * 1.2) with filledcurves lc rgb "#bbbbbb" title "within 20%", \
 		x with lines lc rgb "#444444" lw 1 title "equal", \
-		for [i = 1:3] data using (in_cpu(strcol(1), strcol(2)) && strcol(3) eq word(policies, i) ? $6 : NaN):5:7:8 \
+		for [i = 1:3] data using (in_cpu(strcol(9)) && strcol(3) eq word(policies, i) ? $6 : NaN):5:7:8 \
 			with xerrorbars pt mark[i] ps 0.9 lc rgb word(colours, i) title word(policies, i)
 
 	if (LP_records > 0) {

@@ -33,6 +33,7 @@ static void point_free(void *arg)
 		json_decref(p->simulated[m]);
 		g_ptr_array_unref(p->real[m]);
 	}
+	json_decref(p->config);
 	g_array_unref(p->differences);
 	g_array_unref(p->times);
 	g_strfreev(p->keys);
@@ -95,12 +96,17 @@ struct validate_point *validation_point(struct validation *v, const struct scena
 	return p;
 }
 
-/* The choice of the first object, from the settings that a result file lists. */
-static char *choice_of(const struct validate_point *p, const char *choice, const json_t *result)
+static const char *setting(const struct validate_point *p, const char *key)
+{
+	return json_string_value(json_object_get(p->config, key));
+}
+
+/* The choice of the first object. */
+static char *choice_of(const struct validate_point *p, const char *choice)
 {
 	g_autofree char *key = g_strdup_printf("%s.%s", p->objects[0] ? p->objects[0] : "", choice);
 
-	return g_strdup(json_string_value(json_object_get(json_object_get(result, "config"), key)));
+	return g_strdup(setting(p, key));
 }
 
 bool validate_add(const struct validation *v, struct validate_point *p, enum validate_mode mode,
@@ -114,8 +120,10 @@ bool validate_add(const struct validation *v, struct validate_point *p, enum val
 	if (real) {
 		g_ptr_array_add(p->real[mode], metrics);
 	} else {
-		if (!p->choice)
-			p->choice = choice_of(p, v->rules->choice, result);
+		if (!p->config) {
+			p->config = json_incref(json_object_get(result, "config"));
+			p->choice = choice_of(p, v->rules->choice);
+		}
 		json_decref(p->simulated[mode]);
 		p->simulated[mode] = metrics;
 	}
@@ -240,6 +248,13 @@ static enum validate_verdict verdict(const struct validation *v, const struct va
 	return ratio <= t->factor && ratio * t->factor >= 1 ? VALIDATE_WITHIN : VALIDATE_MISS;
 }
 
+static bool concerns(const struct validate_time *t, const struct validate_point *p)
+{
+	g_auto(GStrv) set = t->only ? g_strsplit(t->only, "=", 2) : NULL;
+
+	return !set || g_strcmp0(setting(p, set[0]), set[1]) == 0;
+}
+
 static void judge_time(const struct validation *v, struct validate_point *p,
 		       const struct validate_time *t)
 {
@@ -247,6 +262,8 @@ static void judge_time(const struct validation *v, struct validate_point *p,
 	g_autofree double *values = g_new(double, runs->len + 1);
 	struct validate_measured m = {.time = t, .predicted = NAN};
 
+	if (!concerns(t, p))
+		return;
 	for (guint i = 0; i < runs->len; i++)
 		values[i] = number(runs->pdata[i], t->metric);
 	m.real = median_of(values, runs->len);

@@ -26,6 +26,7 @@ struct validate_time {
 	enum report_fmt fmt; /* REPORT_TIME_NS or REPORT_SI */
 	double share;        /* judged: may be off by this share of what was measured ... */
 	double factor;       /* ... or by this factor; both 0: shown alone */
+	const char *only;    /* of points that set this alone: "tap.threads=one"; NULL: of all */
 	bool ordered;        /* choices are to stand in the order that is predicted */
 };
 
@@ -66,6 +67,7 @@ struct validate_point {
 	char **objects;                    /* names */
 	char *choice;                      /* the first object's; NULL: it has none */
 	json_t *simulated[VALIDATE_MODES]; /* metrics */
+	json_t *config;                    /* settings, of the first mode */
 	GPtrArray *real[VALIDATE_MODES];   /* metrics of each run, json_t */
 	GArray *differences;               /* struct validate_difference */
 	unsigned equal[VALIDATE_MODES];    /* counts */

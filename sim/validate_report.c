@@ -301,7 +301,8 @@ void validation_markdown(const struct validation *v, GString *out)
 
 void validation_tsv(const struct validation *v, GString *out)
 {
-	g_string_append(out, "#metric\tmode\tchoice\tpoint\tpredicted\tmeasured\tlow\thigh\n");
+	g_string_append(out,
+			"#metric\tmode\tchoice\tpoint\tpredicted\tmeasured\tlow\thigh\twhat\n");
 	for (guint i = 0; i < v->points->len; i++) {
 		const struct validate_point *p = v->points->pdata[i];
 		g_autofree char *name = name_of(p);
@@ -309,10 +310,11 @@ void validation_tsv(const struct validation *v, GString *out)
 		for (guint k = 0; k < p->times->len; k++) {
 			const struct validate_measured *m =
 				&g_array_index(p->times, struct validate_measured, k);
-			g_string_append_printf(out, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\n",
+			g_string_append_printf(out, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%s\n",
 					       m->time->metric, validate_mode_names[m->time->mode],
 					       p->choice ? p->choice : "-", name, m->predicted,
-					       m->real.value, m->real.lo, m->real.hi);
+					       m->real.value, m->real.lo, m->real.hi,
+					       m->time->what);
 		}
 	}
 }

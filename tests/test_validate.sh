@@ -105,6 +105,11 @@ check "and gets its values" has "\"tap\\.read\": \"$value\"" run.json
 check "a folder that is not there: exit 6" exits 6 "$vnicsim" calibrate --quick --out no/cal.ini
 check "times are judged with it" exits 0 "$vnicsim" validate in.ini --runs 1 --calibration cal.ini
 check "and it is named" has '^calibration: cal\.ini, 20[0-9-]+ .*sha256 [0-9a-f]{16}' "$out"
-check "with a verdict" has 'packets a CPU second .*(within|MISS)' "$out"
+check "with a verdict" has 'rx latency, one thread .*(within|MISS)' "$out"
+check "CPU time of a datapath that is woken has none" hasnt 'packets a CPU second.*(within|MISS)' \
+	"$out"
+check "one thread, busy" exits 0 "$vnicsim" validate in.ini --runs 2 --calibration cal.ini \
+	--set tap.threads=one --set traffic.pps=1e6
+check "has one" has 'packets a CPU second .*(within|MISS)' "$out"
 
 finish

@@ -165,6 +165,16 @@ static void cpu_commit(struct cpu *c)
 		cpu_enqueue(c, w);
 }
 
+/* Others wait, and the next worker has run in this turn. */
+static bool turn_is_over(const struct cpu *c)
+{
+	const struct pcore *p = c->core;
+
+	if (p->in_order)
+		return p->first && c->first->turn == p->turns && !c->first->stays;
+	return pcore_over(p);
+}
+
 static void cpu_event(struct event *ev)
 {
 	struct cpu *c = (struct cpu *)((char *)ev - offsetof(struct cpu, ev));
@@ -186,7 +196,7 @@ static void cpu_event(struct event *ev)
 			pcore_leave(c->core);
 		return;
 	}
-	if (c->core && pcore_over(c->core)) {
+	if (c->core && turn_is_over(c)) {
 		c->waking = c->waiting = true;
 		pcore_yield(c->core);
 		return;
@@ -204,6 +214,8 @@ static void cpu_event(struct event *ev)
 	w->queued = false;
 	w->again = false;
 	c->current = w;
+	if (c->core)
+		w->turn = c->core->turns;
 	w->burst(w);
 	evq_schedule(c->q, &c->ev, c->clk.now);
 }

@@ -71,6 +71,7 @@ struct worker {
 	struct cpu *cpu;
 	void (*burst)(struct worker *w);
 	bool (*commit)(struct worker *w); /* true: there is more to do */
+	uint64_t turn;                    /* of the core, in which it ran last */
 	bool queued, again;
 	bool stays; /* set by commit(), with more to do: it goes on before others have a turn */
 };

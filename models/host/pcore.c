@@ -14,7 +14,7 @@ static void wait_for(struct pcore *p, struct cpu *c)
 {
 	struct cpu *at = p->last;
 
-	while (at && at->had > c->had)
+	while (at && !p->in_order && at->had > c->had)
 		at = at->prev_ready;
 	c->prev_ready = at;
 	c->next_ready = at ? at->next_ready : p->first;
@@ -39,6 +39,7 @@ static void grant(struct pcore *p, struct cpu *c, sim_time at)
 	p->yield = false;
 	p->worked = false;
 	p->switches += other;
+	p->turns++;
 	cpu_granted(c, at, other);
 }
 

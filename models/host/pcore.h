@@ -33,15 +33,16 @@ struct cpu;
 struct pcore {
 	sim_time quantum;
 	bool preempt;
-	struct cpu *holder;       /* NULL: idle, from `free` on */
-	struct cpu *before;       /* the last holder: another one pays for the switch */
+	bool in_order;      /* next is who has asked first, whatever he had: sides of one thread */
+	struct cpu *holder; /* NULL: idle, from `free` on */
+	struct cpu *before; /* the last holder: another one pays for the switch */
 	struct cpu *first, *last; /* ready, by what they have had */
 	sim_time free;
 	sim_time high;  /* the most that a CPU has had of it */
 	bool yield;     /* one that woke has had less than the holder */
 	bool worked;    /* the holder has had a turn: the core is not given away before */
 	sim_time since; /* the holder's turn began */
-	uint64_t switches;
+	uint64_t switches, turns;
 };
 
 void pcore_init(struct pcore *p, sim_time quantum, bool preempt);

@@ -10,6 +10,7 @@
 
 #include "calibrate.h"
 #include "dpath.h"
+#include "endpoint.h"
 #include "far.h"
 #include "plat_real.h"
 #include "tapdev.h"
@@ -70,8 +71,8 @@ struct path *path_new(struct calib *c, struct path_dev *dev, const char *policy,
 
 /* One turn of the host's workers for what is received; how many frames came in by it. */
 unsigned path_receive(struct path *p);
-/* The guest takes back what it was given, and posts it again. */
-void path_refill(struct path *p);
+/* The guest takes back what it was given, and posts it again; its process, if any, looks at it. */
+void path_refill(struct path *p, struct endpoint *end);
 /* The guest has n frames to send, published. */
 void path_post(struct path *p, unsigned n);
 /* One turn of the host's workers for what is sent. */

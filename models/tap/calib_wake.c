@@ -97,7 +97,7 @@ static void *guest(void *arg)
 
 	while (w->in && !stopped(w)) {
 		do
-			path_refill(p);
+			path_refill(p, NULL);
 		while (virtq_drv_intr_on(&p->rx.drv, &p->pl));
 		ppoll(&fd, 1, NULL, NULL);
 		clear(w->guest_fd);
@@ -195,7 +195,7 @@ static double one_in(struct path *p)
 	far_inject(p->dev->far, PLAT_NEVER - 1, &next);
 	while (dpath_rx_burst(&p->dp), dpath_rx_commit(&p->dp))
 		;
-	path_refill(p);
+	path_refill(p, NULL);
 	return calib_wall_ns() - start;
 }
 

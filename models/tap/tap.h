@@ -209,7 +209,8 @@ struct tap {
 	/* of the window */
 	plat_time window_start, window_stop; /* since the start */
 	bool counted_start;
-	uint64_t cpu_start, cpu_stop; /* ns, of the host's thread */
+	uint64_t cpu_start, cpu_stop; /* ns, of the datapath */
+	uint64_t cpu_ns, clock_ns;    /* threads = one: in its turns; what it takes to look */
 	uint64_t delivered_start, delivered_stop;
 	bool interrupted, limit_passed;
 	uint64_t pages_early,
@@ -222,6 +223,15 @@ struct tap *tap_new(const struct scenario *sc, GError **error);
 /* Has its device been removed, or brought down? */
 bool nic_gone(const struct tap_nic *n);
 bool tap_run(struct tap *t, struct run_ctl *ctl, GError **error);
+
+/* ---- CPU time of the datapath (tap_cpu.c) ---------------------------------------------------- */
+
+/* threads = one: what reading the clock takes. */
+void tap_cpu_start(struct tap *t);
+/* threads = one: the datapath's turn, timed. */
+bool tap_cpu_round(struct tap *t);
+/* So far, in ns. */
+uint64_t tap_cpu_ns(const struct tap *t);
 bool tap_verify(struct tap *t, GError **error);
 void tap_results(struct tap *t, struct result *r);
 uint64_t tap_offered(const struct tap *t);

@@ -233,7 +233,7 @@ static void host_metrics(struct result *r, struct tap *t)
 {
 	uint64_t ns = t->cpu_stop - t->cpu_start;
 
-	if (t->one) {
+	if (t->one && t->lockstep) {
 		result_null(r, "host", NULL, "cpu_ns");
 		result_null(r, "host", NULL, "packets_per_cpu_second");
 		return;

@@ -147,17 +147,6 @@ static bool silent(struct run *r)
 
 /* ---- the window of time metrics -------------------------------------------------------------- */
 
-static uint64_t cpu_ns(struct tap *t)
-{
-	struct timespec ts = {0};
-	clockid_t id;
-
-	if (!t->host_side.started || pthread_getcpuclockid(t->host_side.thread, &id) ||
-	    clock_gettime(id, &ts))
-		return 0;
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t resident_pages(void)
 {
 	unsigned long size, resident = 0;
@@ -174,7 +163,7 @@ static void window_starts(struct tap *t)
 {
 	t->counted_start = true;
 	t->window_start = MAX(since_start(t), t->warmup);
-	t->cpu_start = cpu_ns(t);
+	t->cpu_start = tap_cpu_ns(t);
 	t->delivered_start = tap_delivered(t);
 	for (unsigned i = 0; i < t->guests; i++)
 		guest_counts(&t->guest[i], &t->guest[i].at_start);
@@ -187,7 +176,7 @@ static void window_ends(struct run *r)
 	if (!t->counted_start)
 		window_starts(t);
 	t->window_stop = MAX(r->stopping ? r->stopped_at : since_start(t), t->window_start);
-	t->cpu_stop = cpu_ns(t);
+	t->cpu_stop = tap_cpu_ns(t);
 	for (unsigned i = 0; i < t->guests; i++)
 		guest_counts(&t->guest[i], &t->guest[i].at_stop);
 	t->pages_late = resident_pages();
@@ -537,7 +526,7 @@ static bool round_of_all(struct tap *t, plat_time *next)
 		plat_time due = side_due(s);
 		if (due != PLAT_NEVER)
 			side_wait(s, 0);
-		moves |= side_round(s);
+		moves |= i ? side_round(s) : tap_cpu_round(t);
 		moves |= side_stirs(s);
 	}
 	return moves;
@@ -654,7 +643,9 @@ bool tap_run(struct tap *t, struct run_ctl *ctl, GError **error)
 	for (unsigned i = 0; i < t->nics; i++)
 		if (t->nic[i].far)
 			far_start(t->nic[i].far, t->start);
-	if (!t->one)
+	if (t->one)
+		tap_cpu_start(t);
+	else
 		ok = start_threads(t, error);
 	if (ok && !t->warmup)
 		window_starts(t);
