@@ -309,6 +309,7 @@ static bool open_far(struct tap_nic *n, GError **error)
 					  .lost = lost,
 					  .ctx = n},
 			error);
+	n->sources = 0; /* their cursors are the far side's, or freed with it */
 	return n->far != NULL;
 }
 
@@ -369,8 +370,11 @@ struct tap *tap_new(const struct scenario *sc, GError **error)
 
 void tap_free(struct tap *t)
 {
-	for (unsigned i = 0; t->nic && i < t->nics; i++)
+	for (unsigned i = 0; t->nic && i < t->nics; i++) {
 		far_free(t->nic[i].far);
+		while (t->nic[i].sources)
+			cursor_free(t->nic[i].source[--t->nic[i].sources].cursor);
+	}
 	for (unsigned i = 0; t->guest && i < t->guests; i++)
 		guest_fini(&t->guest[i]);
 	for (unsigned i = 0; t->nic && i < t->nics; i++)
