@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* machine_look.c - what a person wants to see of a run, and who watches for it: machine_watch.h. */
+#include <string.h>
+
 #include "../sim/sim_error.h"
 #include "machine_watch.h"
 
@@ -9,6 +11,27 @@ struct looks {
 	struct watcher *trace, *story, *capture[CAPTURES_MAX];
 	unsigned captures;
 };
+
+/* Of two captures in one file, one would be lost. */
+static bool other_file(const struct run_look *look, const char *const *what, GError **error)
+{
+	const char *path = strchr(*what, '=');
+	g_autofree char *mine = path ? g_canonicalize_filename(path + 1, NULL) : NULL;
+
+	for (const char *const *before = look->pcap; mine && before != what; before++) {
+		const char *is = strchr(*before, '=');
+		g_autofree char *its = g_canonicalize_filename(is + 1, NULL);
+
+		if (strcmp(mine, its) != 0)
+			continue;
+		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE,
+			    "--pcap: %s takes two captures, \"%s\" and \"%s\"; give each its own "
+			    "file",
+			    path + 1, *before, *what);
+		return false;
+	}
+	return true;
+}
 
 static bool open_captures(struct machine *m, const struct run_look *look, GError **error)
 {
@@ -20,7 +43,10 @@ static bool open_captures(struct machine *m, const struct run_look *look, GError
 				    "--pcap: at most %d captures of one run", CAPTURES_MAX);
 			return false;
 		}
-		l->capture[l->captures] = capture_open_point(m, *what, look->snaplen, error);
+		if (!other_file(look, what, error))
+			return false;
+		l->capture[l->captures] =
+			capture_open_point(m, *what, l->captures, look->snaplen, error);
 		if (!l->capture[l->captures])
 			return false;
 		watch_add(m->watch, l->capture[l->captures++]);

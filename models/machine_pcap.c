@@ -7,10 +7,13 @@
  *	                        the bytes that were there (a TSO or LRO frame whole)
  *	hypervisor              each frame that the host took, from a NIC or a guest, when it did
  *	a guest's name          each frame that its process got, when it could read it, and each
- *that it began to send
+ *				that it gave its device, when it began to send
  *
- * At the last two a frame's bytes are those that its sender made: that they arrived so is what a
- * run proves of each frame (`corrupt` is 0). A checksum left to the device is blank there.
+ * Bytes are read where they are, after the turn that took the frame, as many as there are
+ * (machine_where.c). At the hypervisor: in the buffer that the device wrote, the host's own or,
+ * zero-copy, the guest's; of what a guest sends, in the host's buffer that they were copied to or,
+ * if they were not, in the guest's. In a guest: what its process reads; what lies in the buffers
+ * that it gave its device, a checksum left to that still blank.
  *
  * Stamps are in whole nanoseconds, rounded down, and each is no earlier than the last: what one
  * turn of a CPU does may be told out of order, so captures are sorted within a short while.
@@ -41,6 +44,8 @@ struct capture_point {
 	int nic;                   /* POINT_WIRE: which; -1: all */
 	const struct guest *guest; /* POINT_GUEST */
 	uint32_t snaplen;
+	uint32_t bit;     /* in seen.captured */
+	GByteArray *read; /* by the process, of the frame that ends next */
 	struct outfile *file;
 	pcap_t *pcap;
 	pcap_dumper_t *out;
@@ -114,36 +119,65 @@ static void on_wire(struct watcher *w, unsigned nic, bool tx, uint64_t first, si
 		take(c, at, bytes, len);
 }
 
-static void on_stage(struct watcher *w, struct seen *s, enum frame_stage stage, sim_time from,
-		     sim_time to, const struct watch_event *e)
+/* Once; `bytes` NULL: it is not there (yet). */
+static void take_once(struct capture_point *c, struct seen *s, sim_time at, const GByteArray *bytes)
+{
+	if (!bytes)
+		return;
+	s->captured |= c->bit;
+	take(c, at, bytes->data, bytes->len);
+}
+
+/*
+ * The host takes a frame at the end of its wait. A sender's that goes by the emulator is taken
+ * there; a receiver's before that. One that the host had no room for, and put back, it takes again:
+ * at the latest as its own stage begins.
+ */
+static void on_host_stage(struct watcher *w, struct seen *s, enum frame_stage stage, sim_time from,
+			  sim_time to, const struct watch_event *e)
 {
 	struct capture_point *c = of(w);
-	bool emulator = stage == STAGE_VMM_WAIT && !(s->passed & 1u << STAGE_NIC);
+	bool sent = !(s->passed & 1u << STAGE_NIC);
 
-	(void)from;
 	(void)e;
-	if (!s->bytes)
+	if (s->captured & c->bit)
 		return;
-	/* A sender that goes by the emulator is taken there; a receiver before that. */
-	if (c->point == POINT_HYPERVISOR && (stage == STAGE_HOST_WAIT || emulator) &&
-	    !s->captured) {
-		s->captured = true;
-		take(c, to, s->bytes, s->f->len);
-	}
-	if (c->point == POINT_GUEST && stage == STAGE_SEND_WAIT &&
-	    ((struct source *)s->f->source)->owner == c->guest)
-		take(c, to, s->bytes, s->f->len);
+	if (stage == STAGE_HOST_WAIT || (stage == STAGE_VMM_WAIT && sent))
+		take_once(c, s, to, watch_at_host(c->m->watch, s));
+	else if (stage == STAGE_HOST || (stage == STAGE_VMM && sent))
+		take_once(c, s, from, watch_at_host(c->m->watch, s));
+}
+
+static void on_guest_stage(struct watcher *w, struct seen *s, enum frame_stage stage, sim_time from,
+			   sim_time to, const struct watch_event *e)
+{
+	struct capture_point *c = of(w);
+
+	(void)e;
+	if (s->captured & c->bit || !s->f->source ||
+	    ((struct source *)s->f->source)->owner != c->guest)
+		return;
+	if (stage == STAGE_SEND_WAIT)
+		take_once(c, s, to, watch_at_sender(c->m->watch, s));
+	else if (stage == STAGE_GUEST)
+		take_once(c, s, from, watch_at_sender(c->m->watch, s));
+}
+
+static void on_read(struct watcher *w, struct seen *s, const uint8_t *bytes, uint32_t len)
+{
+	struct capture_point *c = of(w);
+
+	(void)s;
+	g_byte_array_set_size(c->read, 0);
+	g_byte_array_append(c->read, bytes, len);
 }
 
 static void on_ended(struct watcher *w, struct seen *s, enum drop_reason why, sim_time at)
 {
 	struct capture_point *c = of(w);
-	const struct ledger *led = s->f->led;
 
-	if (why != DROP_N || !s->bytes || s->f->to != (int)c->guest->index)
-		return;
-	if (led != &c->guest->tx.led)
-		take(c, at, s->bytes, s->f->len);
+	if (why == DROP_N && s->f->to == (int)c->guest->index && s->f->led != &c->guest->tx.led)
+		take(c, at, c->read->data, c->read->len);
 }
 
 static void on_looked(struct watcher *w, const struct watch_event *e)
@@ -189,16 +223,6 @@ static bool find_point(struct capture_point *c, const char *name, GError **error
 	return c->guest || c->nic >= 0 || unknown_point(m, name, error);
 }
 
-/* A TAP device has none. */
-static bool has_wire(const struct capture_point *c, GError **error)
-{
-	if (c->point != POINT_WIRE || !c->m->tap)
-		return true;
-	g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE,
-		    "--pcap: with [tap] there is no wire; capture at hypervisor or a guest");
-	return false;
-}
-
 static bool start(struct capture_point *c, const char *path, GError **error)
 {
 	c->file = outfile_open(path, error);
@@ -217,8 +241,8 @@ static bool start(struct capture_point *c, const char *path, GError **error)
 	return false;
 }
 
-struct watcher *capture_open_point(struct machine *m, const char *what, uint32_t snaplen,
-				   GError **error)
+struct watcher *capture_open_point(struct machine *m, const char *what, unsigned number,
+				   uint32_t snaplen, GError **error)
 {
 	struct capture_point *c = machine_array(m, 1, sizeof(*c));
 	g_auto(GStrv) part = g_strsplit(what, "=", 2);
@@ -231,12 +255,17 @@ struct watcher *capture_open_point(struct machine *m, const char *what, uint32_t
 			    "--pcap: \"%s\" is not POINT=FILE, as in wire=wire.pcap", what);
 		return NULL;
 	}
-	if (!find_point(c, part[0], error) || !has_wire(c, error) || !start(c, part[1], error))
+	if (!find_point(c, part[0], error) || !start(c, part[1], error))
 		return NULL;
+	c->bit = 1u << number;
+	c->read = g_byte_array_new();
 	c->waiting = g_queue_new();
 	c->watcher = (struct watcher){
 		.wire = c->point == POINT_WIRE ? on_wire : NULL,
-		.stage = c->point == POINT_WIRE ? NULL : on_stage,
+		.stage = c->point == POINT_HYPERVISOR ? on_host_stage
+			 : c->point == POINT_GUEST    ? on_guest_stage
+						      : NULL,
+		.read = c->point == POINT_GUEST ? on_read : NULL,
 		.ended = c->point == POINT_GUEST ? on_ended : NULL,
 		.looked = on_looked,
 		.frames = true,
@@ -253,6 +282,7 @@ bool capture_close_point(struct watcher *w, bool ok, GError **error)
 
 	flush(c, SIM_NEVER - 1);
 	g_queue_free(c->waiting);
+	g_byte_array_unref(c->read);
 	written = pcap_dump_flush(c->out) == 0;
 	/* The stream is the file's: pcap_dump_close() would close it. */
 	ok = outfile_close(c->file, ok && written, error);

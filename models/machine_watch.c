@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "machine_watch_impl.h"
+#include "plat/sim/plat_tap.h"
 
 /* ---- frames ---- */
 
@@ -53,7 +54,7 @@ static struct seen *seen_of(const struct watch *w, const struct frame *f)
 	return f ? g_hash_table_lookup(w->by_frame, f) : NULL;
 }
 
-static struct seen *begin(struct watch *w, struct frame *f, const uint8_t *bytes)
+static struct seen *begin(struct watch *w, struct frame *f)
 {
 	struct seen *s = g_new0(struct seen, 1);
 
@@ -61,8 +62,6 @@ static struct seen *begin(struct watch *w, struct frame *f, const uint8_t *bytes
 	s->id = ++w->begun;
 	s->last = f->first;
 	s->index = w->frames->len;
-	if (w->bytes && bytes)
-		s->bytes = g_memdup2(bytes, f->len);
 	g_ptr_array_add(w->frames, s);
 	g_hash_table_insert(w->by_frame, f, s);
 	TELL(w, begun, s);
@@ -77,7 +76,7 @@ static void forget(struct watch *w, struct seen *s)
 	w->frames->pdata[s->index] = last;
 	last->index = s->index;
 	g_ptr_array_set_size(w->frames, (gint)w->frames->len - 1);
-	g_free(s->bytes);
+	watch_place_free(s->at);
 	g_free(s->trace);
 	g_free(s);
 }
@@ -94,13 +93,11 @@ static bool wanted(const struct watch *w, const struct frame *f)
 
 static void made(struct watch *w, struct frame *f)
 {
-	const uint8_t *bytes = f->bytes;
-
 	if (!w->on || !w->wants_frames)
 		return;
 	for (; f; f = f->peer)
 		if (wanted(w, f))
-			begin(w, f, bytes);
+			begin(w, f);
 }
 
 /* sender.made of a guest; of a wire. */
@@ -123,10 +120,73 @@ static void made_by_wire(void *ctx, struct frame *f)
 static void on_copy(struct world_watch *base, const struct watched_copy *c)
 {
 	struct watch *w = (struct watch *)((char *)base - offsetof(struct watch, base));
-	struct seen *s = seen_of(w, c->frame);
+	struct seen *s;
 
+	for (struct frame *f = w->bytes ? c->frame : NULL; f; f = f->peer)
+		if ((s = seen_of(w, f)))
+			watch_copied(w, s, c);
+	s = seen_of(w, c->frame);
 	if (s)
 		TELL(w, copied, s, c);
+}
+
+/* Those that travel with it are there as well. */
+static void on_dma(struct world_watch *base, struct frame *f, const uint8_t *p, const uint8_t *from,
+		   uint32_t len)
+{
+	struct watch *w = (struct watch *)((char *)base - offsetof(struct watch, base));
+	struct seen *s;
+
+	for (; f; f = f->peer)
+		if ((s = seen_of(w, f)))
+			watch_written(w, s, p, from, len);
+}
+
+/* A guest's process reads it. */
+static bool on_read(void *ctx, const struct frame *f, const uint8_t *bytes, uint32_t len)
+{
+	struct watch *w = ctx;
+	struct seen *s = seen_of(w, f);
+
+	if (s)
+		TELL(w, read, s, bytes, len);
+	return false;
+}
+
+/* ---- the far side of TAP devices ---- */
+
+static void far_sent(struct watch *w, const struct frame *f, sim_time at)
+{
+	const struct host_nic *hn = w->m->guest[f->to].nic;
+
+	TELL(w, wire, (unsigned)(hn - w->m->nic), false, f->first, at, f->bytes, f->len);
+}
+
+static void tap_news(void *ctx, bool wanted)
+{
+	struct guest *g = ctx;
+	struct watch *w = g->m->watch;
+
+	if (w->on)
+		far_sent(w, g->tap->last, g->tap->last->last);
+	w->tap_news(ctx, wanted);
+}
+
+static void tap_sink(void *ctx, struct frame *f, const uint8_t *bytes)
+{
+	struct host_nic *hn = ctx;
+	struct watch *w = hn->m->watch;
+
+	if (w->on)
+		TELL(w, wire, (unsigned)(hn - w->m->nic), true, f->first, f->last, bytes, f->len);
+	w->tap_sink(ctx, f, bytes);
+}
+
+/* Lost at the device: it was sent. */
+static void far_lost(struct watch *w, const struct frame *f)
+{
+	if (w->m->tap && f->bytes && f->passed & 1u << STAGE_WIRE)
+		far_sent(w, f, f->last);
 }
 
 static void on_end(struct world_watch *base, struct frame *f, enum drop_reason why)
@@ -139,13 +199,14 @@ static void on_end(struct world_watch *base, struct frame *f, enum drop_reason w
 	w->event.now = evq_now(&w->m->q);
 	watch_cpus(w); /* the stamps that follow are of a turn that is under way */
 	look_at(w, s);
+	far_lost(w, f);
 	TELL(w, ended, s, why, why == DROP_N ? f->last : w->event.now);
 	forget(w, s);
 }
 
 static void already_there(void *arg, struct frame *f)
 {
-	struct seen *s = begin(arg, f, f->bytes);
+	struct seen *s = begin(arg, f);
 
 	s->passed = f->passed;
 	s->last = f->last;
@@ -154,12 +215,27 @@ static void already_there(void *arg, struct frame *f)
 
 /* ---- the watch ---- */
 
+static void watch_tap(struct watch *w)
+{
+	struct machine *m = w->m;
+
+	for (unsigned i = 0; i < m->guests; i++) {
+		w->tap_news = m->guest[i].tap->news;
+		m->guest[i].tap->news = tap_news;
+	}
+	for (unsigned i = 0; i < m->nics; i++) {
+		w->tap_sink = m->nic[i].nic.sink;
+		m->nic[i].nic.sink = tap_sink;
+	}
+}
+
 struct watch *watch_new(struct machine *m)
 {
 	struct watch *w = g_new0(struct watch, 1);
 
 	w->m = m;
-	w->base = (struct world_watch){.copied = on_copy, .ended = on_end};
+	w->base = (struct world_watch){.copied = on_copy, .dma = on_dma, .ended = on_end};
+	w->bytes_now = g_byte_array_new();
 	w->frames = g_ptr_array_new();
 	w->by_frame = g_hash_table_new(NULL, NULL);
 	watch_parts_new(w);
@@ -169,6 +245,8 @@ struct watch *watch_new(struct machine *m)
 		w->wire_made = m->nic[i].wire.made;
 		m->nic[i].wire.made = made_by_wire;
 	}
+	if (m->tap)
+		watch_tap(w);
 	return w;
 }
 
@@ -190,6 +268,21 @@ static void look_at_copies(struct machine *m, bool on)
 			m->guest[i].vcpu[v].clk.look = on || m->llc;
 }
 
+/* From now on where bytes are is known, and what processes read. */
+static void look_at_bytes(struct watch *w)
+{
+	struct machine *m = w->m;
+
+	for (unsigned i = 0; i < m->nics; i++)
+		m->nic[i].nic.look_always = m->nic[i].nic.tells = true;
+	for (unsigned i = 0; i < m->guests; i++) {
+		struct gnet *net = &m->guest[i].net;
+
+		net->rx_end.process = net->local_end.process = on_read;
+		net->rx_end.ctx = net->local_end.ctx = w;
+	}
+}
+
 /* From now on it is looked at, as it is. */
 static void switch_on(struct watch *w)
 {
@@ -198,6 +291,8 @@ static void switch_on(struct watch *w)
 	w->m->world.watch = &w->base;
 	w->event.now = evq_now(&w->m->q);
 	look_at_copies(w->m, true);
+	if (w->bytes)
+		look_at_bytes(w);
 	watch_parts_begin(w);
 	if (w->wants_frames)
 		world_each_live(&w->m->world, already_there, w);
@@ -297,6 +392,7 @@ void watch_free(struct watch *w)
 	g_ptr_array_free(w->frames, TRUE);
 	g_hash_table_destroy(w->by_frame);
 	watch_parts_free(w);
+	g_byte_array_unref(w->bytes_now);
 	g_free(w);
 }
 

@@ -26,13 +26,13 @@
 /* A frame under way, as it was when it was looked at last. */
 struct seen {
 	struct frame *f;
-	uint64_t id;    /* 1 and up, in the order in which frames began */
-	uint8_t *bytes; /* as sent; NULL: no watcher wants them, or it began before the watch */
+	uint64_t id; /* 1 and up, in the order in which frames began */
 	uint64_t last, stage_ps[STAGE_N];
 	uint16_t passed;
-	guint index;   /* in the list of all */
-	bool captured; /* at the hypervisor */
-	void *trace;   /* the timeline's own, freed with g_free() */
+	guint index;            /* in the list of all */
+	struct watch_place *at; /* where its bytes are: machine_where.c */
+	uint32_t captured;      /* by captures at the hypervisor, a bit each */
+	void *trace;            /* the timeline's own, freed with g_free() */
 };
 
 /* Something that is busy at times: "host" "core0", "eth0" "rx link". */
@@ -85,7 +85,12 @@ struct watcher {
 	void (*note)(struct watcher *w, unsigned track, enum watch_note what, uint64_t n,
 		     sim_time at);
 	void (*level)(struct watcher *w, unsigned level, uint64_t value, sim_time at);
-	/* A frame's last bit came by (rx) or left on the wire of m->nic[nic]. */
+	/* Its process has it, as it reads it there; then it ends. */
+	void (*read)(struct watcher *w, struct seen *s, const uint8_t *bytes, uint32_t len);
+	/*
+	 * A frame's last bit came by (rx) or left on the wire of m->nic[nic]. Of a TAP device: the
+	 * far side has put it into the device, or has it from there.
+	 */
 	void (*wire)(struct watcher *w, unsigned nic, bool tx, uint64_t first, sim_time at,
 		     const uint8_t *bytes, uint32_t len);
 	/* The window of time metrics begins, ends. */
@@ -120,6 +125,14 @@ void watch_free(struct watch *w);
 const GPtrArray *watch_frames(const struct watch *w);
 const struct watch_track *watch_tracks(const struct watch *w, unsigned *n);
 const struct watch_level *watch_levels(const struct watch *w, unsigned *n);
+/*
+ * A frame's bytes as they are in memory now, if some watcher wants bytes; good until the next call;
+ * NULL: they are not there. In the hands of the host: in the buffer that a device has written, or
+ * in the host's own, or else in the guest's, as far as it is the host's turn.
+ */
+const GByteArray *watch_at_host(struct watch *w, const struct seen *s);
+/* In the buffers that its sender, a guest, has given its device. */
+const GByteArray *watch_at_sender(struct watch *w, const struct seen *s);
 /* "web:17". */
 char *watch_name(const struct machine *m, const struct frame *f);
 /* What a person wants to see (struct run_look; NULL: nothing) gets its watchers. False: a file or a
@@ -135,8 +148,9 @@ bool look_close(struct machine *m, bool ok, GError **error);
 /* NULL and an error, or one that its *_close() ends. */
 struct watcher *trace_open(struct machine *m, const struct run_look *look, GError **error);
 bool trace_close(struct watcher *w, bool ok, GError **error);
-struct watcher *capture_open_point(struct machine *m, const char *what, uint32_t snaplen,
-				   GError **error);
+/* `number`: below 32, another one for each. */
+struct watcher *capture_open_point(struct machine *m, const char *what, unsigned number,
+				   uint32_t snaplen, GError **error);
 bool capture_close_point(struct watcher *w, bool ok, GError **error);
 struct watcher *story_open(struct machine *m, const struct run_look *look, GError **error);
 bool story_close(struct watcher *w, bool ok, GError **error);

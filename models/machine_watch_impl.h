@@ -48,6 +48,10 @@ struct watch {
 	bool on, wants_frames, wants_parts, bytes;
 	sim_time next;                                 /* when some watcher begins or ends */
 	void (*wire_made)(void *ctx, struct frame *f); /* sender.made as it was */
+	/* of TAP devices, as they were */
+	void (*tap_sink)(void *ctx, struct frame *f, const uint8_t *bytes);
+	void (*tap_news)(void *ctx, bool wanted);
+	GByteArray *bytes_now; /* machine_where.c */
 	struct watch_event event;
 	uint64_t begun;
 	GPtrArray *frames;    /* struct seen */
@@ -65,6 +69,17 @@ struct watch {
 	uint64_t *level; /* as told last */
 };
 
+/* A frame's bytes, piece by piece. */
+struct watch_piece {
+	const uint8_t *p, *from; /* from: where the device had them */
+	uint32_t len;
+};
+struct watch_place {
+	GArray *device, *host; /* struct watch_piece: what a device has written, a CPU copied */
+	sim_time written;      /* by the device */
+	enum copy_site site;   /* of the copy */
+};
+
 #define TELL(w, what, ...)                                                                         \
 	do {                                                                                       \
 		for (unsigned i_ = 0; i_ < (w)->watchers; i_++)                                    \
@@ -73,6 +88,11 @@ struct watch {
 	} while (0)
 
 struct seen *watch_seen(const struct watch *w, const struct frame *f);
+/* machine_where.c: a device writes, a CPU copies; the record goes. */
+void watch_written(struct watch *w, struct seen *s, const uint8_t *p, const uint8_t *from,
+		   uint32_t len);
+void watch_copied(struct watch *w, struct seen *s, const struct watched_copy *c);
+void watch_place_free(struct watch_place *at);
 void watch_parts_new(struct watch *w);
 void watch_parts_begin(struct watch *w);
 void watch_cpus(struct watch *w);

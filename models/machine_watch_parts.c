@@ -210,8 +210,6 @@ static void slot_begins(struct watch *w, unsigned nic, unsigned dir, const struc
 	s->from = from;
 	s->to = to;
 	s->len = f->len;
-	if (seen && !bytes)
-		bytes = seen->bytes;
 	g_clear_pointer(&s->bytes, g_free);
 	if (w->bytes && bytes)
 		s->bytes = g_memdup2(bytes, f->len);
@@ -229,8 +227,7 @@ static void look_at_links(struct watch *w, unsigned i)
 	if (!n->arriving)
 		rx->f = NULL;
 	else if (n->arriving != rx->f || n->rx_end.at != rx->to)
-		slot_begins(w, i, RX, n->arriving, n->arriving_at, n->rx_end.at,
-			    n->arriving_job ? NULL : n->arriving->bytes);
+		slot_begins(w, i, RX, n->arriving, n->arriving_at, n->rx_end.at, nic_arriving(n));
 	rx->count = n->rx_frames;
 	if (tx->count != n->tx_frames && tx->f)
 		slot_ends(w, i, TX);

@@ -82,7 +82,6 @@ const struct key_decl tap_keys[] = {
 	     "threads = one: the far side takes a frame and compares it, but "
 	     "its bytes"),
 	BYTE("receive_byte", "150ps", "each byte of it"),
-	COST("receive_empty", "150ns", "threads = one: it finds none"),
 	{0},
 };
 

@@ -88,6 +88,8 @@ struct cli_program {
 	/* No verbs: PROGRAM [options] SCENARIO is `run`, with --check `check`, of the base point.
 	 */
 	bool one_verb;
+	/* Why no option looks inside its runs, and what does instead; NULL: options do. */
+	const char *no_look;
 	/* The program beside this one that does in fact what this one simulates, and how the two
 	   are held against each other (validate.h); NULL: there is none. */
 	const char *real;

@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "bench_run.h"
 
@@ -39,18 +38,8 @@ static struct scenario *load(const struct run_case *c, uint64_t pps, uint64_t pa
 		"\npackets = %" PRIu64 "\n",
 		c->poll ? "poll" : "interrupt", c->still ? "static" : "strict", constant ? 0 : 6,
 		c->model, c->policy, c->bytes, pps, packets);
-	g_autofree char *path = NULL;
-	GError *error = NULL;
-	struct scenario *sc = NULL;
-	int fd = g_file_open_tmp("bench-XXXXXX.ini", &path, &error);
 
-	if (fd >= 0 && g_file_set_contents(path, text, -1, &error))
-		sc = scenario_load(path, option_groups, NULL, &error);
-	if (!sc)
-		g_error("%s", error->message);
-	close(fd);
-	remove(path);
-	return sc;
+	return bench_scenario(text);
 }
 
 /* Runs it; CPU seconds. */

@@ -10,8 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench_time.h"
 #include "heap_oracle.h"
 #include "sim/event.h"
 #include "sim/rng.h"
@@ -35,14 +35,6 @@ struct bench {
 	uint32_t draw; /* next gap */
 	sim_time gap[GAPS];
 };
-
-static double cpu_seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
-}
 
 static sim_time next_gap(struct bench *b)
 {
@@ -73,10 +65,10 @@ static double wheel_round(struct bench *b, struct item *items, uint32_t n, uint6
 	}
 	for (uint64_t i = 0; i < holds / 8; i++)
 		evq_step(&b->q);
-	start = cpu_seconds();
+	start = bench_cpu_seconds();
 	for (uint64_t i = 0; i < holds; i++)
 		evq_step(&b->q);
-	return cpu_seconds() - start;
+	return bench_cpu_seconds() - start;
 }
 
 static void heap_step(struct bench *b)
@@ -100,10 +92,10 @@ static double heap_round(struct bench *b, struct item *items, uint32_t n, uint64
 	}
 	for (uint64_t i = 0; i < holds / 8; i++)
 		heap_step(b);
-	start = cpu_seconds();
+	start = bench_cpu_seconds();
 	for (uint64_t i = 0; i < holds; i++)
 		heap_step(b);
-	spent = cpu_seconds() - start;
+	spent = bench_cpu_seconds() - start;
 	if (b->heap_now != evq_now(&b->q)) {
 		fprintf(stderr, "wheel and heap disagree\n");
 		exit(1);
@@ -112,16 +104,9 @@ static double heap_round(struct bench *b, struct item *items, uint32_t n, uint64
 	return spent;
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void measure(struct bench *b, uint32_t n, uint64_t holds)
 {
-	double wheel[ROUNDS], heap[ROUNDS], m = (double)holds / 1e6;
+	double wheel[ROUNDS], heap[ROUNDS], m = (double)holds / 1e6, w, h;
 	struct item *items = calloc(n, sizeof(*items));
 	struct rng r;
 
@@ -136,10 +121,9 @@ static void measure(struct bench *b, uint32_t n, uint64_t holds)
 		wheel[i] = wheel_round(b, items, n, holds);
 		heap[i] = heap_round(b, items, n, holds);
 	}
-	qsort(wheel, ROUNDS, sizeof(wheel[0]), ascending);
-	qsort(heap, ROUNDS, sizeof(heap[0]), ascending);
-	printf("%8" PRIu32 " %16.1f %16.1f %8.2f\n", n, m / wheel[ROUNDS / 2], m / heap[ROUNDS / 2],
-	       heap[ROUNDS / 2] / wheel[ROUNDS / 2]);
+	w = bench_median(wheel, ROUNDS);
+	h = bench_median(heap, ROUNDS);
+	printf("%8" PRIu32 " %16.1f %16.1f %8.2f\n", n, m / w, m / h, h / w);
 	free(items);
 }
 

@@ -14,11 +14,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "models/machine.h"
-#include "models/options.h"
+#include "bench_run.h"
 
 enum { ROUNDS = 5 };
 
@@ -28,76 +25,27 @@ struct guests_case {
 	double meps[ROUNDS], mpps[ROUNDS];
 };
 
-static double cpu_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
-}
-
 static struct scenario *load(const struct guests_case *c, uint64_t packets)
 {
-	g_autofree char *path = NULL;
 	g_autofree char *text = g_strdup_printf(
 		"[host]\ncores = 4\n[nic eth0]\nlink = 100Gbit/s\nqueues = 257\n"
 		"[guest vm1..vm%u]\nmemory = 4MiB\ndelivery = process\n%s\n"
 		"[traffic load]\nto = vm1..vm%u\nsize = 300B\npps = 1e6\npackets = %" PRIu64 "\n",
 		c->guests, c->keys, c->guests, packets);
-	GError *error = NULL;
-	struct scenario *sc = NULL;
-	int fd = g_file_open_tmp("bench-XXXXXX.ini", &path, &error);
 
-	if (fd >= 0) {
-		close(fd);
-		g_file_set_contents(path, text, -1, &error);
-	}
-	if (!error)
-		sc = scenario_load(path, option_groups, NULL, &error);
-	if (path)
-		unlink(path);
-	if (!sc)
-		g_error("%s", error->message);
-	return sc;
+	return bench_scenario(text);
 }
 
 static void run(struct guests_case *c, unsigned round, uint64_t packets)
 {
 	g_autoptr(scenario_auto) sc = load(c, packets);
-	GError *error = NULL;
-	struct machine *m = machine_new(sc, &error);
-	struct run_ctl ctl = {0};
-	uint64_t delivered = 0;
-	double s;
+	struct bench_counts n;
+	double s = bench_run(sc, &n);
 
-	if (!m)
-		g_error("%s", error->message);
-	s = cpu_now();
-	if (!machine_run(m, &ctl, &error))
-		g_error("%s", error->message);
-	s = cpu_now() - s;
-	if (!machine_verify(m, &error))
-		g_error("%s", error->message);
-	for (unsigned i = 0; i < m->guests; i++)
-		delivered += m->guest[i].rx.led.delivered;
-	if (delivered != packets)
-		g_error("%" PRIu64 " of %" PRIu64 " frames were delivered", delivered, packets);
-	c->meps[round] = (double)m->q.executed / s / 1e6;
-	c->mpps[round] = (double)delivered / s / 1e6;
-	machine_free(m);
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *v)
-{
-	qsort(v, ROUNDS, sizeof(*v), ascending);
-	return v[ROUNDS / 2];
+	if (n.packets != packets)
+		g_error("%" PRIu64 " of %" PRIu64 " frames were delivered", n.packets, packets);
+	c->meps[round] = (double)n.events / s / 1e6;
+	c->mpps[round] = (double)n.packets / s / 1e6;
 }
 
 static void table(const char *what, const char *keys, uint64_t packets)
@@ -109,12 +57,12 @@ static void table(const char *what, const char *keys, uint64_t packets)
 		for (unsigned i = 0; i < G_N_ELEMENTS(c); i++)
 			run(&c[i], r, packets);
 	for (unsigned i = 0; i < G_N_ELEMENTS(c); i++) {
-		double meps = median(c[i].meps);
+		double meps = bench_median(c[i].meps, ROUNDS);
 
 		if (!i)
 			first = meps;
 		printf("%-10s %7u %12.2f %10.0f%% %14.2f\n", what, c[i].guests, meps,
-		       100 * meps / first, median(c[i].mpps));
+		       100 * meps / first, bench_median(c[i].mpps, ROUNDS));
 	}
 }
 

@@ -8,20 +8,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench_time.h"
 #include "models/host/iommu.h"
 #include "sim/rng.h"
 
 #define LOOKUPS 2000000u
-
-static double cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return 1e9 * (double)ts.tv_sec + (double)ts.tv_nsec;
-}
 
 static double per_lookup(uint32_t entries, uint32_t ways, uint32_t pages, uint64_t *hits)
 {
@@ -42,7 +34,7 @@ static double per_lookup(uint32_t entries, uint32_t ways, uint32_t pages, uint64
 	}
 	rng_shuffle(&r, order, pages, sizeof(*order));
 	for (unsigned round = 0; round <= 5; round++) {
-		double from = cpu_ns(), took;
+		double from = bench_cpu_ns(), took;
 		uint64_t before = iommu_stats(io)->hits;
 
 		for (uint32_t i = 0; i < LOOKUPS; i++) {
@@ -50,7 +42,7 @@ static double per_lookup(uint32_t entries, uint32_t ways, uint32_t pages, uint64
 					&hit);
 			at = at + 1 < pages ? at + 1 : 0;
 		}
-		took = (cpu_ns() - from) / LOOKUPS;
+		took = (bench_cpu_ns() - from) / LOOKUPS;
 		if (round && took < best)
 			best = took;
 		*hits = iommu_stats(io)->hits - before;

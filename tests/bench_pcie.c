@@ -5,19 +5,11 @@
  * received. The best of five rounds. Prints a table; judges nothing.
  */
 #include <stdio.h>
-#include <time.h>
 
+#include "bench_time.h"
 #include "pcie_rig.h"
 
 #define TOKENS_DONE 200000u
-
-static double cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return 1e9 * (double)ts.tv_sec + (double)ts.tv_nsec;
-}
 
 static void measure(const char *name, uint32_t size, unsigned tokens, struct pcie_step step,
 		    const struct pcie_traffic *traffic)
@@ -45,9 +37,9 @@ static void measure(const char *name, uint32_t size, unsigned tokens, struct pci
 		rig_start(rig);
 		rig_run(rig, TOKENS_DONE / 10);
 		executed = rig->q.executed;
-		from = cpu_ns();
+		from = bench_cpu_ns();
 		rig_run(rig, rig->done + TOKENS_DONE);
-		took = (cpu_ns() - from) / TOKENS_DONE;
+		took = (bench_cpu_ns() - from) / TOKENS_DONE;
 		events = (double)(rig->q.executed - executed) / TOKENS_DONE;
 		best = took < best ? took : best;
 		rig_free(rig);

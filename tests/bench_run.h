@@ -3,21 +3,35 @@
 #ifndef TESTS_BENCH_RUN_H
 #define TESTS_BENCH_RUN_H
 
-#include <time.h>
+#include <unistd.h>
 
+#include "bench_time.h"
 #include "models/machine.h"
 #include "models/options.h"
 
 struct bench_counts {
-	uint64_t packets, drops, events; /* delivered to the first guest, lost; of the engine */
+	uint64_t packets, drops, events; /* delivered to guests, lost; of the engine */
 };
 
-static inline double bench_cpu_seconds(void)
+/* A scenario of this text. */
+static inline struct scenario *bench_scenario(const char *text)
 {
-	struct timespec ts;
+	g_autofree char *path = NULL;
+	GError *error = NULL;
+	struct scenario *sc = NULL;
+	int fd = g_file_open_tmp("bench-XXXXXX.ini", &path, &error);
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
+	if (fd >= 0) {
+		close(fd);
+		g_file_set_contents(path, text, -1, &error);
+	}
+	if (!error)
+		sc = scenario_load(path, option_groups, NULL, &error);
+	if (path)
+		unlink(path);
+	if (!sc)
+		g_error("%s", error->message);
+	return sc;
 }
 
 /* CPU seconds of machine_run() alone. */
@@ -36,19 +50,14 @@ static inline double bench_run(const struct scenario *sc, struct bench_counts *n
 	start = bench_cpu_seconds() - start;
 	if (!machine_verify(m, &error))
 		g_error("%s", error->message);
-	n->packets = m->guest[0].rx.led.delivered;
-	n->drops = m->guest[0].rx.led.offered - n->packets;
+	*n = (struct bench_counts){0};
+	for (unsigned i = 0; i < m->guests; i++) {
+		n->packets += m->guest[i].rx.led.delivered;
+		n->drops += m->guest[i].rx.led.offered - m->guest[i].rx.led.delivered;
+	}
 	n->events = m->q.executed;
 	machine_free(m);
 	return start;
-}
-
-/* For qsort(): doubles. */
-static inline int bench_ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 #endif

@@ -26,6 +26,7 @@
 
 #include <liburing.h>
 
+#include "bench_time.h"
 #include "plat_real.h"
 #include "policy.h"
 #include "port_pair.h"
@@ -41,13 +42,6 @@ static double thread_seconds(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 	return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 _Noreturn static void fail(const char *what)
@@ -397,7 +391,7 @@ static bool table(const struct pair *p, uint64_t packets)
 			if (has_uring || (i != BARE_URING && cases[i].backend != PLAT_URING))
 				cases[i].mpps[r] = run(i, p->fd, packets);
 	for (unsigned i = 0; i < CASES; i++)
-		qsort(cases[i].mpps, ROUNDS, sizeof(double), ascending);
+		qsort(cases[i].mpps, ROUNDS, sizeof(double), bench_ascending);
 	double other = cases[TESTPMD].mpps[ROUNDS / 2], bare_m = cases[BARE_URING].mpps[ROUNDS / 2];
 	printf("%-34s %14s %14s %10s %10s\n", "60 B, into the kernel's stack", "M packets/s",
 	       "ns a packet", "of bare", "of testpmd");

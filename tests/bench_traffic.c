@@ -6,9 +6,9 @@
  * frames are in flight.
  */
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench_time.h"
 #include "models/traffic/traffic.h"
 #include "pcap_make.h"
 
@@ -17,19 +17,11 @@ enum { FLIGHT = 64, CAPTURED = 20000 };
 static const struct traffic_endpoint guest = {"vm1", {2, 0, 0, 0, 0, 1}, {10, 0, 0, 1}};
 static const int vm1[] = {0};
 
-static double cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
 static double once(struct traffic *t)
 {
 	struct traffic_cursor *c = traffic_cursor(t, TRAFFIC_WIRE);
 	struct tframe f[FLIGHT];
-	double start = cpu_ns();
+	double start = bench_cpu_ns();
 	uint64_t n = 0;
 	sim_time at;
 
@@ -40,7 +32,7 @@ static double once(struct traffic *t)
 			cursor_release(c, slot);
 		cursor_take(c, slot);
 	}
-	start = (cpu_ns() - start) / (double)n;
+	start = (bench_cpu_ns() - start) / (double)n;
 	cursor_free(c);
 	return start;
 }
@@ -48,12 +40,12 @@ static double once(struct traffic *t)
 static void row(const char *what, const struct traffic_cfg *cfg)
 {
 	GError *err = NULL;
-	double best = 1e9, open = cpu_ns();
+	double best = 1e9, open = bench_cpu_ns();
 	struct traffic *t = traffic_open(cfg, &err);
 
 	if (!t)
 		g_error("%s", err->message);
-	open = cpu_ns() - open;
+	open = bench_cpu_ns() - open;
 	for (int i = 0; i < 5; i++) {
 		double ns = once(t);
 

@@ -249,6 +249,21 @@ static void full_queue_costs_its_own_guest_only(void **state)
 	rig_free(r);
 }
 
+/* Buffers are plenty, so that nothing else makes it look. */
+static void queue_full_of_what_was_read_takes_more(void **state)
+{
+	struct rig *r = rig_new(200, 80, false);
+
+	(void)state;
+	for (unsigned i = 0; i < 5 * QUEUE; i++) {
+		assert_true(arrive(r, 1));
+		turn(r);
+		assert_int_equal(consume(r, 0, 9, REASON_SHARED_QUEUE), 1);
+	}
+	assert_int_equal(r->led[0].drops[DROP_VMM_QUEUE_FULL], 0);
+	rig_free(r);
+}
+
 static void refused_frame_gives_its_buffer_back(void **state)
 {
 	struct rig *r = rig_new(8, 16, false);
@@ -372,6 +387,7 @@ int main(void)
 		cmocka_unit_test(each_guest_gets_its_frames_in_order),
 		cmocka_unit_test(frame_for_several_is_one_buffer_until_the_last_has_read_it),
 		cmocka_unit_test(full_queue_costs_its_own_guest_only),
+		cmocka_unit_test(queue_full_of_what_was_read_takes_more),
 		cmocka_unit_test(refused_frame_gives_its_buffer_back),
 		cmocka_unit_test(only_sleepers_are_woken_once_a_burst),
 		cmocka_unit_test(frame_between_burst_and_commit_keeps_it_awake),

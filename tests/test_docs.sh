@@ -51,7 +51,7 @@ make_place()
 }
 
 # lacks FILE: what a block needs ("# needs ping ...") and this machine has not; "namespaces": those of
-# unshare -rnm, with TAP devices.
+# unshare -rnm, with TAP devices; "root": to be root, without a namespace for it.
 lacks()
 {
 	local need
@@ -59,6 +59,7 @@ lacks()
 	for need in $(sed -n 's/^# needs //p' "$1"); do
 		case $need in
 		TAP) tap_possible ;;
+		root) [ "$(id -u)" = 0 ] && unshare -n sh -c 'ip tuntap add dev tap0 mode tap' >/dev/null 2>&1 ;;
 		namespaces) unshare -rnm sh -c 'ip tuntap add dev tap0 mode tap' >/dev/null 2>&1 ;;
 		*) command -v "$need" >/dev/null ;;
 		esac || echo "$need"

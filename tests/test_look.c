@@ -331,7 +331,6 @@ static void each_receiver_of_a_broadcast_has_a_story(void **state)
 static void unknown_names_are_refused(void **state)
 {
 	static const char text[] = "[nic eth0]\n[guest vm1]\n" IN;
-	static const char tap[] = "[tap]\n[nic eth0]\n[guest vm1]\n" IN;
 	static const struct {
 		const char *pcap, *packet, *says;
 		int code;
@@ -356,11 +355,6 @@ static void unknown_names_are_refused(void **state)
 		run_refused(&run, bad[i].code, bad[i].says);
 		run_free(&run);
 	}
-	const char *list[] = {"wire=/tmp/x.pcap", NULL};
-	struct run_look look = {.pcap = list};
-	struct run run = run_looked(tap, &look);
-	run_refused(&run, SIM_EXIT_USAGE, "there is no wire");
-	run_free(&run);
 }
 
 int main(void)

@@ -110,6 +110,24 @@ static void slices_add_up_to_the_metrics(void **state)
 		adds_up(text[i]);
 }
 
+static void tap_devices_have_timelines_too(void **state)
+{
+	static const char *const how[] = {"threads = many\n", "threads = one\n",
+					  "lockstep = true\nbackend = uring\n"};
+
+	(void)state;
+	for (unsigned i = 0; i < G_N_ELEMENTS(how); i += step()) {
+		g_autofree char *text =
+			g_strconcat("[tap]\n", how[i], "[nic eth0]\n[guest vm1]\n" BOTH, NULL);
+		struct trace_file t;
+		struct run run = traced(text, NULL, &t);
+
+		work_adds_up(&run, &t);
+		trace_free(&t);
+		run_free(&run);
+	}
+}
+
 static void switches_of_nics_have_timelines_too(void **state)
 {
 	static const char *const kind[] = {"veb", "vepa", "mediated"};
@@ -219,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slices_add_up_to_the_metrics),
 		cmocka_unit_test(switches_of_nics_have_timelines_too),
+		cmocka_unit_test(tap_devices_have_timelines_too),
 		cmocka_unit_test(a_run_that_is_watched_has_the_same_results),
 		cmocka_unit_test(a_timeline_is_bounded_and_says_where_it_was_cut),
 		cmocka_unit_test(drops_and_copies_are_in_it),

@@ -101,6 +101,12 @@ check "a wrong expectation is exit 1" exits 1 "$vnictap" --check "$tmp/both.ini"
 	--set expect.vm1.rx.delivered=1
 
 grep -v '^\[tap\]' "$tmp/both.ini" >"$tmp/plain.ini"
+inside_is_refused()
+{
+	exits 2 "$vnictap" "$tmp/both.ini" "$@" && says "vnicsim run" && [ ! -e "$tmp/w.pcap" ]
+}
+check "captures are the simulator's" inside_is_refused --pcap "wire=$tmp/w.pcap"
+check "timelines are the simulator's" inside_is_refused --trace="$tmp/w.pcap"
 check "without [tap] it is refused" exits 2 "$vnictap" "$tmp/plain.ini"
 check "... with what to do" says vnicsim
 

@@ -4,6 +4,12 @@
 
 #include "lswitch.h"
 
+/* A queue may be full of what its guest has consumed, while there are buffers enough. */
+static inline bool put(struct pktq *q, struct pktq_entry e)
+{
+	return pktq_put(q, e) || (pktq_reclaim(q) && pktq_put(q, e));
+}
+
 void demux_give(struct demux *d, struct pktq_entry e)
 {
 	struct frame *f = e.frame;
@@ -15,7 +21,7 @@ void demux_give(struct demux *d, struct pktq_entry e)
 		plat_drop(d->pl, f, DROP_GUEST_GONE);
 		return;
 	}
-	if (!pktq_put(t->q, e)) {
+	if (!put(t->q, e)) {
 		plat_drop(d->pl, f, e.local ? DROP_LOCAL_QUEUE_FULL : DROP_VMM_QUEUE_FULL);
 		return;
 	}

@@ -106,8 +106,7 @@ static void prove(struct endpoint *ep, const struct frame *f, const uint8_t *byt
 void endpoint_receive(struct endpoint *ep, const struct frame *f, const uint8_t *bytes,
 		      uint32_t len)
 {
-	if (__builtin_expect(ep->process != NULL, 0))
-		ep->process(ep->ctx, bytes, len);
-	else
-		prove(ep, f, bytes, len);
+	if (__builtin_expect(ep->process != NULL, 0) && ep->process(ep->ctx, f, bytes, len))
+		return;
+	prove(ep, f, bytes, len);
 }

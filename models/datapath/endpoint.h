@@ -31,9 +31,10 @@ struct endpoint {
 	uint32_t flows;
 	uint64_t digest;
 	uint64_t overflow; /* frames of flows without an entry of their own */
-	/* Another process stands there instead, and has the frame; NULL: none, frames are proved.
+	/*
+	 * Somebody else has each frame first; true: it is his, and is not proved. NULL: nobody.
 	 */
-	void (*process)(void *ctx, const uint8_t *bytes, uint32_t len);
+	bool (*process)(void *ctx, const struct frame *f, const uint8_t *bytes, uint32_t len);
 	void *ctx;
 };
 

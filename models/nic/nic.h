@@ -251,6 +251,7 @@ struct nic {
 	struct nic_config cfg;
 	bool protects;           /* the IOMMU is on */
 	bool look_always;        /* at every page that DMA touches: whose it is */
+	bool tells;              /* world_dma(); with look_always */
 	uint64_t bus_byte_as;    /* a byte on the bus, attoseconds */
 	struct nic_bus *bus;     /* nic_bus.h; NULL: constants */
 	struct nic_xlate *xlate; /* the transfer whose pages are looked up, or were */
@@ -403,6 +404,8 @@ extern const char *const nic_step_names[NIC_STEP_N + 1];
 
 /* The bytes of the frame that is leaving (`leaving`, not NULL), as the wire has them. */
 const uint8_t *nic_leaving(const struct nic *n);
+/* The same of the one that comes by it. */
+const uint8_t *nic_arriving(const struct nic *n);
 
 /* A live source may have a frame to take. */
 void nic_source_ready(struct nic *n);

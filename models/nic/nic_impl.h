@@ -84,9 +84,13 @@ static inline bool nic_dma_piece(struct nic *n, struct frame *f, const struct io
 				 uint8_t *p, unsigned access)
 {
 	/* A page in the IOTLB was looked at when it came there. */
-	if ((!hit->hit || hit->stale || n->look_always) && !nic_is_buffer(n, hit->hpa)) {
-		nic_no_buffer(n, hit->hpa);
-		return false;
+	if (!hit->hit || hit->stale || n->look_always) {
+		if (!nic_is_buffer(n, hit->hpa)) {
+			nic_no_buffer(n, hit->hpa);
+			return false;
+		}
+		if (__builtin_expect(n->tells, 0) && access == IOMMU_WRITE)
+			world_dma(n->world, f, mem_ptr(n->mem, hit->hpa), p, (uint32_t)hit->len);
 	}
 	if (access == IOMMU_WRITE) {
 		memcpy(mem_ptr(n->mem, hit->hpa), p, hit->len);

@@ -246,6 +246,11 @@ static __attribute__((noinline)) void receive_reflected(struct nic *n, struct ni
 	nic_job_free(n, job);
 }
 
+const uint8_t *nic_arriving(const struct nic *n)
+{
+	return n->arriving_job ? n->arriving_job->pkt->bytes : n->arriving->bytes;
+}
+
 void nic_rx_end_event(struct event *ev)
 {
 	struct nic *n = (struct nic *)((char *)ev - offsetof(struct nic, rx_end));

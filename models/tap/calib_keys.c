@@ -208,11 +208,6 @@ static double receive_byte(const struct calib *c)
 	return line(c, "far: receive", true) * 1000;
 }
 
-static double receive_empty(const struct calib *c)
-{
-	return calib_ns(c, "far: empty 1514 B");
-}
-
 /* ---- virtqueues and the guest, in cycles ---- */
 
 static double vq_pop(const struct calib *c)
@@ -399,7 +394,6 @@ const struct calib_key calib_keys[] = {
 	{"tap.inject_byte", "ps", inject_byte, "the same"},
 	{"tap.receive", "ns", receive, "line through the far side's CPU time a frame"},
 	{"tap.receive_byte", "ps", receive_byte, "the same"},
-	{"tap.receive_empty", "ns", receive_empty, "the far side looks and finds none"},
 	{"cost.copy_base", "ns", copy_base, FIT},
 	{"cost.copy_byte", "ps", copy_byte, FIT},
 	{"cost.byte_l2", "ps", byte_l2, "half of memcpy's slope, half of L2 as working set"},

@@ -20,7 +20,7 @@
 
 enum { CHUNK = 64, FLOWS = 65, WARM = 2 * PATH_RING / CHUNK };
 
-enum part { INJECT, READ, LOOK, MAKE, WRITE, RECEIVE, EMPTY, FAR_EMPTY };
+enum part { INJECT, READ, LOOK, MAKE, WRITE, RECEIVE, EMPTY };
 
 struct tap_probe {
 	struct path *p;
@@ -175,7 +175,7 @@ static bool empty_run(void *ctx, unsigned n, double *ns, const char **why)
 
 	(void)why;
 	for (unsigned i = 0; i < n; i++)
-		(void)(t->part == EMPTY ? path_receive(t->p) : far_receive(t->p->dev->far));
+		(void)path_receive(t->p);
 	*ns = (calib_cpu_ns() - start) / n;
 	return true;
 }
@@ -269,7 +269,6 @@ static void add_sides(struct calib *c, struct path *p)
 	add(c, p, EMPTY, "a turn of the datapath that finds no frame", "tap empty");
 	add(c, p, INJECT, "the far side sends a frame, alone", "far: inject");
 	add(c, p, RECEIVE, "the far side takes a frame and compares it", "far: receive");
-	add(c, p, FAR_EMPTY, "the far side looks and finds no frame", "far: empty");
 	add(c, p, LOOK, "the guest's process compares a received frame", "guest: look");
 	add(c, p, MAKE, "the guest makes a frame and posts it", "guest: make");
 }

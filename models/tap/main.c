@@ -22,6 +22,9 @@ int main(int argc, char **argv)
 		.report = machine_report,
 		.sweep_cols = machine_sweep_cols,
 		.one_verb = true,
+		.no_look = "this run is real; the same frames, at predicted times, are in `vnicsim "
+			   "run SCENARIO` with this option. For what guests really send, see "
+			   "\"Captures\" in docs/tap.md",
 	};
 
 	g_autoptr(GError) error = NULL;

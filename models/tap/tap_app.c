@@ -21,9 +21,17 @@ bool guest_app_open(struct tap_guest *g, GError **error)
 	return g->app != NULL;
 }
 
+/* The program has the frame: there is nothing to prove. */
+static bool app_has(void *app, const struct frame *f, const uint8_t *bytes, uint32_t len)
+{
+	(void)f;
+	app_frame(app, bytes, len);
+	return true;
+}
+
 void guest_app_attach(struct tap_guest *g)
 {
-	g->net.rx_end.process = app_frame;
+	g->net.rx_end.process = app_has;
 	g->net.rx_end.ctx = g->app;
 	g->gtx.fd = app_fd(g->app);
 }

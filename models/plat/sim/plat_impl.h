@@ -173,7 +173,8 @@ static inline void plat_copy(struct plat *pl, struct frame *frame, enum copy_sit
 
 	if (__builtin_expect(pl->clk->look, 0))
 		ps = plat_sim_look(
-			pl, &(struct watched_copy){pl->clk, frame, site, reason, len, 0, false},
+			pl,
+			&(struct watched_copy){pl->clk, frame, site, reason, len, 0, false, NULL},
 			dst, src);
 	else
 		ps = cost_copy_ps(pl->clk->cost, len);
@@ -193,10 +194,10 @@ static inline void plat_copy_header(struct plat *pl, struct frame *frame, enum c
 	uint64_t ps;
 
 	if (__builtin_expect(pl->clk->look, 0))
-		ps = plat_sim_look(
-			pl,
-			&(struct watched_copy){pl->clk, frame, site, REASON_POLICY, len, 0, true},
-			dst, NULL);
+		ps = plat_sim_look(pl,
+				   &(struct watched_copy){pl->clk, frame, site, REASON_POLICY, len,
+							  0, true, NULL},
+				   dst, NULL);
 	else
 		ps = cost_copy_ps(pl->clk->cost, len);
 	memcpy(dst, src, len);

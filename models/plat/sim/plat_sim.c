@@ -80,6 +80,14 @@ void world_drop(struct world *w, struct frame *f, enum drop_reason reason)
 	}
 }
 
+void world_dma(struct world *w, struct frame *f, const uint8_t *p, const uint8_t *from,
+	       uint32_t len)
+{
+	for (struct world_watch *watch = w->watch; watch; watch = watch->next)
+		if (watch->dma)
+			watch->dma(watch, f, p, from, len);
+}
+
 void world_each_live(struct world *w, void (*fn)(void *arg, struct frame *f), void *arg)
 {
 	for (struct world_slab *s = w->slabs; s; s = s->next)
@@ -109,6 +117,7 @@ uint64_t plat_sim_look(struct plat *pl, struct watched_copy *c, const void *dst,
 {
 	c->ps = pl->clk->llc ? pl->clk->cost->copy_base_ps + plat_sim_cached(pl, dst, src, c->len)
 			     : cost_copy_ps(pl->clk->cost, c->len);
+	c->to = dst;
 	for (struct world_watch *watch = pl->world->watch; watch; watch = watch->next)
 		if (watch->copied)
 			watch->copied(watch, c);

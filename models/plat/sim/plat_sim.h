@@ -28,7 +28,8 @@ struct watched_copy {
 	enum copy_reason reason;
 	uint32_t len;
 	uint64_t ps;
-	bool header; /* of the frame's header alone */
+	bool header;    /* of the frame's header alone */
+	const void *to; /* where its bytes will be */
 };
 
 /* Told of what cannot be seen by looking at the machine after an event. */
@@ -36,6 +37,12 @@ struct world_watch {
 	struct world_watch *next;
 	/* NULL: not of copies. */
 	void (*copied)(struct world_watch *w, const struct watched_copy *c);
+	/*
+	 * A device writes len bytes of a frame at p; it has the frame in one piece, and these at
+	 * `from`. NULL: not of that.
+	 */
+	void (*dma)(struct world_watch *w, struct frame *f, const uint8_t *p, const uint8_t *from,
+		    uint32_t len);
 	/* Before it is booked. `why`: DROP_N if it was delivered. */
 	void (*ended)(struct world_watch *w, struct frame *f, enum drop_reason why);
 };
@@ -88,6 +95,10 @@ static inline void world_release(struct world *w, struct frame *f)
 /* The frame's end; its last stamp is the time of delivery. */
 void world_deliver(struct world *w, struct frame *f);
 void world_drop(struct world *w, struct frame *f, enum drop_reason reason);
+
+/* For those who watch: struct world_watch.dma. */
+void world_dma(struct world *w, struct frame *f, const uint8_t *p, const uint8_t *from,
+	       uint32_t len);
 
 /* Calls fn for each frame under way. */
 void world_each_live(struct world *w, void (*fn)(void *arg, struct frame *f), void *arg);

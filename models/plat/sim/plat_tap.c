@@ -76,9 +76,12 @@ static uint8_t *piece(struct plat *pl, uint64_t dma, uint32_t *len, enum plat_ac
 	return mem_ptr(pl->mem, (hpa_t){dma});
 }
 
-/* Bytes between `bytes` and n segments from number `first` on. Returns how many hold any. */
+/*
+ * len bytes of f to the segments from number `first` on, or, f NULL, from there. Returns how many
+ * segments hold any.
+ */
 static uint32_t move(struct plat *pl, const struct plat_tap_ring *r, uint32_t first, uint8_t *bytes,
-		     uint32_t len, enum plat_access access)
+		     uint32_t len, struct frame *f)
 {
 	uint32_t used = 0;
 
@@ -86,9 +89,11 @@ static uint32_t move(struct plat *pl, const struct plat_tap_ring *r, uint32_t fi
 		struct plat_seg s = *seg_at(r, first + used);
 		while (s.len && len) {
 			uint32_t part = s.len < len ? s.len : len;
-			uint8_t *p = piece(pl, s.dma, &part, access);
+			uint8_t *p = piece(pl, s.dma, &part, f ? PLAT_WRITE : PLAT_READ);
 			SIM_ASSERT(pl->world->q, p);
-			if (access == PLAT_WRITE) {
+			if (f) {
+				if (__builtin_expect(pl->world->watch != NULL, 0))
+					world_dma(pl->world, f, p, bytes, part);
 				memcpy(p, bytes, part);
 				mem_note_write(pl->mem, plat_sim_hpa(pl, p), part, pl->clk->now);
 			} else {
@@ -212,7 +217,7 @@ static unsigned share_out(struct plat *pl, struct plat_tap *t, struct frame *f, 
 		const struct plat_tap_buffer *b = at(r, r->reaped++);
 		uint32_t part = len < b->bytes ? len : b->bytes;
 
-		f->led->dma_segments += move(pl, r, b->seg, from, part, PLAT_WRITE);
+		f->led->dma_segments += move(pl, r, b->seg, from, part, f);
 		from += part;
 		len -= part;
 		rx[n++] = (struct plat_rx){
@@ -298,7 +303,7 @@ static void write_one(struct plat *pl, struct plat_tap *t, const struct plat_tap
 	bool wakes = c->write_wake && t->wakes && t->wakes(t->ctx);
 
 	t->writes++;
-	move(pl, &t->tx, b->seg, t->linear, b->bytes, PLAT_READ);
+	move(pl, &t->tx, b->seg, t->linear, b->bytes, NULL);
 	pay(pl, PLAT_W_TAP_WRITE,
 	    c->write + c->write_byte * b->bytes + c->write_segment * (b->n - 1) +
 		    (wakes ? c->write_wake : 0));
