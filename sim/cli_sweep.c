@@ -20,10 +20,9 @@ struct sweeping {
 	struct session *s;
 	struct study *st;
 	const char *folder;
-	bool *wanted, *found; /* by run */
-	size_t to_run, failed;
-	gint64 begun_us;
-	GMutex lock; /* the terminal */
+	bool *wanted, *found;         /* by run */
+	size_t to_run, there, failed; /* wanted runs: missing, found; of the former */
+	GMutex lock;                  /* the terminal */
 };
 
 /* ---- which points ---- */
@@ -101,6 +100,7 @@ static void look_for_runs(struct sweeping *sw)
 		sw->found[i] = folder_has(sw->folder, run);
 		run->skip = sw->found[i] || !sw->wanted[i];
 		sw->to_run += !run->skip;
+		sw->there += sw->found[i] && sw->wanted[i];
 	}
 }
 
@@ -257,22 +257,19 @@ static bool sweep_done(void *arg, struct study *st, struct study_run *run)
 	return run->error->code != SIM_EXIT_OUTPUT;
 }
 
-static void sweep_tick(void *arg, double done)
+static void sweep_tick(void *arg, const struct study_state *state)
 {
 	struct sweeping *sw = arg;
-	double seconds = (double)(g_get_monotonic_time() - sw->begun_us) / 1e6;
-	double all = (double)sw->to_run;
-	g_autoptr(GString) line = g_string_new(NULL);
+	struct progress_sum sum = {.unit = sweep_repeats(sw->st->sweep) > 1 ? "runs" : "points",
+				   .before = sw->there,
+				   .done = state->done,
+				   .all = (double)sw->to_run,
+				   .packets = state->packets,
+				   .drops = state->drops};
 
 	g_mutex_lock(&sw->lock);
-	/* Rounded down: a run that goes on is not done. */
-	g_string_append_printf(line, "%u of %zu runs  %.0f%%", (unsigned)done, sw->to_run,
-			       done / all * 100);
-	if (sw->failed)
-		g_string_append_printf(line, "  %zu failed", sw->failed);
-	if (done > 0 && seconds > 1)
-		g_string_append_printf(line, "  %.0f s left", seconds * (all - done) / done);
-	progress_note(&sw->s->progress, line->str);
+	sum.failed = sw->failed;
+	progress_sum(&sw->s->progress, &sum);
 	g_mutex_unlock(&sw->lock);
 }
 
@@ -280,7 +277,7 @@ static void run_missing(struct sweeping *sw)
 {
 	const struct study_watch watch = {sweep_ran, sweep_done, sweep_tick, sw};
 
-	sw->begun_us = g_get_monotonic_time();
+	progress_begin(&sw->s->progress, "");
 	if (sw->to_run)
 		study_run_watched(sw->st, session_threads(sw->s), session_interrupted(), &watch);
 	progress_erase(&sw->s->progress);

@@ -532,7 +532,7 @@ terminal()
 		/dev/null </dev/null >seen
 	tr '\r' '\n' <seen | sed 's/\x1b\[K//g' >lines
 	head -n 20 lines # for whoever has to find out why
-	grep -qE '^[0-9]+ of 96 runs  [0-9]+%  [0-9]+ failed(  [0-9]+ s left)?$' lines && grep -q ' s left$' lines &&
+	grep -qE '^[0-9]+ of 96 runs  [0-9]+%  [0-9.]+[kM] packets/s  [0-9]+ failed(  [0-9]+ s left)?$' lines && grep -q ' s left$' lines &&
 		grep -qE '^FAIL \[guest.policy=copy bulk.size=400B repeat=1\] vm1.rx.packets <10 [0-9]+$' lines
 }
 
