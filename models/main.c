@@ -66,8 +66,7 @@ static bool plot(const char *const *paths, const char *out, const struct scenari
 	if (paths[0] && !paths[1] && g_file_test(paths[0], G_FILE_TEST_IS_DIR)) {
 		if (!beside)
 			beside = g_build_filename(paths[0], "plots", NULL);
-		return plot_sweep(paths[0], beside, scripts, &want, made, error) &&
-		       plot_study(paths[0], beside, scripts, made, error);
+		return plot_study(paths[0], beside, scripts, &want, made, error);
 	}
 	if (!beside)
 		beside = g_path_get_dirname(paths[0]);

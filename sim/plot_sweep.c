@@ -829,6 +829,17 @@ char *plot_sweep_table(const struct plot_data *s, const struct plot_want *want, 
 	return table;
 }
 
+static bool any_number(const struct plot_data *s, const char *metric, bool positive)
+{
+	for (guint i = 0; i < s->runs->len; i++) {
+		double v;
+
+		if (plot_metric_named(s->runs->pdata[i], metric, &v) && (!positive || v > 0))
+			return true;
+	}
+	return false;
+}
+
 GPtrArray *plot_sweep_metrics(const struct plot_data *s, const struct plot_want *want)
 {
 	static const char *const names[] = {"throughput_bps", "latency_ns.p99",
@@ -839,16 +850,18 @@ GPtrArray *plot_sweep_metrics(const struct plot_data *s, const struct plot_want 
 	for (char **y = asked; *y; y++)
 		if (*g_strstrip(*y))
 			g_ptr_array_add(metrics, g_strdup(*y));
-	for (size_t d = 0; !metrics->len && plot_directions[d]; d++) {
-		bool any = false;
-		double v;
+	if (metrics->len)
+		return metrics;
+	for (size_t d = 0; plot_directions[d]; d++) {
+		const char *dir = plot_directions[d];
+		g_autofree char *delivered = g_strdup_printf("guests.%s.delivered", dir);
 
-		for (guint i = 0; i < s->runs->len && !any; i++)
-			any = plot_metric(s->runs->pdata[i], plot_directions[d], "delivered", &v) &&
-			      v > 0;
-		for (size_t i = 0; any && i < G_N_ELEMENTS(names); i++)
-			g_ptr_array_add(metrics, g_strdup_printf("guests.%s.%s", plot_directions[d],
-								 names[i]));
+		for (size_t i = 0; any_number(s, delivered, true) && i < G_N_ELEMENTS(names); i++) {
+			g_autofree char *metric = g_strdup_printf("guests.%s.%s", dir, names[i]);
+
+			if (any_number(s, metric, false))
+				g_ptr_array_add(metrics, g_steal_pointer(&metric));
+		}
 	}
 	return metrics;
 }
