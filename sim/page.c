@@ -12,6 +12,7 @@
  */
 #include "page.h"
 #include <string.h>
+#include "folder.h"
 #include "outfile.h"
 #include "page_impl.h"
 #include "sim_error.h"
@@ -55,6 +56,7 @@ void page_free(struct page *p)
 	g_free(p->scenario_path);
 	g_free(p->scenario_text);
 	g_free(p->question);
+	g_strfreev(p->sets);
 	scenario_free(p->scenario);
 	g_free(p);
 }
@@ -179,6 +181,31 @@ static GArray *point_files(const char *folder)
 	return files;
 }
 
+static char *opening_comment(const char *text);
+
+/* The question and the command, of a folder that has them. */
+static void read_source(struct page *p, const char *folder)
+{
+	json_t *source = folder_source(folder), *sets = json_object_get(source, "sets"), *set;
+	const char *text = json_string_value(json_object_get(source, "text"));
+	size_t i;
+
+	if (text && *text) {
+		p->scenario_text = g_strdup(text);
+		p->question = opening_comment(text);
+	}
+	if (json_is_array(sets)) {
+		p->sets = g_new0(char *, json_array_size(sets) + 1);
+		json_array_foreach(sets, i, set)
+		{
+			const char *said = json_string_value(set);
+
+			p->sets[i] = g_strdup(said ? said : "");
+		}
+	}
+	json_decref(source);
+}
+
 bool page_add_study(struct page *p, const char *folder, GError **error)
 {
 	g_autoptr(GArray) files = point_files(folder);
@@ -186,6 +213,7 @@ bool page_add_study(struct page *p, const char *folder, GError **error)
 	if (!files->len)
 		return fail(error, folder, "holds no results of a study (point-*.json)");
 	p->study = true;
+	read_source(p, folder);
 	for (guint i = 0; i < files->len; i++) {
 		const struct point_file *f = &g_array_index(files, struct point_file, i);
 		struct page_run *last, *own;
@@ -240,6 +268,8 @@ bool page_set_scenario(struct page *p, const char *path, GError **error)
 			return false;
 		}
 	}
+	g_clear_pointer(&p->scenario_text, g_free);
+	g_clear_pointer(&p->question, g_free);
 	if (!g_file_get_contents(path, &p->scenario_text, NULL, &why))
 		return fail(error, path, why->message);
 	p->scenario = scenario_load(path, p->prog->groups, NULL, error);
@@ -429,6 +459,11 @@ static void put_sets(const struct page *p, const struct page_run *run, GHashTabl
 	json_t *v;
 	const char *key;
 
+	for (char **set = p->scenario ? NULL : p->sets; set && *set; set++) {
+		g_autofree char *quoted = g_shell_quote(*set);
+
+		g_string_append_printf(command, " \\\n    --set %s", quoted);
+	}
 	if (!p->scenario)
 		return;
 	scenario_each(p->scenario, file_setting, file);
@@ -467,7 +502,7 @@ static void put_commands(const struct page *p, GString *out)
 	g_string_append(out, "<pre><code>");
 	html_text(out, text->str);
 	g_string_append(out, "</code></pre>\n");
-	if (!p->scenario)
+	if (!p->scenario && !p->sets)
 		html_paragraph(out, "Settings that were given by --set stand among those in "
 				    "effect.");
 }

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include "page.h"
+#include "stats.h"
 
 enum {
 	PAGE_WATERFALLS = 12, /* runs whose time is shown stage by stage */
@@ -35,12 +36,15 @@ struct page {
 	GPtrArray *runs;    /* struct page_run */
 	GPtrArray *figures; /* struct page_figure */
 	char *scenario_path, *scenario_text, *question;
+	char **sets; /* of the command line that made the study; NULL: not known */
 	struct scenario *scenario;
 };
 
 /* The first repeat's member; NULL if there is none. */
 json_t *page_member(const struct page_run *run, const char *name);
-/* A metric's mean over the repeats that have it; false if none has, or it is no number. */
+/* A metric over the repeats that have it; false if none has, or it is no number. */
+bool page_stats(const struct page_run *run, const char *metric, struct stats *stats);
+/* Its mean. */
 bool page_metric(const struct page_run *run, const char *metric, struct result_value *v);
 /* The same of direction and name of all guests. */
 bool page_guests(const struct page_run *run, const char *dir, const char *name,
@@ -57,6 +61,8 @@ void html_row_open(GString *out);
 void html_head(GString *out, const char *text, bool number); /* of a column */
 void html_row_head(GString *out, const char *text);
 void html_cell(GString *out, const char *text, bool number);
+/* "12.3us ±0.4us", the half width being smaller; "": none. */
+void html_mean(GString *out, const char *mean, const char *half);
 void html_row_close(GString *out);
 void html_body_open(GString *out); /* behind the row of heads */
 void html_table_close(GString *out);

@@ -2,8 +2,9 @@
 /*
  * page_parts.c - the sections of the page that show what results say.
  *
- * A row stands for a run, or for the repeats of a point, whose metrics it shows as means. What has
- * no mean (waterfalls, the bottleneck, expectations) is the first repeat's, and says so.
+ * A row stands for a run, or for the repeats of a point, whose metrics it shows as means with half
+ * of the 95% interval. What has no mean (waterfalls, the bottleneck, expectations) is the first
+ * repeat's.
  */
 #include "page_impl.h"
 #include <string.h>
@@ -34,23 +35,33 @@ static struct result_value value_of(__int128 milli)
 		.type = RESULT_RATIO, .num = (unsigned __int128)milli, .den = 1000};
 }
 
+static bool repeat_milli(const struct page_run *run, guint repeat, const char *metric,
+			 __int128 *milli)
+{
+	json_t *metrics = json_object_get(run->tops->pdata[repeat], "metrics");
+
+	return milli_of(json_object_get(metrics, metric), milli);
+}
+
+bool page_stats(const struct page_run *run, const char *metric, struct stats *stats)
+{
+	g_autofree __int128 *values = g_new(__int128, run->tops->len);
+	size_t n = 0;
+
+	for (guint i = 0; i < run->tops->len; i++)
+		n += repeat_milli(run, i, metric, &values[n]);
+	*stats = stats_of(values, n);
+	return n > 0;
+}
+
 bool page_metric(const struct page_run *run, const char *metric, struct result_value *v)
 {
-	__int128 sum = 0, milli;
-	unsigned n = 0;
+	struct stats stats;
 
-	for (guint i = 0; i < run->tops->len; i++) {
-		json_t *m =
-			json_object_get(json_object_get(run->tops->pdata[i], "metrics"), metric);
-
-		if (!milli_of(m, &milli))
-			continue;
-		sum += milli;
-		n++;
-	}
-	if (n)
-		*v = value_of(sum / n);
-	return n > 0;
+	if (!page_stats(run, metric, &stats))
+		return false;
+	*v = value_of(stats_mean(&stats));
+	return true;
 }
 
 bool page_guests(const struct page_run *run, const char *dir, const char *name,
@@ -76,19 +87,72 @@ static void put_value(GString *out, enum report_fmt fmt, const struct result_val
 	html_cell(out, text->str, true);
 }
 
+/* With half of its interval, unless all repeats agree. */
+static void put_mean(GString *out, enum report_fmt fmt, const struct stats *stats)
+{
+	g_autoptr(GString) mean = g_string_new(NULL), half = g_string_new(NULL);
+	struct result_value v = value_of(stats_mean(stats));
+
+	report_value(fmt, &v, mean);
+	if (stats->n > 1 && stats->half) {
+		v = value_of((__int128)stats->half);
+		report_value(fmt, &v, half);
+	}
+	html_mean(out, mean->str, half->str);
+}
+
 /* ---- the table of points ---- */
+
+/* The text that all repeats have. */
+static const char *text_of(const struct page_run *run, const char *metric)
+{
+	json_t *first = json_object_get(page_member(run, "metrics"), metric);
+
+	for (guint i = 1; i < run->tops->len; i++) {
+		json_t *metrics = json_object_get(run->tops->pdata[i], "metrics");
+
+		if (!json_equal(first, json_object_get(metrics, metric)))
+			return "varies";
+	}
+	return json_string_value(first);
+}
 
 static void put_column(GString *out, const struct page_run *run, const struct report_col *col)
 {
 	json_t *m = json_object_get(page_member(run, "metrics"), col->metric);
-	struct result_value v;
+	struct stats stats;
 
 	if (json_is_string(m))
-		html_cell(out, json_string_value(m), false);
-	else if (page_metric(run, col->metric, &v))
-		put_value(out, col->fmt, &v);
+		html_cell(out, text_of(run, col->metric), false);
+	else if (page_stats(run, col->metric, &stats))
+		put_mean(out, col->fmt, &stats);
 	else
 		html_cell(out, "–", col->fmt != REPORT_TEXT);
+}
+
+/* What a search found, which a program's columns do not know; heads NULL: there was none. */
+static void search_columns(const struct page *p, struct report_col cols[3])
+{
+	static const struct {
+		struct report_col holds, fails;
+	} known[] = {
+		{{"holds", "search.holds", REPORT_COUNT}, {"fails", "search.fails", REPORT_COUNT}},
+		{{"holds", "search.holds_bps", REPORT_RATE},
+		 {"fails", "search.fails_bps", REPORT_RATE}},
+		{{"holds", "search.holds_ns", REPORT_TIME_NS},
+		 {"fails", "search.fails_ns", REPORT_TIME_NS}},
+		{{"holds", "search.holds_bytes", REPORT_BYTES},
+		 {"fails", "search.fails_bytes", REPORT_BYTES}},
+		{{"holds", "search.holds_hz", REPORT_SI}, {"fails", "search.fails_hz", REPORT_SI}},
+	};
+	json_t *metrics = page_member(p->runs->pdata[0], "metrics");
+
+	memset(cols, 0, 3 * sizeof(*cols));
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+		if (json_object_get(metrics, known[i].holds.metric)) {
+			cols[0] = known[i].holds;
+			cols[1] = known[i].fails;
+		}
 }
 
 /* Has any run a number other than 0 there, or a text? */
@@ -113,6 +177,7 @@ static json_t *sets_of(const struct page_run *run)
 static void points_head(const struct page *p, GString *out)
 {
 	json_t *sets = sets_of(p->runs->pdata[0]);
+	struct report_col found[3];
 	const char *key;
 	json_t *v;
 
@@ -125,6 +190,9 @@ static void points_head(const struct page *p, GString *out)
 	} else {
 		html_head(out, "run", false);
 	}
+	search_columns(p, found);
+	for (const struct report_col *c = found; c->head; c++)
+		html_head(out, c->head, true);
 	for (const struct report_col *c = p->prog->sweep_cols; c && c->head; c++)
 		if (column_wanted(p, c))
 			html_head(out, c->head, c->fmt != REPORT_TEXT);
@@ -134,6 +202,7 @@ static void points_head(const struct page *p, GString *out)
 static void points_row(const struct page *p, const struct page_run *run, GString *out)
 {
 	json_t *sets = sets_of(run);
+	struct report_col found[3];
 	const char *key;
 	json_t *v;
 	bool first = true;
@@ -151,6 +220,9 @@ static void points_row(const struct page *p, const struct page_run *run, GString
 	} else {
 		html_row_head(out, run->label);
 	}
+	search_columns(p, found);
+	for (const struct report_col *c = found; c->head; c++)
+		put_column(out, run, c);
 	for (const struct report_col *c = p->prog->sweep_cols; c && c->head; c++)
 		if (column_wanted(p, c))
 			put_column(out, run, c);
@@ -209,10 +281,11 @@ void page_points(const struct page *p, GString *out)
 	const struct page_run *first = p->runs->pdata[0];
 	g_autofree char *caption =
 		first->tops->len > 1
-			? g_strdup_printf("Means over %u repeats; a text is the first repeat's",
+			? g_strdup_printf("Means of %u repeats, ± half of the 95%% interval",
 					  first->tops->len)
 			: g_strdup("One row a run");
 	guint open = MIN(p->runs->len, PAGE_ROWS);
+	struct report_col found[3];
 
 	html_heading(out, 2, "results", "Results");
 	if (p->runs->len == 1 && first->tops->len == 1) {
@@ -220,6 +293,12 @@ void page_points(const struct page *p, GString *out)
 		return;
 	}
 	points_table(p, 0, open, caption, out);
+	search_columns(p, found);
+	if (found[0].head)
+		html_paragraph(
+			out, "The condition of the search holds up to the one, and fails from the "
+			     "other on. A dash: it fails already at the low end of its range, or "
+			     "holds even at the high end.");
 	if (open == p->runs->len)
 		return;
 	g_string_append_printf(out, "<details><summary>The other %u points</summary>\n",
@@ -314,6 +393,13 @@ static void waterfalls_of(const struct page_run *run, GString *out)
 	}
 }
 
+static const char *first_only(const struct page *p)
+{
+	const struct page_run *run = p->runs->pdata[0];
+
+	return run->tops->len > 1 ? "; of the first repeat" : "";
+}
+
 void page_waterfalls(const struct page *p, GString *out)
 {
 	g_autoptr(GString) falls = g_string_new(NULL);
@@ -340,7 +426,8 @@ void page_waterfalls(const struct page *p, GString *out)
 	html_heading(out, 2, "time", "Where the time goes");
 	g_string_append(out, "<p>Stages of a frame in order of passage; the means add up to the "
 			     "whole. <span class=\"key w\"></span>work "
-			     "<span class=\"key q\"></span>waiting</p>\n");
+			     "<span class=\"key q\"></span>waiting");
+	g_string_append_printf(out, "%s</p>\n", first_only(p));
 	g_string_append(out, falls->str);
 	if (p->runs->len > PAGE_WATERFALLS)
 		html_paragraph(out, "Further points: vnicsim report of their result files.");
@@ -424,7 +511,9 @@ void page_bounds(const struct page *p, GString *out)
 	if (!rows->len)
 		return;
 	html_heading(out, 2, "bottleneck", "What gives out first");
-	html_table_open(out, "The resource with the least left, and what would relieve it");
+	g_autofree char *caption = g_strconcat(
+		"The resource with the least left, and what would relieve it", first_only(p), NULL);
+	html_table_open(out, caption);
 	html_row_open(out);
 	html_head(out, "run", false);
 	html_head(out, "resource", false);
@@ -440,7 +529,8 @@ void page_bounds(const struct page *p, GString *out)
 
 /* ---- the ledger ---- */
 
-/* Names behind `prefix` of metrics that are not 0 in some run, in the order of the results. */
+/* Names behind `prefix` of metrics that are not 0 in some run, in the order of the results; not
+   those of parts, as copies.SITE.REASON is one of copies.SITE. */
 static GPtrArray *words_of(const struct page *p, const char *prefix)
 {
 	GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
@@ -450,7 +540,8 @@ static GPtrArray *words_of(const struct page *p, const char *prefix)
 	for (guint i = 0; i < p->runs->len; i++) {
 		json_object_foreach(page_member(p->runs->pdata[i], "metrics"), key, v)
 		{
-			if (!g_str_has_prefix(key, prefix) || !(json_number_value(v) > 0) ||
+			if (!g_str_has_prefix(key, prefix) || strchr(key + strlen(prefix), '.') ||
+			    !(json_number_value(v) > 0) ||
 			    g_ptr_array_find_with_equal_func(words, key + strlen(prefix),
 							     g_str_equal, NULL))
 				continue;
@@ -475,25 +566,34 @@ struct account {
 	bool per_packet;
 };
 
+/* Of each repeat; what a run does not have is 0 there. */
+static struct stats account_stats(const struct page_run *run, const char *dir, const char *name,
+				  bool per_packet)
+{
+	g_autofree char *full = g_strdup_printf("guests.%s.%s", dir, name);
+	g_autofree char *packets = g_strdup_printf("guests.%s.delivered", dir);
+	g_autofree __int128 *values = g_new(__int128, run->tops->len);
+	__int128 delivered;
+
+	for (guint i = 0; i < run->tops->len; i++) {
+		if (!repeat_milli(run, i, full, &values[i]))
+			values[i] = 0;
+		if (per_packet && repeat_milli(run, i, packets, &delivered) && delivered)
+			values[i] = values[i] * 1000 / delivered;
+	}
+	return stats_of(values, run->tops->len);
+}
+
 static void account_row(const struct page_run *run, size_t dir, const struct account *a,
 			const GPtrArray *words, GString *out)
 {
-	struct result_value delivered, v;
-	bool any = page_guests(run, directions[dir], "delivered", &delivered);
-
 	html_row_open(out);
 	html_row_head(out, run->label);
 	for (guint k = 0; k < words->len; k++) {
 		g_autofree char *name = g_strconcat(a->prefix, words->pdata[k], NULL);
+		struct stats stats = account_stats(run, directions[dir], name, a->per_packet);
 
-		if (!page_guests(run, directions[dir], name, &v))
-			v = value_of(0);
-		if (a->per_packet && any && delivered.num) {
-			v = value_of((__int128)(v.num * 1000 / delivered.num));
-			put_value(out, REPORT_RATIO, &v);
-		} else {
-			put_value(out, REPORT_COUNT, &v);
-		}
+		put_mean(out, a->per_packet ? REPORT_RATIO : REPORT_COUNT, &stats);
 	}
 	html_row_close(out);
 }

@@ -503,6 +503,8 @@ static char *metric_word(const char *metric)
 					      {"guests.tx.", "send"},
 					      {"guests.local.", "between guests"}};
 
+	if (g_str_has_prefix(metric, "search.holds"))
+		return g_strdup("Threshold found by the search");
 	for (size_t d = 0; d < G_N_ELEMENTS(ends); d++)
 		for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
 			if (g_str_has_prefix(metric, ends[d][0]) &&
@@ -844,6 +846,8 @@ GPtrArray *plot_sweep_metrics(const struct plot_data *s, const struct plot_want 
 {
 	static const char *const names[] = {"throughput_bps", "latency_ns.p99",
 					    "copies_per_packet"};
+	static const char *const found[] = {"search.holds", "search.holds_bps", "search.holds_ns",
+					    "search.holds_bytes", "search.holds_hz"};
 	GPtrArray *metrics = g_ptr_array_new_with_free_func(g_free);
 	g_auto(GStrv) asked = g_strsplit(want->y ? want->y : "", ",", -1);
 
@@ -852,6 +856,9 @@ GPtrArray *plot_sweep_metrics(const struct plot_data *s, const struct plot_want 
 			g_ptr_array_add(metrics, g_strdup(*y));
 	if (metrics->len)
 		return metrics;
+	for (size_t i = 0; i < G_N_ELEMENTS(found); i++)
+		if (any_number(s, found[i], false))
+			g_ptr_array_add(metrics, g_strdup(found[i]));
 	for (size_t d = 0; plot_directions[d]; d++) {
 		const char *dir = plot_directions[d];
 		g_autofree char *delivered = g_strdup_printf("guests.%s.delivered", dir);

@@ -37,6 +37,7 @@ struct study_run {
 struct study {
 	const struct cli_program *prog;
 	struct scenario *sc;
+	char **sets; /* of the command line */
 	struct sweep *sweep;
 	struct expect *expect;
 	struct search *search; /* NULL: none */
