@@ -99,6 +99,7 @@ study_point()
 			guests,rx,drops,$5,packets
 			guests,rx,throughput_bps,$(($3 * (100 - $5) / 100 + repeat * 1000000)),bit/s
 			guests,rx,copies.hypervisor_to_vmm,$(($4 ? 100 - $5 : 0)),packets
+			guests,rx,copies.hypervisor_to_vmm.policy,$(($4 ? 100 - $5 : 0)),packets
 			guests,rx,copies.vmm_to_guest,$(($4 ? 100 - $5 : 0)),packets
 			guests,rx,copies.hypervisor_to_guest,$(($4 ? 0 : 10 + 10 * repeat)),packets
 			guests,rx,stage_ns.process.mean,30,ns
