@@ -3,7 +3,9 @@
  * page_impl.h - what the parts of page.c share, for them alone:
  *
  *   page.c        results and files become a page, section by section
- *   page_parts.c  the sections that show what results say: points, waterfalls, ledgers
+ *   page_read.c   result files and a study's folder
+ *   page_points.c the section of results: cards, tables
+ *   page_parts.c  sections that show what else results say: waterfalls, ledgers, expectations
  *   page_html.c   escaped text, tables, the style sheet
  */
 #ifndef SIM_PAGE_IMPL_H
@@ -16,6 +18,7 @@
 enum {
 	PAGE_WATERFALLS = 12, /* runs whose time is shown stage by stage */
 	PAGE_ROWS = 60,       /* rows of a table that stand open */
+	PAGE_DIRECTIONS = 3,
 };
 
 /* A run, or all repeats of a point of a study. */
@@ -49,6 +52,17 @@ bool page_metric(const struct page_run *run, const char *metric, struct result_v
 /* The same of direction and name of all guests. */
 bool page_guests(const struct page_run *run, const char *dir, const char *name,
 		 struct result_value *v);
+
+/* rx, tx, local; is it more than 0 there? */
+extern const char *const page_directions[PAGE_DIRECTIONS];
+bool page_positive(const struct page_run *run, const char *dir, const char *name);
+/* A cell: the mean with half of its interval, unless all repeats agree. */
+void page_put_mean(GString *out, enum report_fmt fmt, const struct stats *stats);
+/* SIM_EXIT_USAGE; false. */
+bool page_fail(GError **error, const char *path, const char *why);
+void page_run_free(void *run);
+/* The comment that a scenario opens with, without its signs; paragraphs end in blank lines. */
+char *page_opening_comment(const char *text);
 
 /* ---- HTML ---- */
 
