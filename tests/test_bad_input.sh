@@ -141,6 +141,11 @@ test_scenarios()
 		refused 2 11 "[expect] web*.rx.drops" < <(constant '[expect]' 'web*.rx.drops = 0')
 	check "an expectation that is no number is an error" \
 		refused 2 11 "[expect] vm1.rx.drops" < <(constant '[expect]' 'vm1.rx.drops = few')
+	check "a run past 200 days is a scenario error" \
+		refused 2 6 "$at would last more than 200 days" "shorten it" \
+		< <(printf '%s\n' 'to = vm1' 'pps = 1' 'packets = 1e12')
+	check "... of a capture, too" \
+		refused 2 7 "$at trace: would last more than 200 days" < <(replay one.pcap; printf '%s\n' 'loop = 1e9' 'timing = pps:1')
 	check "a swept key without values is an error at its line" \
 		refused 2 11 "[sweep] guest.policy" "no value" < <(constant '[sweep]' 'guest.policy =')
 	check "a range without a step is told of it" \
