@@ -112,7 +112,8 @@ static const struct verb verbs[] = {
 	 .fn = verb_report,
 	 .examples =
 		 "Examples:\n"
-		 "  %s report out/policy --scenario scenarios/policy.ini\n"
+		 "  %s report out/policy\n"
+		 "  %s report web.json --scenario scenarios/web.ini\n"
 		 "  %s report copy.json zero-copy.json --out compared.html\n"
 		 "\nQuestion, table, figures, where time goes, what bounds, copies by site, the\n"
 		 "scenario, and how to get the same again, in one file that needs no other and no\n"
