@@ -15,7 +15,9 @@ void demux_give(struct demux *d, struct pktq_entry e)
 		plat_drop(d->pl, f, DROP_GUEST_GONE);
 		return;
 	}
-	if (!pktq_put(t->q, e)) {
+	/* Full may be of what the consumer is done with: it is taken back only when it is missed.
+	 */
+	if (!pktq_put(t->q, e) && !(pktq_reclaim(t->q) && pktq_put(t->q, e))) {
 		plat_drop(d->pl, f, e.local ? DROP_LOCAL_QUEUE_FULL : DROP_VMM_QUEUE_FULL);
 		return;
 	}
