@@ -60,7 +60,7 @@ bool page_positive(const struct page_run *run, const char *dir, const char *name
 void page_put_mean(GString *out, enum report_fmt fmt, const struct stats *stats);
 /* SIM_EXIT_USAGE; false. */
 bool page_fail(GError **error, const char *path, const char *why);
-void page_run_free(void *run);
+void page_run_free(void *data);
 /* The comment that a scenario opens with, without its signs; paragraphs end in blank lines. */
 char *page_opening_comment(const char *text);
 

@@ -176,10 +176,10 @@ END
 same_means() {
 	exits 0 "$vnicsim" sweep "$tmp/repeats.ini" --out "$tmp/repeats" && exits 0 "$vnicsim" report "$tmp/repeats" --out "$tmp/repeats.html" || return 1
 	local cell n=0
-	for cell in $(sed 's/ ±/±/g' "$tmp/repeats.txt" | grep -oE '[0-9.]+[a-zA-Z/]+±[0-9.]+[a-zA-Z/]+'); do
+	while read -r cell; do
 		has "$tmp/repeats.html" "<td class=\"n\">${cell%±*} <span class=\"pm\">±${cell#*±}</span></td>" || return 1
 		n=$((n + 1))
-	done
+	done < <(sed 's/ ±/±/g' "$tmp/repeats.txt" | grep -oE '[0-9.]+[a-zA-Z/]+±[0-9.]+[a-zA-Z/]+')
 	[ $n -ge 4 ] || { cat "$tmp/repeats.txt"; return 1; }
 }
 "$vnicsim" sweep "$tmp/repeats.ini" --out "$tmp/first" >"$tmp/repeats.txt" 2>&1
