@@ -31,9 +31,7 @@ void machine_wake(struct plat_line *line)
 
 static bool traffic_failed(const struct cfg *c, GError *from, GError **error)
 {
-	int code = from->code == TRAFFIC_ERROR_CONFIG || from->code == TRAFFIC_ERROR_FILTER
-			   ? SIM_EXIT_USAGE
-			   : SIM_EXIT_INPUT;
+	int code = traffic_error_of_scenario(from) ? SIM_EXIT_USAGE : SIM_EXIT_INPUT;
 	const char *key = cfg_has(c, "trace") ? "trace" : NULL;
 
 	if (from->code == TRAFFIC_ERROR_FILTER)

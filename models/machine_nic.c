@@ -7,6 +7,8 @@
 
 #include "datapath/csum.h"
 
+enum { WHOLE_FRAME = 65550 }; /* bytes of the longest one, with lro or tso */
+
 /* ---- the host's memory ---- */
 
 /*
@@ -249,6 +251,16 @@ static void demux_news(void *ctx, bool interrupt)
 		cpu_wake(&hn->demux_worker, CPU_COST(HOST_IRQ));
 }
 
+/* Each takes a whole frame; with lro that is so many descriptors that the ring holds but few. */
+static void shared_buffers(struct machine *m, struct host_nic *hn)
+{
+	const struct nic_config *c = &hn->nic.cfg;
+	uint32_t bytes = c->lro ? WHOLE_FRAME : c->mtu + 18;
+	uint32_t posted = c->lro ? c->rx_ring / (WHOLE_FRAME / PAGE_BYTES) : c->rx_ring;
+
+	machine_hbufs(m, &hn->demux.pool, &hn->dma, posted + 1024, bytes);
+}
+
 void machine_shared(struct machine *m, struct host_nic *hn)
 {
 	struct cpu *core = machine_core(m);
@@ -261,7 +273,7 @@ void machine_shared(struct machine *m, struct host_nic *hn)
 			    .targets = m->guests,
 			    .max_frames = DPATH_BURST * hn->hosted,
 			    .poll = m->poll};
-	machine_hbufs(m, &d->pool, &hn->dma, hn->nic.cfg.rx_ring + 1024, hn->nic.cfg.mtu + 18);
+	shared_buffers(m, hn);
 	d->target = machine_array(m, m->guests, sizeof(*d->target));
 	d->touched = machine_array(m, m->guests, sizeof(*d->touched));
 	d->frame = machine_array(m, d->max_frames, sizeof(*d->frame));
@@ -293,7 +305,7 @@ bool machine_tables_full(struct machine *m, GError **error)
 /* Longest frames, and rings that take one in pieces. */
 static bool check_rings(const struct nic_config *c, const struct cfg *cfg, GError **error)
 {
-	uint32_t frame = c->lro || c->tso ? 65550 : c->mtu + 18;
+	uint32_t frame = c->lro || c->tso ? WHOLE_FRAME : c->mtu + 18;
 	uint32_t need = frame / PAGE_BYTES + 3;
 
 	if (c->rx_ring >= need && c->tx_ring >= need)

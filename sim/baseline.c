@@ -3,6 +3,7 @@
 #include "baseline.h"
 #include <stdlib.h>
 #include <string.h>
+#include "infile.h"
 #include "outfile.h"
 #include "sim_error.h"
 
@@ -133,7 +134,7 @@ struct baseline *baseline_load(const char *path, const char *program, const char
 	g_autofree char *text = NULL, *why = NULL;
 	gsize len;
 
-	if (!g_file_get_contents(path, &text, &len, &unread)) {
+	if (!infile_read(path, &text, &len, &unread)) {
 		bool missing = g_error_matches(unread, G_FILE_ERROR, G_FILE_ERROR_NOENT);
 
 		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s%s", unread->message,

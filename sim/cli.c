@@ -434,7 +434,8 @@ static int parse_and_do(struct session *s, GOptionContext *c, char **args)
 
 static int do_verb(const struct cli_program *prog, const struct verb *v, char **argv)
 {
-	struct session s = {.prog = prog, .verb = v, .o = {.jobs = 1, .trace_packets = -1}};
+	struct session s = {
+		.prog = prog, .verb = v, .o = {.jobs = 1, .trace_packets = TRACE_PACKETS_UNSET}};
 	g_autoptr(GOptionContext) c = option_context(v, &s.o);
 	/* Parsing takes what it understands out of the list. */
 	char **args = g_strdupv(argv);

@@ -129,7 +129,9 @@ int verb_fidelity(struct session *s)
 		judge_file(&f, *path);
 	if (!list->len && s->code == SIM_EXIT_OK && !*session_interrupted())
 		return cli_usage_error(s->prog, "no [fidelity ROW] in any of these files");
-	write_files(&f);
+	/* Rows that hold so far would look like all of them. */
+	if (!*session_interrupted())
+		write_files(&f);
 	fidelity_print(list, text);
 	if (!s->o.quiet && list->len)
 		session_print(s, session_tables(s), text->str);

@@ -35,8 +35,10 @@ bool session_look(struct session *s, struct run_look *look)
 	const struct options *o = &s->o;
 	g_autoptr(GError) error = NULL;
 
-	if (!o->trace && (o->trace_from || o->trace_for || o->trace_packets >= 0))
+	if (!o->trace && (o->trace_from || o->trace_for || o->trace_packets != TRACE_PACKETS_UNSET))
 		return usage(s, "--trace-from, --trace-for and --trace-packets need --trace FILE");
+	if (o->trace_packets < 0 && o->trace_packets != TRACE_PACKETS_UNSET)
+		return usage(s, "--trace-packets takes a number of packets, or 0 for all");
 	if (o->snaplen && (!o->pcap || o->snaplen < 14 || o->snaplen > 262144))
 		return usage(s, "--snaplen takes 14 to 262144, and needs --pcap POINT=FILE");
 	if (!time_option(s, "trace-from", o->trace_from, &look->trace_from) ||

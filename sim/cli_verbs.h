@@ -16,6 +16,7 @@
 #include "study.h"
 
 enum { THREADS_MAX = 256 };
+#define TRACE_PACKETS_UNSET G_MININT64
 
 struct options {
 	char *scenario; /* of report and plot */
@@ -37,7 +38,8 @@ struct session {
 	const struct verb *verb;
 	struct options o;
 	struct progress progress;
-	int code; /* the highest so far */
+	int code;  /* the highest so far */
+	bool mute; /* stdout cannot be written to, which was said */
 };
 
 struct verb {

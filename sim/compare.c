@@ -9,6 +9,7 @@
 #include "compare.h"
 #include <stdlib.h>
 #include <string.h>
+#include "infile.h"
 #include "report.h"
 #include "result.h"
 #include "sim_error.h"
@@ -67,7 +68,7 @@ json_t *compare_load(const char *path, GError **error)
 	json_error_t why;
 	gsize len;
 
-	if (!g_file_get_contents(path, &text, &len, &unread)) {
+	if (!infile_read(path, &text, &len, &unread)) {
 		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s", unread->message);
 		return NULL;
 	}

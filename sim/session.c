@@ -77,8 +77,12 @@ void session_print(struct session *s, FILE *stream, const char *text)
 
 	wrap_text(text, wrap_columns(stream), wrapped);
 	progress_erase(&s->progress);
-	if (!outfile_print(stream, wrapped->str, &error))
-		session_complain(s, error);
+	if (stream == stdout && s->mute)
+		return;
+	if (outfile_print(stream, wrapped->str, &error))
+		return;
+	session_complain(s, error);
+	s->mute = stream == stdout;
 }
 
 static bool is_stdout(const char *path)

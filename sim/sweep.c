@@ -174,7 +174,9 @@ static bool add_item(const struct reader *rd, GPtrArray *values, const struct ke
 
 	if (dots && step && dots < step)
 		return add_range(rd, values, key, text);
-	if (dots && keys_quantity(key) != KEY_STRING && key->kind != KEY_STRING)
+	/* A text may hold dots behind a word, as in uniform:60B..1514B. */
+	if (dots && keys_quantity(key) != KEY_STRING &&
+	    (key->kind != KEY_STRING || g_ascii_isdigit(*text)))
 		return fail(rd, "\"%s\" has no step; write %s step 1 or step x2, with a unit", text,
 			    text);
 	return add_value(rd, values, key, text);
@@ -281,6 +283,8 @@ static bool add_dimension(struct sweep *sw, const struct reader *rd)
 	d.n_keys = g_strv_length(d.keys);
 	d.first_key = sw->keys->len;
 	d.rows = g_ptr_array_new_with_free_func(row_free);
+	if (!*rd->line->value)
+		ok = fail(rd, "no value; write the values it takes, or leave the key out");
 	for (size_t i = 0; i < d.n_keys && ok; i++)
 		ok = check_key(sw, rd, d.keys[i]);
 	if (ok)

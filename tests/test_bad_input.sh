@@ -82,6 +82,10 @@ test_captures()
 	check "a capture made here can be replayed" exits 0 "$vnicsim" run good.ini
 	check "a missing capture is an input error" \
 		refused 3 7 "$at" "missing.pcap" "No such file" < <(replay missing.pcap)
+	mkfifo pipe
+	replay pipe | scenario piped.ini
+	check "a pipe is no capture, and is not waited for" \
+		fails 3 "pipe" "regular file" -- timeout 20 "$vnicsim" run piped.ini
 	check "a folder is no capture" refused 3 7 "$at" "regular file" < <(replay .)
 	check "an empty capture is an input error" \
 		refused 3 7 "$at" "empty.pcap" "capture it again" < <(replay empty.pcap)
@@ -137,6 +141,15 @@ test_scenarios()
 		refused 2 11 "[expect] web*.rx.drops" < <(constant '[expect]' 'web*.rx.drops = 0')
 	check "an expectation that is no number is an error" \
 		refused 2 11 "[expect] vm1.rx.drops" < <(constant '[expect]' 'vm1.rx.drops = few')
+	check "a run past 200 days is a scenario error" \
+		refused 2 6 "$at would last more than 200 days" "shorten it" \
+		< <(printf '%s\n' 'to = vm1' 'pps = 1' 'packets = 1e12')
+	check "... of a capture, too" \
+		refused 2 7 "$at trace: would last more than 200 days" < <(replay one.pcap; printf '%s\n' 'loop = 1e9' 'timing = pps:1')
+	check "a swept key without values is an error at its line" \
+		refused 2 11 "[sweep] guest.policy" "no value" < <(constant '[sweep]' 'guest.policy =')
+	check "a range without a step is told of it" \
+		refused 2 11 "[sweep] t.size" "has no step" < <(constant '[sweep]' 't.size = 60B..1514B')
 	check "a key twice names the first one's line" \
 		refused 2 10 "$at packets" "line 9" < <(constant 'packets = 7')
 	check "a group twice names the first one's line" \
@@ -319,6 +332,11 @@ test_output()
 	check "... of JSON too" to_full run -q syn.ini --json -
 	check "... of a list too" to_full list keys
 	check "... of the help too" to_full run --help
+	check "... and it is said once" said_once check syn.ini --set expect.vm1.rx.drops=0 --set expect.vm1.rx.packets=1
+	check "an endless file is no result" \
+		fails 2 "/dev/zero" "too large" -- "$vnicsim" compare /dev/zero /dev/zero
+	check "... and no baseline" \
+		fails 2 "/dev/full" "too large" -- "$vnicsim" check syn.ini --baseline /dev/full --update
 	if ! unshare -m true 2>/dev/null; then
 		skip "a full disk leaves no result under its name" "needs root for a file system of its own"
 		skip "a full disk leaves no table of a sweep" "needs root for a file system of its own"
@@ -345,6 +363,11 @@ to_full()
 	local got=$?
 	[ $got = 6 ] || { echo "exit $got"; return 1; }
 	says "standard output" "No space left"
+}
+
+said_once()
+{
+	to_full "$@" && [ "$(grep -c "standard output" "$err")" = 1 ] || { cat "$err"; return 1; }
 }
 
 # Of a sweep cut short, manifest and points may stand; tables and parts of files may not.
@@ -377,7 +400,12 @@ test_interrupt()
 	check "SIGINT ends a sweep of two threads with 130" \
 		interrupted sweep syn.ini -j 2 --set t.packets=1e11 --set "sweep.vm1.policy=copy, zero-copy" --out cut2
 	check "SIGINT ends a check with 130" \
-		interrupted check syn.ini syn.ini --set t.packets=1e11 --set expect.vm1.rx.drops=0
+		interrupted check syn.ini syn.ini --set t.packets=1e11 --set expect.vm1.rx.drops=0 --junit cut.xml
+	check "... and what was not judged is no pass" prints "FAIL syn.ini run" "interrupted"
+	check "... in the report for the CI server, either" grep -q '<failure .*interrupted' cut.xml
+	check "SIGINT ends a fidelity report with 130" \
+		interrupted fidelity "$root"/scenarios/studies/fidelity/*.ini --out cut3
+	check "... and rows that are not all leave no report" [ ! -e cut3/fidelity.json ]
 }
 
 interrupted()

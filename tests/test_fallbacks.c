@@ -60,6 +60,51 @@ static void queue_that_is_not_the_guests_own_costs_a_copy_on_receive_only(void *
 	check_fallback(&tx, "vm1.tx.", "shared_queue", N, 0);
 }
 
+/* More of them than the queue between the two workers holds, and longer than a page with lro. */
+static void shared_queue_loses_nothing_however_many_and_long(void **state)
+{
+	static const char *const policy[] = {"copy", "single-copy", "zero-copy"};
+	static const unsigned size[] = {60, 1514, 2049, 65549};
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		struct run run =
+			run_text("[scenario]\nchecked = true\n[nic eth0]\nqueues = 1\n"
+				 "link = 100Gbit/s\nlro = %s\n[guest vm1..vm2]\n"
+				 "memory = 256MiB\npolicy = %s\n[traffic t]\nto = vm2\n"
+				 "size = %uB\npps = 10000\npackets = 600\n",
+				 size[i / 3] > 1514 ? "true" : "false", policy[i % 3], size[i / 3]);
+
+		run_ok(&run);
+		run_is(&run, "vm2.rx.delivered", 600);
+		run_is(&run, "vm2.rx.drops", 0);
+		run_is(&run, "vm2.rx.fallbacks.shared_queue", i % 3 == 2 ? 600 : 0);
+		run_free(&run);
+	}
+}
+
+static void long_frame_for_two_guests_is_whole_for_both(void **state)
+{
+	g_autofree char *path = run_temp(".pcap");
+	struct pcap_make m = pcap_make_new(PCAP_NANO_LE, 1);
+	static uint8_t b[60000];
+	struct run run;
+
+	(void)state;
+	pcap_make_udp(b, sizeof(b), 9, 1, 4000, 1);
+	memcpy(b, (const uint8_t[]){1, 0, 0x5e, 0, 0, 1}, 6);
+	pcap_make_frame(&m, 0, b, sizeof(b));
+	pcap_make_save(&m, path);
+	run = run_text("[scenario]\nchecked = true\n[nic eth0]\nlro = true\n[guest vm1..vm2]\n"
+		       "memory = 256MiB\n[traffic t]\ntrace = %s\nmatch = mac\n",
+		       path);
+	unlink(path);
+	run_ok(&run);
+	run_is(&run, "vm1.rx.delivered_bytes", sizeof(b));
+	run_is(&run, "vm2.rx.delivered_bytes", sizeof(b));
+	run_free(&run);
+}
+
 static void frame_for_two_guests_costs_a_copy_each(void **state)
 {
 	g_autofree char *path = run_temp(".pcap");
@@ -373,6 +418,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nic_without_the_capability_costs_a_copy_both_ways),
 		cmocka_unit_test(queue_that_is_not_the_guests_own_costs_a_copy_on_receive_only),
+		cmocka_unit_test(shared_queue_loses_nothing_however_many_and_long),
+		cmocka_unit_test(long_frame_for_two_guests_is_whole_for_both),
 		cmocka_unit_test(frame_for_two_guests_costs_a_copy_each),
 		cmocka_unit_test(frame_of_more_segments_than_the_nic_takes_is_copied),
 		cmocka_unit_test(frame_of_several_segments_is_copied_without_gather),

@@ -120,6 +120,7 @@ refused()
 	exits "$code" "$vnicsim" "$@" && says "$word" && [ ! -e t.json ] && [ ! -e w.pcap ]
 }
 check "no such point" refused 2 'no point "vm2"' run -q two.ini --pcap vm2=w.pcap
+check "a trace of a negative number of packets" refused 2 '0 for all' run -q two.ini --trace t.json --trace-packets -2
 check "a point without a file" refused 2 'POINT=FILE' run -q two.ini --pcap wire
 check "a capture that cannot be written" refused 6 'cannot be written' run -q two.ini --pcap wire=no/w.pcap
 check "a timeline that cannot be written" refused 6 'cannot be written' run -q two.ini --trace no/t.json

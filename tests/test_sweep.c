@@ -244,6 +244,8 @@ static void mistakes_are_refused_at_their_line(void **state)
 	refuse("guest.policy = copy..zero-copy step 1\n", "a.ini:7", "only a quantity has a range");
 	refuse("nic.ring = 1..10\n", "a.ini:7", "has no step");
 	refuse("nic.ring = 10..1 step 1\n", "a.ini:7", "goes upwards");
+	refuse("nic.ring =\n", "a.ini:7", "no value");
+	refuse("nic.ring & vm1.policy =\n", "a.ini:7", "no value");
 	refuse("nic.ring = 1..10 step 0\n", "a.ini:7", "leads nowhere");
 	refuse("nic.ring = 1..10 step x1\n", "a.ini:7", "leads nowhere");
 	refuse("nic.ring = 1..10 step xx\n", "a.ini:7", "no factor");

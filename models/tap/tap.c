@@ -148,14 +148,14 @@ static bool open_device(struct tap_nic *n, GError **error)
 
 static bool traffic_failed(const struct cfg *c, GError *from, GError **error)
 {
-	bool usage = from->code == TRAFFIC_ERROR_CONFIG || from->code == TRAFFIC_ERROR_FILTER;
+	int code = traffic_error_of_scenario(from) ? SIM_EXIT_USAGE : SIM_EXIT_INPUT;
 	const char *key = cfg_has(c, "trace") ? "trace" : NULL;
 
 	if (from->code == TRAFFIC_ERROR_FILTER)
 		key = "filter";
 	cfg_error(c, key, error, "%s", from->message);
 	if (error && *error)
-		(*error)->code = usage ? SIM_EXIT_USAGE : SIM_EXIT_INPUT;
+		(*error)->code = code;
 	g_error_free(from);
 	return false;
 }

@@ -13,6 +13,7 @@
 #include "capture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +37,9 @@ struct capture {
 
 static FILE *open_regular(const char *path, struct stat *st, GError **err)
 {
-	FILE *f = fopen(path, "rbe");
+	/* A pipe without a writer would hold the program until it gets one. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *f = fd >= 0 ? fdopen(fd, "rb") : NULL;
 
 	if (!f || fstat(fileno(f), st) != 0) {
 		g_set_error(err, TRAFFIC_ERROR, TRAFFIC_ERROR_OPEN, "cannot read capture '%s': %s",

@@ -182,12 +182,11 @@ static uint64_t pass_period(const struct traffic *t, const struct walk *w)
 	return span + span / (t->info.frames - 1);
 }
 
-static bool too_long(const struct traffic *t, GError **err)
+static bool too_long(GError **err)
 {
 	g_set_error(err, TRAFFIC_ERROR, TRAFFIC_ERROR_TOO_LONG,
-		    "traffic %s would last more than 200 days; shorten it with packets, duration "
-		    "or fewer loops, or set timing to a higher rate",
-		    t->cfg.name);
+		    "would last more than 200 days; shorten it with packets, duration or fewer "
+		    "loops, or set a higher rate");
 	return false;
 }
 
@@ -208,9 +207,9 @@ static bool limit_passes(struct traffic *t, GError **err)
 	t->passes = passes;
 	if (__builtin_mul_overflow(passes - 1, t->period, &end) ||
 	    __builtin_add_overflow(end, t->last_pos, &end) || t->last_pos == SIM_NEVER)
-		return too_long(t, err);
+		return too_long(err);
 	if (!t->cfg.duration && pace_at(&last, end) > SIM_MAX)
-		return too_long(t, err);
+		return too_long(err);
 	return true;
 }
 
@@ -298,7 +297,7 @@ static bool open_synth(struct traffic *t, GError **err)
 		t->gap_den = MAX(cfg->pps, 1);
 	}
 	if (!synth_fits(t))
-		return too_long(t, err);
+		return too_long(err);
 	synth_ends_init(t);
 	t->synth = g_new(struct synth, 1);
 	synth_init(t->synth, cfg->seed, cfg->name);
@@ -309,9 +308,9 @@ static bool open_synth(struct traffic *t, GError **err)
 
 /* ---- checking the configuration -------------------------------------------------------------- */
 
-static bool refuse(const struct traffic_cfg *cfg, GError **err, const char *why)
+static bool refuse(GError **err, const char *why)
 {
-	g_set_error(err, TRAFFIC_ERROR, TRAFFIC_ERROR_CONFIG, "traffic %s: %s", cfg->name, why);
+	g_set_error(err, TRAFFIC_ERROR, TRAFFIC_ERROR_CONFIG, "%s", why);
 	return false;
 }
 
@@ -412,7 +411,7 @@ static bool check(const struct traffic_cfg *cfg, GError **err)
 		why = check_time(cfg);
 	if (!why && !cfg->trace)
 		why = check_synth(cfg);
-	return why ? refuse(cfg, err, why) : true;
+	return why ? refuse(err, why) : true;
 }
 
 /* ---- open and free --------------------------------------------------------------------------- */

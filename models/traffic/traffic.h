@@ -135,12 +135,18 @@ enum traffic_error {
 	TRAFFIC_ERROR_GARBAGE,   /* a record cannot be */
 	TRAFFIC_ERROR_LINK_TYPE, /* not Ethernet */
 	TRAFFIC_ERROR_NO_FRAMES, /* nothing in it, or nothing left by filter and match */
-	TRAFFIC_ERROR_TOO_LONG,  /* would run past SIM_MAX */
+	TRAFFIC_ERROR_TOO_LONG,  /* the scenario is wrong: it would run past SIM_MAX */
 	TRAFFIC_ERROR_CHANGED,   /* the file changed while it was replayed */
 };
 
 #define TRAFFIC_ERROR (traffic_error_quark())
 GQuark traffic_error_quark(void);
+/* The scenario is to be mended, not a capture. */
+static inline bool traffic_error_of_scenario(const GError *e)
+{
+	return e->code == TRAFFIC_ERROR_CONFIG || e->code == TRAFFIC_ERROR_FILTER ||
+	       e->code == TRAFFIC_ERROR_TOO_LONG;
+}
 
 /* ---- a traffic ------------------------------------------------------------------------------- */
 
