@@ -89,7 +89,18 @@ aligned()
 }
 one_block() { on 200 shown "sweep small.ini --out swept" && [ "$(stays shown | grep -c '^ *point')" = 1 ]; }
 
+# A run of seconds says how far it is, where a line can be erased.
+shows()
+{
+	script -qec "stty cols 80; TERM=$1 timeout -s INT 1 $vnicsim run -o out long.ini" /dev/null \
+		</dev/null >shown 2>/dev/null
+	grep -q 'interrupted' shown && grep -q 'packets/s' shown
+}
+never() { ! shows "$1" && grep -q interrupted shown; }
+
 if command -v script >/dev/null; then
+	check "a long run says how far it is" shows xterm
+	check "... but not on a dumb terminal" never dumb
 	for command in "${commands[@]}" "compare a.json b.json"; do
 		check "$command fits into 80 columns" fits 80 "$command"
 		check "... and into 200" fits 200 "$command"
