@@ -61,7 +61,7 @@ static const char *copy_advice(struct relief by)
 	return by.more ? "copies take most of it; a policy with fewer copies, or more cores, would "
 			 "relieve it"
 		       : "copies take most of it; a policy with fewer copies would relieve it, "
-			 "more cores would not: one has little to do already";
+			 "more cores would not: one has little to do already (see [host] workers)";
 }
 
 static const char *packet_advice(struct relief by)

@@ -19,10 +19,10 @@ static const struct verb verbs[] = {
 	{"run", "SCENARIO", "one run of a scenario", true, false, false, false, false, verb_run,
 	 "Examples:\n"
 	 "  %s run scenarios/first.ini\n"
-	 "  %s run scenarios/first.ini --set vm1.policy=zero-copy --json first.json\n"
+	 "  %s run scenarios/first.ini --set vm1.policy=copy --json a.json\n"
 	 "  %s run scenarios/first.ini --seed 7 --json - | jq .metrics\n"
-	 "  %s run scenarios/first.ini --trace trace.json --trace-for 200us\n"
-	 "  %s run scenarios/first.ini --pcap wire=wire.pcap --pcap vm1=vm1.pcap\n"
+	 "  %s run scenarios/first.ini --trace t.json --trace-for 200us\n"
+	 "  %s run scenarios/first.ini --pcap wire=w.pcap --pcap vm1=g.pcap\n"
 	 "\nPrints a table and writes nothing unless --out, --json, --trace or --pcap says so.\n"
 	 "Of a file with [sweep], the base point is run. --trace is a timeline for\n"
 	 "ui.perfetto.dev, of at most 2000 packets unless --trace-for or --trace-packets\n"
@@ -93,7 +93,7 @@ static const struct verb verbs[] = {
 	{"validate", "SCENARIO...", "hold the simulation against real TAP devices", true, false,
 	 false, false, false, verb_validate,
 	 "Examples:\n"
-	 "  %s validate scenarios/tap/*.ini --calibration calibration.ini\n"
+	 "  %s validate scenarios/tap/*.ini -c calibration.ini\n"
 	 "  %s validate scenarios/tap/receive.ini --runs 3 --json receive.json\n"
 	 "\nRuns each point here and by vnictap, free and in lockstep: counts must be equal, or\n"
 	 "it exits with 1. Then times, predicted and measured, which are judged only with a\n"
@@ -104,9 +104,10 @@ static const struct verb verbs[] = {
 	 "Examples:\n"
 	 "  %s plot out/demo\n"
 	 "  %s plot copy.json zero-copy.json --out figures\n"
-	 "  %s plot out/demo --scenario scenarios/demo.ini --set plot.x=web.rate --set plot.log=x\n"
-	 "\nOf a study also a figure a metric over a swept key, with lines and panels for the\n"
-	 "others, chosen or as [plot] of the scenario says. Beside each its data and script.\n"},
+	 "  %s plot out/demo -s scenarios/demo.ini --set plot.log=x\n"
+	 "\nOf a study also a figure for each metric, over a swept key, with lines and panels for\n"
+	 "the others, chosen or as [plot] of the scenario says. Beside each its data and "
+	 "script.\n"},
 	{.name = "report",
 	 .arguments = "RESULT...|STUDY",
 	 .help = "results as one HTML page",
