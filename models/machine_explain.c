@@ -48,15 +48,41 @@ static void try(struct bound *b, const char *what, const char *advice, uint64_t 
 
 /* ---- by time ---- */
 
+/* A worker has one core: more of them help only if those that are there are at work. */
+struct relief {
+	bool guest;
+	bool more; /* another core of the host, or another vCPU, would take work over */
+};
+
+static const char *copy_advice(struct relief by)
+{
+	if (by.guest)
+		return "copies in the guest take most of it; process delivery would relieve it";
+	return by.more ? "copies take most of it; a policy with fewer copies, or more cores, would "
+			 "relieve it"
+		       : "copies take most of it; a policy with fewer copies would relieve it, "
+			 "more cores would not: one has little to do already (see [host] workers)";
+}
+
+static const char *packet_advice(struct relief by)
+{
+	if (by.guest)
+		return by.more ? "the work of a packet takes most of it; another vCPU, or larger "
+				 "packets, would relieve it"
+			       : "the work of a packet takes most of it; larger packets would "
+				 "relieve it";
+	return by.more ? "the work of a packet takes most of it; more cores, or larger packets, "
+			 "would relieve it"
+		       : "the work of a packet takes most of it; larger packets would relieve it, "
+			 "more cores would not: one has little to do already (see [host] workers)";
+}
+
 /* What helps a CPU that is busy most with this. */
-static const char *cpu_advice(enum plat_work top, bool guest)
+static const char *cpu_advice(enum plat_work top, struct relief by)
 {
 	switch (top) {
 	case PLAT_W_COPY:
-		return guest ? "copies in the guest take most of it; process delivery would "
-			       "relieve it"
-			     : "copies take most of it; a policy with fewer copies, or more "
-			       "cores, would relieve it";
+		return copy_advice(by);
 	case PLAT_W_DMA_MAP:
 	case PLAT_W_DMA_UNMAP:
 	case PLAT_W_IOTLB_INV:
@@ -72,22 +98,21 @@ static const char *cpu_advice(enum plat_work top, bool guest)
 	case PLAT_W_VM_EXIT:
 	case PLAT_W_VMM_ENTRY:
 	case PLAT_W_GUEST_IRQ:
-	case PLAT_W_DOORBELL:
 		return "interrupts, exits and wake-ups take most of it; polling, moderation or "
 		       "larger batches would relieve it";
+	case PLAT_W_DOORBELL:
+		return "doorbells take most of it; larger batches would relieve it";
 	case PLAT_W_CSUM:
 		return "checksums take most of it; leaving them to the device would relieve it";
 	case PLAT_W_PAGE_IN:
 		return "bringing pages back takes most of it; pinned memory would relieve it";
 	default:
-		return guest ? "the work of a packet takes most of it; another vCPU, or larger "
-			       "packets, would relieve it"
-			     : "the work of a packet takes most of it; more cores, or larger "
-			       "packets, would relieve it";
+		return packet_advice(by);
 	}
 }
 
-static void cpu_of(struct gather *g, const struct cpu *c, const struct cpu_counts *n, bool guest)
+static void cpu_of(struct gather *g, const struct cpu *c, const struct cpu_counts *n,
+		   struct relief by)
 {
 	uint64_t busy = n->at_stop.busy_ps - n->at_start.busy_ps, most = 0;
 	uint64_t spin = c->poll && g->window > busy ? g->window - busy : 0;
@@ -105,18 +130,36 @@ static void cpu_of(struct gather *g, const struct cpu *c, const struct cpu_count
 		}
 	}
 	explain_spin(g->e, spin);
-	try(&g->busiest, c->name, cpu_advice(top, guest), busy, g->window);
+	try(&g->busiest, c->name, cpu_advice(top, by), busy, g->window);
+}
+
+/* Has each core of the host something to do for at least half of the window? */
+static bool all_at_work(const struct gather *g)
+{
+	for (unsigned i = 0; i < g->m->cores; i++) {
+		const struct cpu_counts *n = &g->m->core_counts[i];
+
+		if (n->at_stop.busy_ps - n->at_start.busy_ps < g->window / 2)
+			return false;
+	}
+	return true;
 }
 
 static void cpus(struct gather *g)
 {
 	struct machine *m = g->m;
+	struct relief host = {.more = all_at_work(g)};
 
 	for (unsigned i = 0; i < m->cores; i++)
-		cpu_of(g, &m->core[i], &m->core_counts[i], false);
-	for (unsigned i = 0; i < m->guests; i++)
-		for (unsigned v = 0; v < m->guest[i].vcpus; v++)
-			cpu_of(g, &m->guest[i].vcpu[v], &m->guest[i].vcpu_counts[v], true);
+		cpu_of(g, &m->core[i], &m->core_counts[i], host);
+	for (unsigned i = 0; i < m->guests; i++) {
+		const struct guest *gu = &m->guest[i];
+		/* The second one sends. */
+		struct relief by = {true, gu->vcpus == 1 && gu->tx.led.offered};
+
+		for (unsigned v = 0; v < gu->vcpus; v++)
+			cpu_of(g, &gu->vcpu[v], &gu->vcpu_counts[v], by);
+	}
 	for (unsigned i = 0; i < m->pcores; i++) {
 		g_autofree char *name = g_strdup_printf("host.shared%u", i);
 

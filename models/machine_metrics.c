@@ -315,6 +315,15 @@ static const struct report_col frame_cols[] = {
 	{"guest", "guest_copies_per_packet", REPORT_RATIO},
 	{0},
 };
+/* What a capture holds and is not replayed as it stands; of a clean one nothing. */
+static const struct report_col capture_cols[] = {
+	{"unmatched", "unmatched", REPORT_COUNT},
+	{"filtered out", "filtered", REPORT_COUNT},
+	{"cut short", "truncated", REPORT_COUNT},
+	{"bytes made up", "synthesised_bytes", REPORT_COUNT},
+	{"backward", "backward", REPORT_COUNT},
+	{0},
+};
 static const struct report_col time_cols[] = {
 	{"mean", "latency_ns.mean", REPORT_TIME_NS}, {"p50", "latency_ns.p50", REPORT_TIME_NS},
 	{"p99", "latency_ns.p99", REPORT_TIME_NS},   {"p99.9", "latency_ns.p999", REPORT_TIME_NS},
@@ -371,13 +380,14 @@ static const struct report_col dma_pair_cols[] = DMA_COLS("write_read");
 static const struct report_col dma_packet_cols[] = DMA_COLS("packets");
 #undef DMA_COLS
 static const struct report_col run_cols[] = {
-	{"simulated", "time_ns", REPORT_TIME_NS},
+	{"lasted", "time_ns", REPORT_TIME_NS},
 	{0},
 };
 
 #define GUESTS .objects = "guest|guests", .total = "guests"
 const struct report_section machine_report[] = {
 	{"frames", REPORT_ROWS, GUESTS, .when = "packets", .cols = frame_cols},
+	{"captures", REPORT_ROWS, .objects = "traffic", .cols = capture_cols},
 	{"copies by site", REPORT_NONZERO, GUESTS, .pattern = "copies.*", .fmt = REPORT_COUNT},
 	{"fallbacks", REPORT_NONZERO, GUESTS, .pattern = "fallbacks.*", .fmt = REPORT_COUNT},
 	{"drops", REPORT_NONZERO, GUESTS, .pattern = "drops.*", .fmt = REPORT_COUNT},

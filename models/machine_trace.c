@@ -65,9 +65,15 @@ static void track_event(struct trace *t, const char *phase, unsigned track, sim_
 	event(t, phase, t->pid[track], track + 1, at);
 }
 
-static void duration(struct trace *t, sim_time ps)
+/*
+ * A slice is a beginning and an end. One event of both, with a duration, would be half as much; but
+ * viewers add ts and dur in floating point, take a slice that so comes out a hair too long for one
+ * that holds the slice behind it, and draw a staircase.
+ */
+static void slice_ends(struct trace *t, unsigned track, const char *name, sim_time at)
 {
-	fprintf(t->out, ",\"dur\":%" PRIu64 ".%06" PRIu64, ps / SIM_US, ps % SIM_US);
+	track_event(t, "E", track, at);
+	fprintf(t->out, ",\"name\":\"%s\"}", name);
 }
 
 static void metadata(struct trace *t, const char *what, unsigned pid, unsigned tid,
@@ -125,10 +131,10 @@ static void on_work(struct watcher *w, unsigned track, const char *worker, enum 
 {
 	struct trace *t = of(w);
 
-	track_event(t, "X", track, from);
-	duration(t, to - from);
+	track_event(t, "B", track, from);
 	fprintf(t->out, ",\"cat\":\"cpu\",\"name\":\"%s\",\"args\":{\"worker\":\"%s\"}}",
 		cost_names[what], worker);
+	slice_ends(t, track, cost_names[what], to);
 }
 
 static void on_busy(struct watcher *w, unsigned track, struct seen *s, uint64_t id, uint64_t bytes,
@@ -137,14 +143,14 @@ static void on_busy(struct watcher *w, unsigned track, struct seen *s, uint64_t 
 	struct trace *t = of(w);
 
 	(void)s;
-	track_event(t, "X", track, from);
-	duration(t, to - from);
+	track_event(t, "B", track, from);
 	fprintf(t->out, ",\"cat\":\"device\",\"name\":\"busy\",\"args\":{");
 	if (bytes)
 		fprintf(t->out, "\"bytes\":%" PRIu64, bytes);
 	if (id)
 		fprintf(t->out, "%s\"packet\":%" PRIu64, bytes ? "," : "", id);
 	fprintf(t->out, "}}");
+	slice_ends(t, track, "busy", to);
 }
 
 static void on_note(struct watcher *w, unsigned track, enum watch_note what, uint64_t n,

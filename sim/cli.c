@@ -18,11 +18,11 @@
 static const struct verb verbs[] = {
 	{"run", "SCENARIO", "one run of a scenario", true, false, false, false, false, verb_run,
 	 "Examples:\n"
-	 "  %s run scenarios/web.ini\n"
-	 "  %s run scenarios/web.ini --set vm1.policy=zero-copy --json web.json\n"
-	 "  %s run scenarios/web.ini --seed 7 --json - | jq .metrics\n"
-	 "  %s run scenarios/web.ini --trace web.json --trace-for 200us\n"
-	 "  %s run scenarios/web.ini --pcap wire=wire.pcap --pcap vm1=vm1.pcap\n"
+	 "  %s run scenarios/first.ini\n"
+	 "  %s run scenarios/first.ini --set vm1.policy=copy --json a.json\n"
+	 "  %s run scenarios/first.ini --seed 7 --json - | jq .metrics\n"
+	 "  %s run scenarios/first.ini --trace t.json --trace-for 200us\n"
+	 "  %s run scenarios/first.ini --pcap wire=w.pcap --pcap vm1=g.pcap\n"
 	 "\nPrints a table and writes nothing unless --out, --json, --trace or --pcap says so.\n"
 	 "Of a file with [sweep], the base point is run. --trace is a timeline for\n"
 	 "ui.perfetto.dev, of at most 2000 packets unless --trace-for or --trace-packets\n"
@@ -30,22 +30,23 @@ static const struct verb verbs[] = {
 	{"packet", "SCENARIO [NAME:]N", "one packet's story: where it was, for how long, and why",
 	 true, false, false, false, false, verb_packet,
 	 "Examples:\n"
-	 "  %s packet scenarios/web.ini 17\n"
-	 "  %s packet scenarios/web.ini bulk:0 --set vm1.policy=zero-copy\n"
-	 "  %s packet scenarios/web.ini web:17 --json - | jq '.[0].end'\n"
+	 "  %s packet scenarios/first.ini 17\n"
+	 "  %s packet scenarios/first.ini bulk:0 --set vm1.policy=zero-copy\n"
+	 "  %s packet scenarios/demo.ini web:17 --json - | jq '.[0].end'\n"
 	 "\nN counts the frames of traffic NAME, by default the first, from 0. Prints each\n"
 	 "stage, copy, DMA and notice with its simulated time from the packet's first stamp.\n"},
 	{"sweep", "SCENARIO", "every point of a scenario's [sweep]", true, false, false, false,
 	 false, verb_sweep,
 	 "Examples:\n"
-	 "  %s sweep scenarios/studies/policy.ini -j 0\n"
-	 "  %s sweep scenarios/web.ini --set \"sweep.guest.policy=copy, zero-copy\"\n"
-	 "  %s sweep scenarios/web.ini --only \"guest.policy=copy & web.rate>=1Gbit/s\"\n"
-	 "  %s sweep scenarios/web.ini --set scenario.repeat=10 --paired guest.policy=copy\n"
-	 "  %s sweep scenarios/web.ini --list\n"
+	 "  %s sweep scenarios/demo.ini -j 0\n"
+	 "  %s sweep scenarios/first.ini --set sweep.bulk.size=60B,1500B --out out/size\n"
+	 "  %s sweep scenarios/demo.ini --only \"guest.policy=copy & web.rate>=1Gbit/s\"\n"
+	 "  %s sweep scenarios/studies/policy-gain.ini --paired guest.policy=single-copy\n"
+	 "  %s sweep scenarios/demo.ini --list\n"
 	 "On many machines that share a folder:\n"
-	 "  %s sweep web.ini --points | parallel --sshloginfile hosts %s sweep web.ini --point {}\n"
-	 "  %s sweep web.ini --collect\n"
+	 "  %s sweep demo.ini --points |\n"
+	 "    parallel --sshloginfile hosts %s sweep demo.ini --point {}\n"
+	 "  %s sweep demo.ini --collect\n"
 	 "\nWrites a result file a run, results.csv (a number a line), wide.csv (a run a line)\n"
 	 "and, with repeats, summary.csv and summary.json (means, 95% intervals) into --out,\n"
 	 "by default out/ and the scenario's name. What is there of the same study is not run\n"
@@ -54,7 +55,7 @@ static const struct verb verbs[] = {
 	 verb_check,
 	 "Examples:\n"
 	 "  %s check scenarios/regress/*.ini\n"
-	 "  %s check scenarios/web.ini --set \"expect.vm1.rx.drops=0\"\n"
+	 "  %s check scenarios/first.ini --set \"expect.vm1.rx.drops=0\"\n"
 	 "  %s check ci/*.ini --baseline ci/baseline.json --update\n"
 	 "  %s check ci/*.ini --baseline ci/baseline.json --junit report.xml\n"
 	 "\nPrints a line for each expectation: PASS|FAIL|SKIP file [point] metric want got,\n"
@@ -67,7 +68,7 @@ static const struct verb verbs[] = {
 	 false, false, false, false, verb_fidelity,
 	 "Examples:\n"
 	 "  %s fidelity scenarios/studies/fidelity/*.ini\n"
-	 "  %s fidelity scenarios/studies/fidelity/pcie.ini --out /tmp/pcie -j 2\n"
+	 "  %s fidelity scenarios/studies/fidelity/pcie-dma.ini --out out/pcie -j 2\n"
 	 "\nRuns the points that the files' [fidelity ROW] name and judges them: expected,\n"
 	 "simulated, error, tolerance, verdict. --out gets fidelity.json, .md and .csv. Exits\n"
 	 "with 1 if a row of an exact form misses, or one without a note that says why.\n"},
@@ -92,8 +93,8 @@ static const struct verb verbs[] = {
 	{"validate", "SCENARIO...", "hold the simulation against real TAP devices", true, false,
 	 false, false, false, verb_validate,
 	 "Examples:\n"
-	 "  %s validate scenarios/tap/*.ini --calibration calibration.ini\n"
-	 "  %s validate scenarios/tap/rx.ini --runs 3 --json rx.json\n"
+	 "  %s validate scenarios/tap/*.ini -c calibration.ini\n"
+	 "  %s validate scenarios/tap/receive.ini --runs 3 --json receive.json\n"
 	 "\nRuns each point here and by vnictap, free and in lockstep: counts must be equal, or\n"
 	 "it exits with 1. Then times, predicted and measured, which are judged only with a\n"
 	 "calibration of this machine; a miss is 1 with --strict. --out gets validation.json\n"
@@ -101,18 +102,19 @@ static const struct verb verbs[] = {
 	{"plot", "RESULT...", "figures of results, by gnuplot", false, true, false, false, false,
 	 verb_plot,
 	 "Examples:\n"
-	 "  %s plot out/policy\n"
+	 "  %s plot out/demo\n"
 	 "  %s plot copy.json zero-copy.json --out figures\n"
-	 "  %s plot out/policy --scenario policy.ini --set plot.x=bulk.size --set plot.log=x\n"
-	 "\nOf a study also a figure a metric over a swept key, with lines and panels for the\n"
-	 "others, chosen or as [plot] of the scenario says. Beside each its data and script.\n"},
+	 "  %s plot out/demo -s scenarios/demo.ini --set plot.log=x\n"
+	 "\nOf a study also a figure for each metric, over a swept key, with lines and panels for\n"
+	 "the others, chosen or as [plot] of the scenario says. Beside each its data and "
+	 "script.\n"},
 	{.name = "report",
 	 .arguments = "RESULT...|STUDY",
 	 .help = "results as one HTML page",
 	 .fn = verb_report,
 	 .examples =
 		 "Examples:\n"
-		 "  %s report out/policy\n"
+		 "  %s report out/demo\n"
 		 "  %s report web.json --scenario scenarios/web.ini\n"
 		 "  %s report copy.json zero-copy.json --out compared.html\n"
 		 "\nQuestion, table, figures, where time goes, what bounds, copies by site, the\n"
@@ -140,9 +142,9 @@ static const struct verb only = {
 	false,
 	verb_only,
 	"Examples:\n"
-	"  %s scenarios/tap/rx.ini\n"
-	"  %s scenarios/tap/rx.ini --set guest.policy=zero-copy --json rx.json\n"
-	"  %s --check scenarios/tap/rx.ini\n"
+	"  %s scenarios/tap/receive.ini\n"
+	"  %s scenarios/tap/receive.ini --set guest.policy=zero-copy --json receive.json\n"
+	"  %s --check scenarios/tap/receive.ini\n"
 	"\nPrints a table and writes nothing unless --out or --json says so.\n"
 	"Of a file with [sweep], the base point is run.\n"};
 
@@ -158,6 +160,11 @@ static int unknown_verb(const struct cli_program *prog, const char *name)
 {
 	const char *names[G_N_ELEMENTS(verbs)] = {NULL};
 
+	if (*name == '-')
+		return cli_usage_error(prog, "a verb comes first, then options; see %s --help",
+				       prog->name);
+	if (g_str_has_suffix(name, ".ini"))
+		return cli_usage_error(prog, "a verb comes first: %s run %s", prog->name, name);
 	for (size_t i = 0; verbs[i].name; i++)
 		names[i] = verbs[i].name;
 	g_autofree char *hint = nearest_hint(name, names);
@@ -471,6 +478,16 @@ static int do_verb(const struct cli_program *prog, const struct verb *v, char **
 	return code;
 }
 
+/* `help VERB` is `VERB --help`. */
+static int help_of(const struct cli_program *prog, const char *name)
+{
+	const struct verb *v = find_verb(name);
+	char help[] = "--help";
+	char *argv[] = {(char *)(uintptr_t)name, help, NULL};
+
+	return v ? do_verb(prog, v, argv) : unknown_verb(prog, name);
+}
+
 int cli_main(const struct cli_program *prog, int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : NULL;
@@ -483,7 +500,7 @@ int cli_main(const struct cli_program *prog, int argc, char **argv)
 		return SIM_EXIT_USAGE;
 	}
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
-		return print_help(prog, stdout);
+		return argv[2] ? help_of(prog, argv[2]) : print_help(prog, stdout);
 	if (strcmp(word, "--version") == 0)
 		return print_version(prog);
 	const struct verb *v = find_verb(word);

@@ -94,6 +94,8 @@ int verb_packet(struct session *s)
 		return cli_usage_error(s->prog,
 				       "packet takes a scenario file and a packet: N of the "
 				       "first traffic, or NAME:N");
+	if (g_str_has_suffix(s->o.rest[1], ".ini"))
+		return cli_usage_error(s->prog, "packet takes the scenario first, then the packet");
 	g_autoptr(study_auto) st = session_load(s, s->o.rest[0], true);
 	g_autoptr(story_auto) story = story_new();
 	struct run_look look = {.packet = s->o.rest[1], .story = story};

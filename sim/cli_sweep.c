@@ -435,6 +435,9 @@ int verb_sweep(struct session *s)
 	g_autoptr(study_auto) st = session_load(s, s->o.rest[0], false);
 	if (!st)
 		return s->code;
+	if (!study_is_swept(st) && !st->search && st->n_runs == 1 && !modes && !s->o.quiet)
+		fprintf(stderr, "%s: %s has no [sweep], so this is one run\n", s->prog->name,
+			s->o.rest[0]);
 	g_autofree char *folder = s->o.out ? g_strdup(s->o.out)
 					   : g_build_filename("out", scenario_name(st->sc), NULL);
 	g_autofree bool *wanted = g_new0(bool, st->n_runs), *found = g_new0(bool, st->n_runs);

@@ -18,7 +18,10 @@ void progress_ask(void)
 
 void progress_init(struct progress *p, bool quiet)
 {
-	*p = (struct progress){.on = !quiet && isatty(STDERR_FILENO), .prefix = ""};
+	/* A dumb terminal cannot erase a line. */
+	bool can = isatty(STDERR_FILENO) && g_strcmp0(g_getenv("TERM"), "dumb") != 0;
+
+	*p = (struct progress){.on = !quiet && can, .prefix = ""};
 }
 
 void progress_begin(struct progress *p, const char *prefix)

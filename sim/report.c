@@ -518,15 +518,28 @@ static bool fill_words(const struct report_section *s, const struct result *r, c
 	return true;
 }
 
+/* Of a long list the first ones, and the total. How many are left out. */
+static guint cut(GArray *list, const char *total)
+{
+	g_autoptr(GArray) last = g_array_new(FALSE, TRUE, sizeof(struct subject));
+	guint more = list->len > 2 * REPORT_MANY ? list->len - REPORT_MANY : 0;
+
+	for (guint i = list->len; more && i-- > REPORT_MANY;)
+		if (same(g_array_index(list, struct subject, i).object, total))
+			g_array_prepend_val(last, g_array_index(list, struct subject, i));
+	g_array_set_size(list, list->len - more);
+	g_array_append_vals(list, last->data, last->len);
+	return more - last->len;
+}
+
 static void print_section(const struct report_section *s, const struct scenario *sc,
 			  const struct result *r, GString *out)
 {
 	g_autoptr(GArray) list = subjects(s, sc, r);
 	struct report_table *t = report_table_new();
 	bool directions = false, any;
-	guint more = list->len > 2 * REPORT_MANY ? list->len - REPORT_MANY : 0;
+	guint more = cut(list, s->total);
 
-	g_array_set_size(list, list->len - more);
 	for (guint i = 0; i < list->len; i++)
 		directions |= g_array_index(list, struct subject, i).dir != NULL;
 	any = s->shape == REPORT_ROWS      ? fill_rows(s, r, list, directions, t)

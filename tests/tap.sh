@@ -13,6 +13,8 @@
 # with the test. Nothing here needs more than bash, sed, grep and awk.
 set -uo pipefail
 export LC_ALL=C
+# What a terminal is given does not depend on the one that the tests run on.
+export TERM=xterm
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 case ${B:=build} in

@@ -257,6 +257,12 @@ test_paths()
 test_usage()
 {
 	check "no verb is a usage error" fails 2 "vnicsim run" -- "$vnicsim"
+	check "a scenario where the verb should be" fails 2 "a verb comes first: vnicsim run syn.ini" \
+		-- "$vnicsim" syn.ini
+	check "an option where the verb should be" fails 2 "a verb comes first" -- "$vnicsim" --quiet
+	check "help of an unknown verb" fails 2 "did you mean \"check\"" -- "$vnicsim" help chek
+	check "scenario and packet the wrong way round" fails 2 "takes the scenario first" \
+		-- "$vnicsim" packet 17 syn.ini
 	check "an unknown verb gets the nearest one" \
 		fails 2 "no verb \"chek\"" "did you mean \"check\"" -- "$vnicsim" chek syn.ini
 	check "an unknown option points to the help" \

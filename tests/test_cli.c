@@ -353,6 +353,8 @@ static void help_version_and_lists_work(void **state)
 		has(out, "Examples:\n");
 		assert_string_equal(err, "");
 	}
+	assert_int_equal(run("toy help sweep"), 0);
+	has(out, "toy sweep [OPTION");
 	assert_int_equal(run("toy list keys"), 0);
 	has(out, "copy|single-copy|zero-copy");
 	assert_int_equal(run("toy list keys --markdown"), 0);

@@ -142,6 +142,20 @@ names_lead()
 	return $bad
 }
 
+# Scenarios that help and manual pages name as examples are there.
+examples_exist()
+{
+	local name verb bad=0
+	for name in $({
+		for verb in $("$vnicsim" list verbs | awk '{ print $1 }'); do "$vnicsim" "$verb" --help; done
+		"${vnicsim%vnicsim}vnictap" --help
+		sed 's/\\-/-/g' docs/man/*.[15]
+	} | grep -oE 'scenarios/[A-Za-z0-9/_*.-]+\.ini' | sort -u); do
+		compgen -G "$name" >/dev/null || { echo "no file: $name"; bad=1; }
+	done
+	[ -n "$name" ] && return $bad
+}
+
 reference_is_current()
 {
 	"$vnicsim" list keys --markdown | diff docs/scenario-reference.md - | head -n 20 >"$tmp/differs"
@@ -158,6 +172,7 @@ for page in "${pages[@]}"; do
 	check "$page: links lead to files and headings" links_lead "$page"
 	check "$page: the files that it names exist" names_lead "$page"
 done
+check "scenarios that help and manual pages name are there" examples_exist
 if [ -f docs/scenario-reference.md ]; then
 	check "docs/scenario-reference.md is what the program says" reference_is_current
 else

@@ -152,7 +152,26 @@ static void a_vcpu_is_the_bottleneck(void **state)
 	bound_is("[scenario]\n" POLL "[cost]\nguest_rx = 20000\n" HEAD
 		 "receive = poll\n[traffic t]\nto = vm1\nsize = 1500B\nrate = 5Gbit/s\n"
 		 "packets = 2000\n",
-		 "vm1.vcpu0", "the work of a packet takes most of it");
+		 "vm1.vcpu0", "takes most of it; larger packets would relieve it");
+	bound_is("[scenario]\n" POLL "[cost]\nguest_rx = 20000\n" HEAD
+		 "receive = poll\n[traffic t]\nto = vm1\nsize = 1500B\nrate = 5Gbit/s\n"
+		 "packets = 2000\n[traffic u]\nfrom = vm1\npps = 1000\nduration = 2ms\n",
+		 "vm1.vcpu0", "another vCPU");
+}
+
+/* One guest that receives has one worker, and that one core. */
+static void cores_that_idle_are_no_relief(void **state)
+{
+	static const char rest[] =
+		"datapath = poll\n[nic eth0]\nlink = 10Gbit/s\n[guest vm1]\nreceive = poll\n"
+		"delivery = process\n[traffic t]\nto = vm1\nsize = 60B\nrate = max\n"
+		"packets = 20000\n";
+	g_autofree char *one = g_strconcat("[scenario]\n[host]\ncores = 1\n", rest, NULL);
+	g_autofree char *two = g_strconcat("[scenario]\n[host]\ncores = 2\n", rest, NULL);
+
+	(void)state;
+	bound_is(one, "host.core0", "more cores, or larger packets, would relieve it");
+	bound_is(two, "host.core0", "more cores would not: one has little to do already");
 }
 
 /* A bench whose window has more pages than the IOTLB, and one walker. */
@@ -273,6 +292,7 @@ int main(void)
 		cmocka_unit_test(a_slow_bus_is_the_bottleneck),
 		cmocka_unit_test(a_core_that_copies_is_the_bottleneck),
 		cmocka_unit_test(a_vcpu_is_the_bottleneck),
+		cmocka_unit_test(cores_that_idle_are_no_relief),
 		cmocka_unit_test(page_walkers_are_the_bottleneck),
 		cmocka_unit_test(a_lock_that_many_cores_want_is_the_bottleneck),
 		cmocka_unit_test(a_ring_that_is_too_small_is_the_bottleneck),

@@ -539,6 +539,21 @@ no_trailing()
 	done
 }
 
+# 16 guests have 32 directions.
+long_table()
+{
+	sed 's/vm1\.\.vm2/vm1..vm16/; s/^to = vm1/to = vm1..vm16/' two.ini >many.ini
+	printf '[traffic up]\nfrom = vm1..vm16\npackets = 160\nrate = 1Gbit/s\n[traffic across]\nfrom = vm1\nto = vm2\npackets = 9\nrate = 1Gbit/s\n' >>many.ini
+	exits 0 "$vnicsim" run many.ini || return 1
+	[ "$(sed -n '/^frames/,/^$/p' "$out" | grep -cE '^  guests  (rx|tx|local) ')" = 3 ] || { cat "$out"; return 1; }
+	prints "more; --json has them all"
+}
+
+whole_capture()
+{
+	exits 0 "$vnicsim" run "$root/scenarios/demo.ini" --set web.loop=1 && ! grep -q '^captures' "$out"
+}
+
 test_table()
 {
 	check "the table of a run fits 80 columns" narrow two.ini
@@ -550,6 +565,11 @@ test_table()
 	check "... without blanks at the end of a line" trailing
 	check "... its columns stand below their heads" aligned
 	check "... and names the drops' reason" prints "$(drop_reason)"
+	check "a long table keeps the total of all guests" long_table
+	check "what is not replayed of a capture is told" exits 0 "$vnicsim" run "$root/scenarios/demo.ini" \
+		--set web.loop=1 --set "web.filter=tcp port 80"
+	check "... below the frames" prints captures "filtered out" "  web          0         3,372"
+	check "... and nothing of one that is, as it is" whole_capture
 	check "the table of a sweep has no blanks at the end of a line" sweep_table
 }
 

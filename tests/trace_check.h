@@ -25,6 +25,7 @@ struct trace_slice {
 struct trace_file {
 	json_t *root;
 	GArray *slices;     /* struct trace_slice, by track and time */
+	GHashTable *ends;   /* where the last slice of a track ends, while reading */
 	GHashTable *tracks; /* "eth0.rx link" to its uint64_t; names are owned */
 	uint64_t packets, window_from, window_to;
 };
@@ -107,6 +108,21 @@ static inline void trace_async(GHashTable *open, json_t *e, const char *phase)
 	g_hash_table_insert(open, g_steal_pointer(&key), GSIZE_TO_POINTER(n));
 }
 
+static inline void trace_slice_ends(struct trace_file *t, uint64_t track, uint64_t at)
+{
+	assert_true(t->slices->len > 0);
+	struct trace_slice *s = &g_array_index(t->slices, struct trace_slice, t->slices->len - 1);
+
+	assert_true(s->track == track && s->to == UINT64_MAX && at >= s->from);
+	s->to = at;
+	/* Viewers sort by time alone: where one ends and another begins, the order is the file's.
+	 */
+	if (GPOINTER_TO_SIZE(g_hash_table_lookup(t->ends, GSIZE_TO_POINTER(track))) > s->from)
+		fail_msg("track %" PRIx64 ": %s at %" PRIu64 " is written after what follows it",
+			 track, s->name, s->from);
+	g_hash_table_insert(t->ends, GSIZE_TO_POINTER(track), GSIZE_TO_POINTER(at));
+}
+
 static inline void trace_event(struct trace_file *t, json_t *e, GHashTable *open)
 {
 	const char *phase = trace_text(e, "ph"), *name = trace_text(e, "name");
@@ -117,13 +133,15 @@ static inline void trace_event(struct trace_file *t, json_t *e, GHashTable *open
 	switch (*phase) {
 	case 'M':
 		break;
-	case 'X': {
-		struct trace_slice s = {trace_track(e), at,
-					at + trace_ps(json_object_get(e, "dur")), name,
+	case 'B': {
+		struct trace_slice s = {trace_track(e), at, UINT64_MAX, name,
 					t->window_to != UINT64_MAX};
 		g_array_append_val(t->slices, s);
 		break;
 	}
+	case 'E': /* of the slice that was begun last: they follow each other on a track */
+		trace_slice_ends(t, trace_track(e), at);
+		break;
 	case 'C':
 		json_object_foreach(json_object_get(e, "args"), key, v)
 			assert_true(json_is_number(v));
@@ -240,6 +258,7 @@ static inline struct trace_file trace_read(const char *path)
 	assert_string_equal(trace_text(t.root, "displayTimeUnit"), "ns");
 	t.slices = g_array_new(FALSE, FALSE, sizeof(struct trace_slice));
 	t.tracks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	t.ends = g_hash_table_new(NULL, NULL);
 	trace_names(&t, events);
 	json_array_foreach(events, i, e) trace_event(&t, e, open);
 	g_array_sort(t.slices, trace_by_time);
@@ -257,6 +276,7 @@ static inline void trace_free(struct trace_file *t)
 	json_decref(t->root);
 	g_array_free(t->slices, TRUE);
 	g_hash_table_destroy(t->tracks);
+	g_hash_table_destroy(t->ends);
 }
 
 static inline uint64_t trace_track_of(const struct trace_file *t, const char *name)
