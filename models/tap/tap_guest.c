@@ -357,24 +357,13 @@ static void forget(struct worker *w)
 	w->up = false;
 }
 
-/* As in machine_virtio.c: drivers are up when the run begins. */
 void guest_boot(struct tap_guest *g)
 {
 	struct worker *w[] = {&g->hrx, &g->htx, &g->hvmm, &g->grx, &g->gread, &g->gtx};
 	struct plat_line *line[] = {&g->rx_kick, &g->tx_kick, &g->vmm_line,
 				    &g->rx_intr, &g->tx_intr, &g->read_line};
 
-	gnet_rx_burst(&g->net);
-	gnet_rx_commit(&g->net);
-	gnet_tx_commit(&g->net, false);
-	dpath_rx_burst(&g->dp);
-	dpath_rx_commit(&g->dp);
-	dpath_tx_burst(&g->dp);
-	dpath_tx_commit(&g->dp);
-	if (g->dp.vmm_pl) {
-		dpath_vmm_burst(&g->dp);
-		dpath_vmm_commit(&g->dp);
-	}
+	guest_build_start(&g->parts);
 	for (unsigned i = 0; i < G_N_ELEMENTS(line); i++)
 		line[i]->kicks = 0;
 	for (unsigned i = 0; i < G_N_ELEMENTS(w); i++)
