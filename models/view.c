@@ -267,6 +267,17 @@ void view_add(struct view *all, const struct view *v)
 	all->book.last_done = MAX(all->book.last_done, v->book.last_done);
 }
 
+void view_loop(struct result *r, const char *name, const struct loop_stats *s, uint64_t answers,
+	       sim_time window)
+{
+	result_u64(r, name, NULL, "requests", s->requests);
+	result_per_second(r, name, NULL, "requests_per_second", answers, window);
+	result_u64(r, name, NULL, "timeouts", s->timeouts);
+	result_u64(r, name, NULL, "failed", s->failed);
+	result_u64(r, name, NULL, "unanswered", s->open);
+	view_hist(r, name, NULL, "rtt_ns", &s->rtt);
+}
+
 static void traffic_metrics(struct result *r, const struct cfg *c, const struct traffic_info *t)
 {
 	g_autofree char *base = g_path_get_basename(cfg_str(c, "trace"));

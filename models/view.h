@@ -12,6 +12,7 @@
 #include "datapath/txbatch.h"
 #include "datapath/virtq_dev.h"
 #include "datapath/virtq_drv.h"
+#include "traffic/loop.h"
 #include "traffic/traffic.h"
 
 /* The third is there if a NIC has a switch between its guests. */
@@ -57,6 +58,10 @@ void view_times(struct result *r, const char *obj, const char *dir, const char *
 /* The same, and their histogram. */
 void view_hist(struct result *r, const char *obj, const char *dir, const char *name,
 	       const struct hist *h);
+
+/* Of a closed loop, called `name`: `answers` of them in a window of so long. */
+void view_loop(struct result *r, const char *name, const struct loop_stats *s, uint64_t answers,
+	       sim_time window);
 
 /* Of each traffic, by its number in the scenario: what its capture held. */
 void view_traffics(struct result *r, const struct scenario *sc, struct traffic *const *traffic,

@@ -63,6 +63,7 @@ static bool next_is_due(struct tap_guest *g, plat_time now, plat_time *due)
 	sim_time at, since = now > t->start ? now - t->start : 0;
 
 	*due = PLAT_NEVER;
+	guest_loops_heed(g);
 	if (!t->start || !sender_peek(&g->sender, since, &at))
 		return false;
 	if (t->lockstep)
@@ -98,7 +99,7 @@ static bool has_ended(struct tap_guest *g)
 {
 	sim_time at, now = plat_now(&g->pl);
 
-	return g->tap->start && now >= g->tap->start &&
+	return g->tap->start && now >= g->tap->start && !g->sender.live &&
 	       !sender_peek(&g->sender, now - g->tap->start, &at);
 }
 
@@ -333,6 +334,8 @@ bool guest_init(struct tap_guest *g, GError **error)
 	touch(g->pl.mem, g->bump);
 	if (g->app)
 		guest_app_attach(g);
+	if (g->tap->loops)
+		guest_loops_attach(g);
 	return true;
 }
 

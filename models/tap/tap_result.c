@@ -275,6 +275,7 @@ void tap_results(struct tap *t, struct result *r)
 	}
 	options_inputs(t->sc, r);
 	view_traffics(r, t->sc, t->traffic, t->traffics);
+	tap_loops_results(r, t);
 	host_metrics(r, t);
 	if (t->replay)
 		far_metrics(r, t);

@@ -14,7 +14,7 @@ bool plat_real_init(struct plat *pl, uint64_t bytes)
 {
 	bytes = (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	*pl = (struct plat){p == MAP_FAILED ? NULL : p, bytes};
+	*pl = (struct plat){.mem = p == MAP_FAILED ? NULL : p, .bytes = bytes};
 	return pl->mem != NULL;
 }
 
