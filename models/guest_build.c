@@ -282,3 +282,22 @@ void guest_build_txbatch(const struct guest_parts *p, struct plat_line *alarm)
 	if (b->count)
 		p->vio->tx_batch = b;
 }
+
+/* ---- the start ---- */
+
+void guest_build_start(const struct guest_parts *p)
+{
+	struct dpath *dp = p->dp;
+
+	gnet_rx_burst(p->net);
+	gnet_rx_commit(p->net);
+	gnet_tx_commit(p->net, false);
+	dpath_rx_burst(dp);
+	dpath_rx_commit(dp);
+	dpath_tx_burst(dp);
+	dpath_tx_commit(dp);
+	if (dp->vmm_pl) {
+		dpath_vmm_burst(dp);
+		dpath_vmm_commit(dp);
+	}
+}

@@ -8,7 +8,8 @@
  * each worker, its lines and its port; what is here knows none of them.
  *
  * Order: guest_build_driver() -> the world's memory, workers and lines -> guest_build_dpath(),
- * guest_build_cluster(), guest_build_txbatch() -> guest_build_buffers() -> guest_build_queues().
+ * guest_build_cluster(), guest_build_txbatch() -> guest_build_buffers() -> guest_build_queues() ->
+ * guest_build_start().
  */
 #ifndef MODELS_GUEST_BUILD_H
 #define MODELS_GUEST_BUILD_H
@@ -73,6 +74,12 @@ void guest_build_txbatch(const struct guest_parts *p, struct plat_line *alarm);
 bool guest_build_buffers(const struct guest_parts *p, uint32_t rx, uint32_t tx, GError **error);
 /* All its virtqueues: drivers use net's plats, the device dpath's. */
 bool guest_build_queues(const struct guest_parts *p, GError **error);
+
+/*
+ * Drivers are up when the run begins: buffers are posted on both sides, and all wait to be told of
+ * frames. Nothing that is said meanwhile counts.
+ */
+void guest_build_start(const struct guest_parts *p);
 
 /* ---- parts ---- */
 

@@ -462,6 +462,9 @@ void tap_send_due(struct guest *g);
 bool tap_may_send(const struct guest *g);
 void tap_begins(struct guest *g, struct frame *f);
 void tap_gate(struct machine *m);
+/* A closed loop has another next frame for this far side; for a guest. */
+void tap_wire_news(struct host_nic *hn);
+void tap_guest_news(struct guest *g);
 /* Nobody runs, and no frame is under way. */
 bool tap_quiet(const struct machine *m);
 void tap_warm(struct machine *m);

@@ -75,6 +75,10 @@ void guest_sender_news(struct guest *g)
 	/* Its turn, or its end, looks for itself. */
 	if (g->gone || g->tx_full || worker_up(&g->gtx))
 		return;
+	if (!tap_may_send(g)) {
+		tap_guest_news(g);
+		return;
+	}
 	if (sender_peek(&g->sender, now, &at)) {
 		evq_rearm(&g->m->q, &g->app, MAX(at, now));
 		return;

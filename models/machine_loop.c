@@ -146,7 +146,7 @@ void loops_add(struct machine *m, unsigned traffic, struct host_nic *hn)
 	m->loops->of[traffic] = l;
 	loop_measure(loop, m->warmup);
 	loop_listen(loop, on_news, on_expiry, l);
-	if (hn)
+	if (hn && !m->tap) /* a far side waits by itself */
 		hn->wire_live = hn->nic.source.live = true;
 }
 
@@ -194,18 +194,8 @@ void loops_results(struct result *r, const struct machine *m, sim_time window)
 {
 	for (unsigned i = 0; m->loops && i < m->loops->n; i++) {
 		const struct machine_loop *l = m->loops->of[i];
-		const char *name = cfg_name(scenario_at(m->sc, "traffic", i));
-		const struct loop_stats *s;
-
-		if (!l)
-			continue;
-		s = loop_stats(l->loop);
-		result_u64(r, name, NULL, "requests", s->requests);
-		result_per_second(r, name, NULL, "requests_per_second",
-				  l->answers[1] - l->answers[0], window);
-		result_u64(r, name, NULL, "timeouts", s->timeouts);
-		result_u64(r, name, NULL, "failed", s->failed);
-		result_u64(r, name, NULL, "unanswered", s->open);
-		view_hist(r, name, NULL, "rtt_ns", &s->rtt);
+		if (l)
+			view_loop(r, cfg_name(scenario_at(m->sc, "traffic", i)),
+				  loop_stats(l->loop), l->answers[1] - l->answers[0], window);
 	}
 }

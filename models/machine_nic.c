@@ -186,6 +186,10 @@ static void wire_due_event(struct event *ev)
 
 void machine_wire_news(struct host_nic *hn)
 {
+	if (hn->m->tap) {
+		tap_wire_news(hn);
+		return;
+	}
 	evq_rearm(&hn->m->q, &hn->wire_due, evq_now(&hn->m->q));
 }
 

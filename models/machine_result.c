@@ -134,26 +134,6 @@ static void nic_metrics(struct result *r, const struct host_nic *hn, sim_time wi
 	result_u64(r, n->name, NULL, "unmaps", dma.unmaps);
 }
 
-static void traffic_metrics(struct result *r, struct machine *m)
-{
-	for (unsigned i = 0; i < m->traffics; i++) {
-		const struct traffic_info *t = traffic_info(m->traffic[i]);
-		const struct cfg *c = scenario_at(m->sc, "traffic", i);
-		g_autofree char *base = NULL;
-
-		if (!cfg_has(c, "trace"))
-			continue;
-		base = g_path_get_basename(cfg_str(c, "trace"));
-		result_u64(r, cfg_name(c), NULL, "frames", t->frames);
-		result_u64(r, cfg_name(c), NULL, "unmatched", t->unmatched);
-		result_u64(r, cfg_name(c), NULL, "filtered", t->filtered);
-		result_u64(r, cfg_name(c), NULL, "truncated", t->truncated);
-		result_u64(r, cfg_name(c), NULL, "synthesised_bytes", t->synth_bytes);
-		result_u64(r, cfg_name(c), NULL, "backward", t->backward);
-		result_input(r, base, t->sha256, t->frames);
-	}
-}
-
 void machine_results(struct machine *m, struct result *r)
 {
 	struct view all[DIRECTIONS] = {0};
@@ -175,7 +155,7 @@ void machine_results(struct machine *m, struct result *r)
 	}
 	work_results(m, r, window);
 	options_inputs(m->sc, r);
-	traffic_metrics(r, m);
+	view_traffics(r, m->sc, m->traffic, m->traffics);
 	loops_results(r, m, window);
 	for (unsigned i = 0; i < m->nics && !m->tap; i++)
 		nic_metrics(r, &m->nic[i], window);

@@ -68,7 +68,7 @@ static struct frame *far_next(struct far_side *far)
 	if (far->ended || (t->lockstep && t->may_send != far))
 		return NULL;
 	if (!s->peek(s->ctx, &at)) {
-		far->ended = true;
+		far->ended = !far->hn->wire.live;
 		return NULL;
 	}
 	if (at > far->cpu.clk.now)
@@ -139,7 +139,7 @@ static bool far_wait(struct far_side *far)
 	if (far->ended || m->tap->lockstep)
 		return far->came > 0;
 	if (!s->peek(s->ctx, &at)) {
-		far->ended = true;
+		far->ended = !far->hn->wire.live;
 		return far->came > 0;
 	}
 	if (at <= far->cpu.clk.now || far->came)
@@ -270,24 +270,55 @@ static const void *next_sender(struct machine_tap *t, sim_time *first)
 		struct far_side *far = &t->far[i];
 		if (far->ended)
 			continue;
-		far->ended = !s->peek(s->ctx, &at);
-		if (!far->ended && (!who || at < *first)) {
+		if (!s->peek(s->ctx, &at)) {
+			far->ended = !far->hn->wire.live;
+		} else if (!who || at < *first) {
 			*first = at;
 			who = far;
 		}
 	}
 	for (unsigned i = 0; i < m->guests; i++) {
 		struct guest *g = &m->guest[i];
-		if (g->sender_done)
+		if (g->sender_done && !m->loops) /* a loop that is over still answers */
 			continue;
 		if (!sender_peek(&g->sender, evq_now(&m->q), &at)) {
-			guest_sender_done(g);
+			if (!g->sender.live)
+				guest_sender_done(g);
 		} else if (!who || at < *first) {
 			*first = at;
 			who = g;
 		}
 	}
 	return who;
+}
+
+/* The gate waits for a frame that may not be the next one any more: it is asked again. */
+static void gate_again(struct machine_tap *t)
+{
+	evq_cancel(&t->m->q, &t->gate);
+}
+
+void tap_guest_news(struct guest *g)
+{
+	gate_again(g->m->tap);
+}
+
+void tap_wire_news(struct host_nic *hn)
+{
+	struct evq *q = &hn->m->q;
+	struct machine_tap *t = hn->m->tap;
+	struct far_side *far = &t->far[hn - hn->m->nic];
+	const struct nic_source *s = &hn->nic.source;
+	sim_time at;
+	bool has = s->peek(s->ctx, &at);
+
+	far->ended &= !has;
+	if (t->lockstep)
+		gate_again(t);
+	else if (has)
+		evq_rearm(q, &far->due, MAX(at, evq_now(q)));
+	else
+		evq_cancel(q, &far->due);
 }
 
 static void wake_sender(struct machine_tap *t)

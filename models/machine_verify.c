@@ -25,17 +25,7 @@ struct residents machine_residents(struct machine *m, const struct book *b)
 	return r;
 }
 
-static bool violated(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool violated(GError **error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	g_autofree char *text = g_strdup_vprintf(format, ap);
-	va_end(ap);
-	g_set_error(error, SIM_ERROR, SIM_EXIT_VIOLATION, "model violation: %s", text);
-	return false;
-}
+#define violated(error, ...) sim_violated(error, "model violation", __VA_ARGS__)
 
 static bool conserved(struct machine *m, const struct book *b, const char *whose, GError **error)
 {

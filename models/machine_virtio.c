@@ -278,15 +278,5 @@ bool virtio_build(struct guest *g, GError **error)
 void virtio_start(struct guest *g)
 {
 	guest_split_start(g);
-	gnet_rx_burst(&g->net);
-	gnet_rx_commit(&g->net);
-	gnet_tx_commit(&g->net, false);
-	dpath_rx_burst(&g->dp);
-	dpath_rx_commit(&g->dp);
-	dpath_tx_burst(&g->dp);
-	dpath_tx_commit(&g->dp);
-	if (g->dp.vmm_pl) {
-		dpath_vmm_burst(&g->dp);
-		dpath_vmm_commit(&g->dp);
-	}
+	guest_build_start(&g->parts);
 }

@@ -13,7 +13,6 @@
 #include "host/pcie.h"
 #include "nic/nic.h"
 #include "options_impl.h"
-#include "traffic/traffic.h"
 
 #define COST(name_, def_, help_)                                                                   \
 	{                                                                                          \
@@ -269,20 +268,6 @@ static bool check_apps(const struct scenario *sc, const struct cfg *tap, GError 
 	return true;
 }
 
-/* vnictap answers nothing. */
-static bool check_loops(const struct scenario *sc, GError **error)
-{
-	for (size_t i = 0; i < scenario_count(sc, "traffic"); i++) {
-		const struct cfg *c = scenario_at(sc, "traffic", i);
-
-		if (!cfg_has(c, "trace") && cfg_choice(c, "source") == TRAFFIC_REQUEST)
-			return cfg_error(c, "source", error,
-					 "a closed loop (request) is not there with [tap]; use "
-					 "constant, poisson or onoff");
-	}
-	return true;
-}
-
 bool tap_check(const struct scenario *sc, GError **error)
 {
 	const struct cfg *tap = tap_of(sc);
@@ -298,7 +283,7 @@ bool tap_check(const struct scenario *sc, GError **error)
 	    !check_kind(sc, "guest", guest_keys, error) ||
 	    !check_kind(sc, "iommu", iommu_keys, error) ||
 	    !check_kind(sc, "pcie", pcie_keys, error) || !check_device(sc, tap, error) ||
-	    !check_names(sc, error) || !check_loops(sc, error))
+	    !check_names(sc, error))
 		return false;
 	for (size_t i = 0; i < scenario_count(sc, "guest"); i++)
 		if (cfg_choice(scenario_at(sc, "guest", i), "attach") == 1)

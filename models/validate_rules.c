@@ -34,6 +34,9 @@ static const struct validate_time times[] = {
 	{"guests.tx.latency_ns.p99", "tx latency p99, free", VALIDATE_FREE, .fmt = REPORT_TIME_NS},
 	{"guests.rx.packets_per_second", "rx packets a second", VALIDATE_FREE, .fmt = REPORT_SI},
 	{"guests.tx.packets_per_second", "tx packets a second", VALIDATE_FREE, .fmt = REPORT_SI},
+	{"*.rtt_ns.p50", "round trip, free", VALIDATE_FREE, .fmt = REPORT_TIME_NS},
+	{"*.rtt_ns.p99", "round trip p99, free", VALIDATE_FREE, .fmt = REPORT_TIME_NS},
+	{"*.requests_per_second", "requests a second", VALIDATE_FREE, .fmt = REPORT_SI},
 	{0},
 };
 

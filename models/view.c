@@ -266,3 +266,39 @@ void view_add(struct view *all, const struct view *v)
 	all->book.first_done = MIN(all->book.first_done, v->book.first_done);
 	all->book.last_done = MAX(all->book.last_done, v->book.last_done);
 }
+
+void view_loop(struct result *r, const char *name, const struct loop_stats *s, uint64_t answers,
+	       sim_time window)
+{
+	result_u64(r, name, NULL, "requests", s->requests);
+	result_per_second(r, name, NULL, "requests_per_second", answers, window);
+	result_u64(r, name, NULL, "timeouts", s->timeouts);
+	result_u64(r, name, NULL, "failed", s->failed);
+	result_u64(r, name, NULL, "unanswered", s->open);
+	view_hist(r, name, NULL, "rtt_ns", &s->rtt);
+}
+
+static void traffic_metrics(struct result *r, const struct cfg *c, const struct traffic_info *t)
+{
+	g_autofree char *base = g_path_get_basename(cfg_str(c, "trace"));
+	const char *name = cfg_name(c);
+
+	result_u64(r, name, NULL, "frames", t->frames);
+	result_u64(r, name, NULL, "unmatched", t->unmatched);
+	result_u64(r, name, NULL, "filtered", t->filtered);
+	result_u64(r, name, NULL, "truncated", t->truncated);
+	result_u64(r, name, NULL, "synthesised_bytes", t->synth_bytes);
+	result_u64(r, name, NULL, "backward", t->backward);
+	result_input(r, base, t->sha256, t->frames);
+}
+
+void view_traffics(struct result *r, const struct scenario *sc, struct traffic *const *traffic,
+		   unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct cfg *c = scenario_at(sc, "traffic", i);
+
+		if (cfg_has(c, "trace"))
+			traffic_metrics(r, c, traffic_info(traffic[i]));
+	}
+}

@@ -7,10 +7,13 @@
 #define MODELS_VIEW_H
 
 #include "../sim/result.h"
+#include "../sim/scenario.h"
 #include "book.h"
 #include "datapath/txbatch.h"
 #include "datapath/virtq_dev.h"
 #include "datapath/virtq_drv.h"
+#include "traffic/loop.h"
+#include "traffic/traffic.h"
 
 /* The third is there if a NIC has a switch between its guests. */
 enum direction { DIR_RX, DIR_TX, DIR_LOCAL, DIRECTIONS };
@@ -55,5 +58,13 @@ void view_times(struct result *r, const char *obj, const char *dir, const char *
 /* The same, and their histogram. */
 void view_hist(struct result *r, const char *obj, const char *dir, const char *name,
 	       const struct hist *h);
+
+/* Of a closed loop, called `name`: `answers` of them in a window of so long. */
+void view_loop(struct result *r, const char *name, const struct loop_stats *s, uint64_t answers,
+	       sim_time window);
+
+/* Of each traffic, by its number in the scenario: what its capture held. */
+void view_traffics(struct result *r, const struct scenario *sc, struct traffic *const *traffic,
+		   unsigned n);
 
 #endif

@@ -11,6 +11,7 @@
 #define SIM_ERROR_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 enum sim_error_code {
 	SIM_EXIT_OK = 0,
@@ -25,5 +26,8 @@ enum sim_error_code {
 
 #define SIM_ERROR (sim_error_quark())
 GQuark sim_error_quark(void);
+
+/* SIM_EXIT_VIOLATION, "WHAT: ..."; false, for whoever returns it. */
+bool sim_violated(GError **error, const char *what, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 #endif

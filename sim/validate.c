@@ -229,9 +229,24 @@ static void judge_run(const struct validation *v, struct validate_point *p, enum
 
 /* ---- times ---- */
 
+static const json_t *value_of(const json_t *metrics, const char *name)
+{
+	const char *key;
+	json_t *v;
+
+	if (!strchr(name, '*'))
+		return json_object_get(metrics, name);
+	json_object_foreach((json_t *)metrics, key, v)
+	{
+		if (metric_glob(name, key))
+			return v;
+	}
+	return NULL;
+}
+
 static double number(const json_t *metrics, const char *name)
 {
-	const json_t *v = json_object_get(metrics, name);
+	const json_t *v = value_of(metrics, name);
 
 	return json_is_number(v) ? json_number_value(v) : NAN;
 }

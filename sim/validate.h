@@ -20,7 +20,7 @@ enum validate_mode { VALIDATE_FREE, VALIDATE_LOCKSTEP, VALIDATE_ONE, VALIDATE_MO
 
 /* A time that is looked at. */
 struct validate_time {
-	const char *metric; /* "host.packets_per_cpu_second" */
+	const char *metric; /* "host.packets_per_cpu_second"; of a glob the first that there is */
 	const char *what;   /* "packets a CPU second" */
 	enum validate_mode mode;
 	enum report_fmt fmt; /* REPORT_TIME_NS or REPORT_SI */

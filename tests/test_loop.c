@@ -5,6 +5,12 @@
 #include "property_helper.h"
 #include "timescale.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "models/traffic/loop.h"
+
 /* Throughput x (round trip + think) is what is outstanding, within 1%. */
 static void little(const struct run *run, const char *name, double think_ns, double window)
 {
@@ -65,6 +71,23 @@ static void littles_law_holds_from_guest_to_guest(void **state)
 	loop_runs(VF("veb"), "from = vm1\nto = vm2\n", 8, 1);
 	loop_runs(VF("vepa"), "from = vm1\nto = vm2\n", 8, 1);
 	loop_runs(VF("mediated"), "from = vm1\nto = vm2\n", 8, 1);
+}
+
+static void littles_law_holds_on_tap_devices(void **state)
+{
+	static const char *const how[] = {"", "threads = one\n", "lockstep = true\n",
+					  "threads = one\nlockstep = true\n"};
+
+	(void)state;
+	for (unsigned i = 0; i < G_N_ELEMENTS(how); i++) {
+		g_autofree char *machine =
+			g_strdup_printf("[tap]\n%s" VIRTIO("single-copy"), how[i]);
+
+		loop_runs(machine, "to = vm1\n", 1, 0);
+		loop_runs(machine, "to = vm1, vm3\n", 16, 20);
+		loop_runs(machine, "from = vm2\n", 4, 5);
+		loop_runs(machine, "from = vm1, vm2\n", 8, 0);
+	}
 }
 
 /* Nothing costs anything but the wire, there and back, and the service. */
@@ -248,9 +271,9 @@ static void what_cannot_be_is_refused(void **state)
 		       "to = all\npackets = 1\n");
 	run_refused(&run, SIM_EXIT_USAGE, "nobody answers");
 	run_free(&run);
-	run = run_text("[tap]\n[nic eth0]\n[guest vm1]\n[traffic rr]\nsource = request\nto = vm1\n"
-		       "packets = 1\n");
-	run_refused(&run, SIM_EXIT_USAGE, "[traffic rr] source");
+	run = run_text("[tap]\n[nic eth0]\n[guest vm1..vm2]\n[traffic rr]\nsource = request\n"
+		       "from = vm1\nto = vm2\npackets = 1\n");
+	run_refused(&run, SIM_EXIT_USAGE, "goes between guests");
 	run_free(&run);
 }
 
@@ -262,8 +285,112 @@ static void a_loop_in_other_units_of_time_is_the_same(void **state)
 	(void)state;
 	scales("", "[nic eth0]\nrx_ring = 16\n[guest vm1]\npolicy = copy\n" LOOP "to = vm1\n" IN);
 	scales("", "[nic eth0]\n[guest vm1..vm2]\n" LOOP "from = vm1\nto = vm2\n" OUT);
+	scales("", "[tap]\n[nic eth0]\n[guest vm1]\n" LOOP "from = vm1\n" IN);
+	scales("", "[tap]\nqueue_length = 3\nthreads = one\n[nic eth0]\n[guest vm1]\n" LOOP
+		   "to = vm1\nwhen_full = drop\n");
 	scales("datapath = poll\ncores = 2\n",
 	       "[nic eth0]\n[guest vm1]\nattach = vf\n" LOOP "from = vm1\n" BOTH);
+}
+
+/* ---- shared by processes ---- */
+
+static struct traffic *shared_loop(uint32_t window)
+{
+	static const struct traffic_endpoint guest = {"vm1", {2, 0, 0, 0, 0, 1}, {10, 0, 0, 2}};
+	static const int vm1 = 0;
+	struct traffic *t =
+		traffic_open(&(struct traffic_cfg){.name = "rr",
+						   .endpoints = &guest,
+						   .n_endpoints = 1,
+						   .to = {&vm1, 1},
+						   .timing = TRAFFIC_BACK_TO_BACK,
+						   .source = TRAFFIC_REQUEST,
+						   .size = {TRAFFIC_SIZE_FIXED, 60, 60},
+						   .reply = {TRAFFIC_SIZE_FIXED, 60, 60},
+						   .packets = 1000,
+						   .window = window,
+						   .timeout = SIM_S,
+						   .shared = true},
+			     NULL);
+
+	assert_non_null(t);
+	return t;
+}
+
+/* Another process is the client; what it takes and what came of it is seen here. */
+static void a_shared_loop_is_one_for_all_processes(void **state)
+{
+	struct traffic *t = shared_loop(7);
+	struct loop *l = traffic_loop(t);
+	struct loop_frame f;
+	sim_time at;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		for (unsigned i = 0; i < 1000; i++) {
+			while (!loop_peek(l, TRAFFIC_WIRE, &at))
+				;
+			if (!loop_take(l, TRAFFIC_WIRE, &f))
+				_exit(2);
+			loop_arrived(l, f.exchange, f.num, TRAFFIC_WIRE, 0, at + 1);
+			if (!loop_take(l, 0, &f))
+				_exit(3);
+			loop_arrived(l, f.exchange, f.num, 0, TRAFFIC_WIRE, at + 5);
+		}
+		_exit(loop_over(l) ? 0 : 4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(loop_over(l));
+	assert_false(loop_peek(l, TRAFFIC_WIRE, &at));
+	assert_false(loop_take(l, 0, &f));
+	assert_int_equal(loop_stats(l)->requests, 1000);
+	assert_int_equal(loop_stats(l)->rtt.count, 1000);
+	assert_int_equal(loop_stats(l)->rtt.min, 5);
+	traffic_free(t);
+}
+
+static void dies(void *ctx, int end)
+{
+	(void)ctx;
+	(void)end;
+	raise(SIGKILL);
+}
+
+static void never(void *ctx, sim_time at)
+{
+	(void)ctx;
+	(void)at;
+}
+
+static void whoever_dies_in_a_shared_loop_ends_it(void **state)
+{
+	struct traffic *t = shared_loop(2);
+	struct loop *l = traffic_loop(t);
+	struct loop_frame f;
+	sim_time at;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	assert_true(loop_peek(l, TRAFFIC_WIRE, &at));
+	assert_false(loop_over(l));
+	pid = fork();
+	if (pid == 0) {
+		loop_listen(l, dies, never, NULL);
+		loop_take(l, TRAFFIC_WIRE, &f);
+		loop_arrived(l, f.exchange, f.num, TRAFFIC_WIRE, 0, 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_true(loop_over(l));
+	assert_false(loop_peek(l, TRAFFIC_WIRE, &at));
+	assert_false(loop_take(l, TRAFFIC_WIRE, &f));
+	traffic_free(t);
 }
 
 int main(void)
@@ -272,6 +399,7 @@ int main(void)
 		cmocka_unit_test(littles_law_holds_from_the_wire_to_a_guest),
 		cmocka_unit_test(littles_law_holds_from_a_guest_to_the_wire),
 		cmocka_unit_test(littles_law_holds_from_guest_to_guest),
+		cmocka_unit_test(littles_law_holds_on_tap_devices),
 		cmocka_unit_test(a_round_trip_is_what_its_parts_are),
 		cmocka_unit_test(what_is_lost_is_sent_again_and_given_up),
 		cmocka_unit_test(littles_law_counts_the_waits_for_retries),
@@ -282,6 +410,8 @@ int main(void)
 		cmocka_unit_test(a_guest_that_is_destroyed_answers_no_more),
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test(a_loop_in_other_units_of_time_is_the_same),
+		cmocka_unit_test(a_shared_loop_is_one_for_all_processes),
+		cmocka_unit_test(whoever_dies_in_a_shared_loop_ends_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,18 @@ replaced()
 		exits 0 "$mine/vnicsim" list policies && prints "another; send" &&
 		makes 0 "$example" all && exits 0 "$mine/vnicsim" list policies && prints "receive: one copy"
 }
+# On TAP devices, where there are any.
+tap=$root/docs/own-policy/tap.ini
+tapped() { [ -z "$notap" ] || { skip "$1" "$notap"; return; }; check "$@"; }
+real_runs() { exits 0 "$mine/vnictap" --check "$tap" && prints "vm1.tx.copies.guest_to_hypervisor.too_small 1000 1000"; }
+real_agrees() { exits 0 "$mine/vnicsim" validate "$tap" && grep -qE '^1 points?: [1-9][0-9]* counts equal, 0 differ' "$out"; }
+# A threshold is moved: the real program says which copy is new.
+real_regression()
+{
+	edit 's/GOODCOPY_LEN 256u/GOODCOPY_LEN 2048u/' && makes 0 "$tmp/edited.c" all &&
+		exits 1 "$mine/vnictap" --check "$tap" &&
+		prints "FAIL" && prints "vm1.tx.copies.guest_to_hypervisor.too_small 1000 2000"
+}
 both_listed() { listed && prints other; }
 stops() { makes 2 "$1" all && says "$2"; }
 shared() { ! ls "$mine"/sim "$mine"/*.a 2>/dev/null; }
@@ -70,6 +82,13 @@ check "... is listed" listed
 check "... is a word of the key" key_has_it
 check "... and runs its scenario" own_runs
 check "the program for real devices has it, too" real_has_it
+notap=
+"$mine/vnictap" -q "$tap" >"$out" 2>&1
+[ $? != 5 ] || notap=$(head -n 1 "$out")
+tapped "... and runs it on a device, its copies pinned" real_runs
+tapped "... as many as the simulator says, of everything that is counted" real_agrees
+tapped "... and another copy is found there" real_regression
+check "the example again" makes 0 "$example" all
 check "the program without it does not have it" tree_has_it_not
 check "... and says what there is" unknown_elsewhere
 check "nothing is built again without need" not_again

@@ -47,6 +47,8 @@ static const char *const bases[] = {
 	"packets = 200\n[traffic b]\nsource = request\nfrom = vm1\nto = vm2\npackets = 200\n"
 	"think = 1us\n",
 	"[tap]\n[nic eth0]\n[guest vm1..vm2]\npolicy = zero-copy\n" IN OUT,
+	"[tap]\n[nic eth0]\n[guest vm1]\n[traffic a]\nsource = request\nto = vm1\nwindow = 4\n"
+	"packets = 200\n[traffic b]\nsource = request\nfrom = vm1\npackets = 200\n",
 	"[tap]\nlockstep = true\nthreads = one\n[nic eth0]\n[guest vm1]\n" IN OUT,
 };
 

@@ -92,6 +92,42 @@ sed '/^pps\|^packets\|^source\|^size\|^flows/d' "$tmp/both.ini" >"$tmp/capture.i
 check "a capture" same "$always" "$tmp/capture.ini" --set nic.mtu=9000B \
 	--set "traffic.trace=$root/traces/segmented.pcap" --set traffic.timing=rate:50Mbit/s
 
+# Closed loops: what is asked and answered is the same, whatever it takes.
+request()
+{
+	sed '/^\[traffic/,$d' "$tmp/both.ini"
+	[ $# = 1 ] || printf '[guest vm2]\nnic = eth0\npolicy = zero-copy\n'
+	printf '[traffic rr]\nsource = request\n%s\nsize = 200B\nreply = imix\nwindow = 5\n' "$1"
+	printf 'service = 3us\nthink = 20us\ntimeout = 9s\nflows = 3\npackets = 300\n'
+}
+request "to = vm1" >"$tmp/server.ini"
+request "from = vm1" >"$tmp/client.ini"
+request "to = vm1, vm2" two >"$tmp/servers.ini"
+request "from = vm1, vm2" two >"$tmp/clients.ini"
+answered()
+{
+	same "$@" || return
+	for what in requests=300 timeouts=0 failed=0 unanswered=0; do
+		grep -q "\"rr.${what%=*}\": ${what#*=},\$" "$tmp/real.json" || { echo "not $what"; return 1; }
+	done
+}
+for end in server client; do
+	for policy in copy single-copy zero-copy; do
+		set -- "$tmp/$end.ini" --set guest.policy=$policy
+		check "guest as $end, $policy: free, threads" answered "$always" "$@"
+		check "... free, one thread" answered "$always" "$@" --set tap.threads=one
+		check "... lockstep, threads" answered "$lockstep" "$@" --set tap.lockstep=true
+		check "... lockstep, one thread" answered "$lockstep" "$@" --set tap.lockstep=true \
+			--set tap.threads=one
+	done
+done
+check "two guests as servers" answered "$always" "$tmp/servers.ini"
+check "... in lockstep" answered "$lockstep" "$tmp/servers.ini" --set tap.lockstep=true
+check "two guests as clients, in lockstep" answered "$lockstep" "$tmp/clients.ini" \
+	--set tap.lockstep=true
+check "... free, if answers have one size" answered "packets|bytes|delivered|drops(\..*)?|resident" \
+	"$tmp/clients.ini" --set rr.reply=300B
+
 # [expect] is judged; what a real machine does not have is skipped with the reason.
 printf '[expect]\nvm1.rx.delivered = 300\nvm1.rx.vm_exits = 0\n' >>"$tmp/both.ini"
 check "--check judges" exits 0 "$vnictap" --check "$tmp/both.ini"

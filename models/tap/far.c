@@ -120,6 +120,12 @@ void far_allow(struct far *f)
 		wake(f);
 }
 
+void far_nudge(struct far *f)
+{
+	if (f->pid && !f->child)
+		wake(f);
+}
+
 void far_close(struct far *f)
 {
 	far_store(&f->shared->closing, 1);
@@ -195,6 +201,7 @@ static void drain(struct far *f)
 
 static void __attribute__((noreturn)) child(struct far *f, pid_t parent)
 {
+	f->child = true;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);

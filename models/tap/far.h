@@ -43,7 +43,7 @@
 struct far_sent {
 	uint64_t num, hash; /* as in struct frame */
 	uint64_t at, sent;  /* intended time; when it was handed to the kernel */
-	uint32_t len;
+	uint32_t len, exchange;
 	uint16_t traffic;
 	int16_t to;    /* guest, or TRAFFIC_ALL */
 	uint32_t fate; /* the far side's: FAR_UNDER_WAY, or why it was not sent */
@@ -79,6 +79,9 @@ struct far_cfg {
 	bool lockstep;       /* a frame goes when far_allow() says so; never more than one a call */
 	/* The datapath's thread, from far_match() and far_settle(): a frame that will not come. */
 	void (*lost)(void *ctx, const struct far_sent *s, enum far_fate why);
+	/* The far side, from far_receive(): a guest's frame has come. NULL: nobody asks. */
+	void (*came)(void *ctx, unsigned guest, uint16_t traffic, uint32_t exchange, uint64_t num,
+		     plat_time at);
 	void *ctx;
 };
 
@@ -106,7 +109,8 @@ void far_start(struct far *f, plat_time start);
 
 /* ---- the far side's steps -------------------------------------------------------------------- */
 
-/* When is the next frame intended? False: nothing is left (of a far side that was spawned, too). */
+/* When is the next frame intended? False: nothing is left (of a far side that was spawned, too). A
+ * closed loop that waits for an answer says a time that never comes. */
 bool far_peek(struct far *f, plat_time *at);
 /*
  * Send what is due at `now`, a burst of it. *next: when to call again at the latest (`now`: at
@@ -136,6 +140,8 @@ bool far_alive(struct far *f);
 
 /* Lockstep: one more frame may go. */
 void far_allow(struct far *f);
+/* A closed loop of it has another next frame: if it is a process of its own, it looks. */
+void far_nudge(struct far *f);
 /* Nothing more is sent. */
 void far_close(struct far *f);
 /* Has it sent all there is? */

@@ -21,12 +21,13 @@
 #define FAR_EXPECT 65536u /* records of `expect` */
 #define FAR_WINDOW 4096u  /* how far ahead a frame is looked for */
 #define FAR_NEVER  UINT64_MAX
-#define FAR_TAG    4u /* bytes of a VLAN tag */
+#define FAR_LATER  (UINT64_MAX - 1) /* a closed loop's: not due before something arrives */
+#define FAR_TAG    4u               /* bytes of a VLAN tag */
 
 /* What the datapath says of a frame that it writes. */
 struct far_expected {
 	uint64_t num, hash;
-	uint32_t len;
+	uint32_t len, exchange;
 	uint16_t traffic, guest;
 	uint16_t csum_at;
 	uint8_t taken; /* the far side's */

@@ -92,6 +92,7 @@ void far_expect(struct far *f, unsigned guest, const struct frame *frame)
 								    .hash = frame->hash,
 								    .len = frame->len,
 								    .traffic = frame->traffic,
+								    .exchange = frame->exchange,
 								    .guest = (uint16_t)guest,
 								    .csum_at = frame->csum_at};
 	far_store(&ring->put, put + 1);

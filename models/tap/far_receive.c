@@ -155,6 +155,14 @@ static void advance(struct far *f, uint32_t put, uint32_t before)
 	far_store(&ring->got, got);
 }
 
+/* It may have to be answered: that there is nothing left to send is to be found out anew. */
+static void came(struct far *f, const struct far_expected *e)
+{
+	__atomic_store_n(&f->shared->next_at, FAR_LATER, __ATOMIC_RELEASE);
+	f->cfg.came(f->cfg.ctx, e->guest, e->traffic, e->exchange, e->num,
+		    plat_now(NULL) - f->shared->start);
+}
+
 static void arrived(struct far *f, struct far_expected *e, const uint8_t *bytes, uint32_t len)
 {
 	struct far_stats *st = &f->shared->stats;
@@ -168,6 +176,8 @@ static void arrived(struct far *f, struct far_expected *e, const uint8_t *bytes,
 	uint64_t reordered = led->reordered;
 
 	endpoint_receive(&f->end[e->guest], &fr, bytes, len);
+	if (f->cfg.came)
+		came(f, e);
 	e->taken = 1;
 	far_count(&st->received, 1);
 	far_count(&st->received_bytes, len);

@@ -18,23 +18,6 @@
 
 #define RETRY 20000000u /* ps until a full queue is tried again */
 
-static struct far_source *earliest(struct far *f, plat_time now)
-{
-	struct far_source *found = NULL;
-	plat_time at = FAR_NEVER;
-
-	for (unsigned i = 0; i < f->cfg.sources; i++) {
-		struct far_source *s = &f->source[i];
-		if (f->at[i] != FAR_NEVER && s->unpaced && now >= s->until)
-			f->at[i] = FAR_NEVER;
-		if (f->at[i] < at) {
-			at = f->at[i];
-			found = s;
-		}
-	}
-	return found;
-}
-
 static void look_ahead(struct far *f, struct far_source *s)
 {
 	sim_time at;
@@ -45,6 +28,25 @@ static void look_ahead(struct far *f, struct far_source *s)
 	e = more ? NULL : cursor_error(s->cursor);
 	if (e && !f->trouble)
 		f->trouble = g_strdup(e->message);
+}
+
+static struct far_source *earliest(struct far *f, plat_time now)
+{
+	struct far_source *found = NULL;
+	plat_time at = FAR_NEVER;
+
+	for (unsigned i = 0; i < f->cfg.sources; i++) {
+		struct far_source *s = &f->source[i];
+		if (cursor_live(s->cursor))
+			look_ahead(f, s);
+		else if (f->at[i] != FAR_NEVER && s->unpaced && now >= s->until)
+			f->at[i] = FAR_NEVER;
+		if (f->at[i] < at) {
+			at = f->at[i];
+			found = s;
+		}
+	}
+	return found;
 }
 
 void far_send_init(struct far *f)
@@ -61,10 +63,12 @@ void far_send_init(struct far *f)
 
 static void take(struct far *f, struct far_source *s)
 {
-	struct far_pending *p = &f->pending[f->npending++];
+	struct far_pending *p = &f->pending[f->npending];
 
 	*p = (struct far_pending){.source = s};
-	cursor_take(s->cursor, &p->t);
+	if (!cursor_take(s->cursor, &p->t))
+		return;
+	f->npending++;
 	if (f->cfg.mac && p->t.len >= 6)
 		p->queue = (uint16_t)tapdev_queue_of(f->cfg.mac, f->cfg.macs, p->t.bytes);
 	f->shared->begun++;
@@ -114,6 +118,7 @@ static void publish(struct far *f, struct far_pending *p, plat_time now)
 			       .sent = now,
 			       .len = p->t.len,
 			       .traffic = p->source->traffic,
+			       .exchange = p->t.exchange,
 			       .to = (int16_t)p->t.to,
 			       .fate = fate};
 	memcpy(r->head, p->t.bytes, n);
@@ -207,6 +212,15 @@ static void give_up(struct far *f)
 		f->at[i] = FAR_NEVER;
 }
 
+/* Closed loops that are not over: what they send next is not known yet. */
+static bool any_live(const struct far *f)
+{
+	for (unsigned i = 0; i < f->cfg.sources; i++)
+		if (cursor_live(f->source[i].cursor) && !cursor_over(f->source[i].cursor))
+			return true;
+	return false;
+}
+
 bool far_peek(struct far *f, plat_time *at)
 {
 	const struct far_source *s;
@@ -219,9 +233,13 @@ bool far_peek(struct far *f, plat_time *at)
 		*at = f->pending[f->first].t.at;
 		return true;
 	}
-	s = f->shared->stats.error || far_load(&f->shared->closing) ? NULL : earliest(f, 0);
-	*at = s ? f->at[s - f->source] : FAR_NEVER;
-	return s != NULL;
+	if (f->shared->stats.error || far_load(&f->shared->closing)) {
+		*at = FAR_NEVER;
+		return false;
+	}
+	s = earliest(f, 0);
+	*at = s ? f->at[s - f->source] : any_live(f) ? FAR_LATER : FAR_NEVER;
+	return *at != FAR_NEVER;
 }
 
 bool far_inject(struct far *f, plat_time now, plat_time *next)

@@ -160,6 +160,14 @@ static bool traffic_failed(const struct cfg *c, GError *from, GError **error)
 	return false;
 }
 
+static bool is_end(const struct traffic_set *s, int end)
+{
+	for (uint32_t k = 0; k < s->n; k++)
+		if (s->end[k] == end || s->end[k] == TRAFFIC_ALL)
+			return true;
+	return false;
+}
+
 /* The device by which a traffic from the wire comes; NULL and an error if there are several. */
 static struct tap_nic *wire_of(struct tap *t, const struct cfg *c, const struct traffic_cfg *tc,
 			       GError **error)
@@ -167,13 +175,13 @@ static struct tap_nic *wire_of(struct tap *t, const struct cfg *c, const struct 
 	struct tap_nic *n = NULL;
 
 	for (unsigned i = 0; i < t->guests; i++) {
-		bool receives = tc->match;
-		for (uint32_t k = 0; k < tc->to.n; k++)
-			receives |= tc->to.end[k] == (int)i || tc->to.end[k] == TRAFFIC_ALL;
+		bool receives = tc->match || is_end(&tc->to, (int)i) ||
+				(tc->source == TRAFFIC_REQUEST && is_end(&tc->from, (int)i));
+
 		if (!receives)
 			continue;
 		if (n && n != t->guest[i].nic) {
-			cfg_error(c, "to", error,
+			cfg_error(c, tc->to.n ? "to" : "from", error,
 				  "its receivers are behind different NICs; make it one [traffic] "
 				  "a NIC");
 			return NULL;
@@ -235,6 +243,7 @@ static bool build_wire(struct tap *t, unsigned i, const struct cfg *c, const str
 		.unpaced = tc->timing == TRAFFIC_BACK_TO_BACK,
 		.drop = cfg_choice(c, "when_full") == 1,
 	};
+	tap_loop_add(t, i, n);
 	return true;
 }
 
@@ -247,6 +256,7 @@ static bool build_traffic(struct tap *t, unsigned i, GError **error)
 
 	if (!options_traffic(t->sc, c, t->endpoint, t->guests, &tc, &ends, error))
 		return false;
+	tc.shared = !t->one;
 	t->traffic[i] = traffic_open(&tc, &failed);
 	if (!t->traffic[i])
 		return traffic_failed(c, failed, error);
@@ -307,6 +317,7 @@ static bool open_far(struct tap_nic *n, GError **error)
 					  .flow_slots = slots + 1,
 					  .lockstep = t->lockstep,
 					  .lost = lost,
+					  .came = n->came,
 					  .ctx = n},
 			error);
 	n->sources = 0; /* their cursors are the far side's, or freed with it */
@@ -328,6 +339,7 @@ static bool build(struct tap *t, GError **error)
 	t->guest = tap_array(t, t->guests, sizeof(*t->guest));
 	t->nic = tap_array(t, t->nics, sizeof(*t->nic));
 	t->traffic = tap_array(t, t->traffics, sizeof(*t->traffic));
+	t->loop = tap_array(t, t->traffics, sizeof(struct tap_loop *));
 	if (!build_addresses(t, error))
 		return false;
 	build_nics(t);

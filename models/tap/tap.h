@@ -15,7 +15,7 @@
  * side's eventfd; and a side looks at its lines after it has read the eventfd.
  *
  * tap.c builds and ends, tap_guest.c and tap_host.c have the workers, tap_side.c turns them,
- * tap_run.c is the run, tap_result.c says what came of it.
+ * tap_loop.c has closed loops, tap_run.c is the run, tap_result.c says what came of it.
  */
 #ifndef TAP_TAP_H
 #define TAP_TAP_H
@@ -115,6 +115,9 @@ struct tap_nic {
 	struct far_source *source;
 	unsigned sources;
 	bool ended; /* its far side has sent all */
+	/* closed loops: as far_cfg.came; NULL: there are none */
+	void (*came)(void *ctx, unsigned guest, uint16_t traffic, uint32_t exchange, uint64_t num,
+		     plat_time at);
 };
 
 struct tap_guest {
@@ -139,7 +142,7 @@ struct tap_guest {
 
 	struct plat_line rx_kick, tx_kick, vmm_line;  /* to the host */
 	struct plat_line rx_intr, tx_intr, read_line; /* to the guest */
-	struct plat_line app_line;                    /* lockstep: its process may send */
+	struct plat_line app_line;                    /* its process may have to send */
 	struct plat_line cluster_alarm, tx_alarm;     /* timers */
 	struct worker hrx, htx, hvmm, grx, gread, gtx;
 	struct side side;
@@ -151,6 +154,7 @@ struct tap_guest {
 	struct sender sender;
 	uint32_t sending;        /* read by others: it has something left to send */
 	uint32_t allowed, begun; /* lockstep: frames that it may send, that it has begun */
+	uint64_t news, heeded;   /* of closed loops that it is an end of: written by all; its own */
 	plat_time stopped;       /* when it had sent all, since the start */
 	uint64_t bad_stages;     /* frames whose stages do not add up */
 	bool tx_full;
@@ -181,6 +185,25 @@ unsigned guest_app_send(struct tap_guest *g, unsigned max);
 /* To people, on stderr: where it is. */
 void guest_app_announce(const struct tap_guest *g);
 
+/* ---- closed loops (tap_loop.c) --------------------------------------------------------------- */
+
+/* A traffic that is one, and the device of its wire; nothing if it is none. */
+void tap_loop_add(struct tap *t, unsigned traffic, struct tap_nic *wire);
+/* The guest is built: what its process reads is told to loops. */
+void guest_loops_attach(struct tap_guest *g);
+/* In its turn (or while it is silent): what it sends next may have become another frame. */
+void guest_loops_heed(struct tap_guest *g);
+
+/* The main thread. Time has passed; the guest can send no more. */
+void tap_loops_look(struct tap *t, plat_time now);
+void tap_loops_gone(struct tap *t, struct tap_guest *g);
+/* Are there answers that are still to be sent? */
+bool tap_loops_pending(const struct tap *t);
+/* All sources have stopped by `now`: when the last one did, as near as is known. */
+plat_time tap_loops_stop(const struct tap *t, plat_time now);
+void tap_loops_snapshot(struct tap *t, bool stop);
+void tap_loops_results(struct result *r, const struct tap *t);
+
 /* ---- host (tap_host.c) ----------------------------------------------------------------------- */
 
 bool host_init(struct tap_guest *g, GError **error);
@@ -196,7 +219,9 @@ struct tap {
 	struct tap_guest *guest;
 	unsigned guests;
 	struct traffic **traffic;
+	struct tap_loop **loop; /* by traffic; NULL: it is no closed loop */
 	unsigned traffics;
+	bool loops; /* some is */
 	struct traffic_endpoint *endpoint;
 	GPtrArray *arrays;
 	struct side host_side;

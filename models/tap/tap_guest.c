@@ -63,6 +63,7 @@ static bool next_is_due(struct tap_guest *g, plat_time now, plat_time *due)
 	sim_time at, since = now > t->start ? now - t->start : 0;
 
 	*due = PLAT_NEVER;
+	guest_loops_heed(g);
 	if (!t->start || !sender_peek(&g->sender, since, &at))
 		return false;
 	if (t->lockstep)
@@ -98,7 +99,7 @@ static bool has_ended(struct tap_guest *g)
 {
 	sim_time at, now = plat_now(&g->pl);
 
-	return g->tap->start && now >= g->tap->start &&
+	return g->tap->start && now >= g->tap->start && !g->sender.live &&
 	       !sender_peek(&g->sender, now - g->tap->start, &at);
 }
 
@@ -333,6 +334,8 @@ bool guest_init(struct tap_guest *g, GError **error)
 	touch(g->pl.mem, g->bump);
 	if (g->app)
 		guest_app_attach(g);
+	if (g->tap->loops)
+		guest_loops_attach(g);
 	return true;
 }
 
@@ -357,24 +360,13 @@ static void forget(struct worker *w)
 	w->up = false;
 }
 
-/* As in machine_virtio.c: drivers are up when the run begins. */
 void guest_boot(struct tap_guest *g)
 {
 	struct worker *w[] = {&g->hrx, &g->htx, &g->hvmm, &g->grx, &g->gread, &g->gtx};
 	struct plat_line *line[] = {&g->rx_kick, &g->tx_kick, &g->vmm_line,
 				    &g->rx_intr, &g->tx_intr, &g->read_line};
 
-	gnet_rx_burst(&g->net);
-	gnet_rx_commit(&g->net);
-	gnet_tx_commit(&g->net, false);
-	dpath_rx_burst(&g->dp);
-	dpath_rx_commit(&g->dp);
-	dpath_tx_burst(&g->dp);
-	dpath_tx_commit(&g->dp);
-	if (g->dp.vmm_pl) {
-		dpath_vmm_burst(&g->dp);
-		dpath_vmm_commit(&g->dp);
-	}
+	guest_build_start(&g->parts);
 	for (unsigned i = 0; i < G_N_ELEMENTS(line); i++)
 		line[i]->kicks = 0;
 	for (unsigned i = 0; i < G_N_ELEMENTS(w); i++)

@@ -86,6 +86,7 @@ static bool arrived(void *ctx, struct frame *f, const uint8_t *head, uint32_t he
 	f->num = s.num;
 	f->hash = s.hash;
 	f->traffic = s.traffic;
+	f->exchange = s.exchange;
 	f->to = s.to;
 	f->led = &rx_book(g, s.at)->led;
 	sent = t->start + s.sent;

@@ -46,17 +46,7 @@ static struct residents residents(struct tap *t, const struct plat_pool *pool,
 
 /* ---- does it add up? ------------------------------------------------------------------------- */
 
-static bool violated(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool violated(GError **error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	g_autofree char *text = g_strdup_vprintf(format, ap);
-	va_end(ap);
-	g_set_error(error, SIM_ERROR, SIM_EXIT_VIOLATION, "violation: %s", text);
-	return false;
-}
+#define violated(error, ...) sim_violated(error, "violation", __VA_ARGS__)
 
 static bool conserved(struct tap *t, const struct plat_pool *pool, const struct book *b,
 		      const char *guest, const char *dir, GError **error)
@@ -209,26 +199,6 @@ static struct stages *all_stages(struct tap *t, bool tx)
 	return to;
 }
 
-static void traffic_metrics(struct result *r, struct tap *t)
-{
-	for (unsigned i = 0; i < t->traffics; i++) {
-		const struct traffic_info *info = traffic_info(t->traffic[i]);
-		const struct cfg *c = scenario_at(t->sc, "traffic", i);
-		g_autofree char *base = NULL;
-
-		if (!cfg_has(c, "trace"))
-			continue;
-		base = g_path_get_basename(cfg_str(c, "trace"));
-		result_u64(r, cfg_name(c), NULL, "frames", info->frames);
-		result_u64(r, cfg_name(c), NULL, "unmatched", info->unmatched);
-		result_u64(r, cfg_name(c), NULL, "filtered", info->filtered);
-		result_u64(r, cfg_name(c), NULL, "truncated", info->truncated);
-		result_u64(r, cfg_name(c), NULL, "synthesised_bytes", info->synth_bytes);
-		result_u64(r, cfg_name(c), NULL, "backward", info->backward);
-		result_input(r, base, info->sha256, info->frames);
-	}
-}
-
 static void host_metrics(struct result *r, struct tap *t)
 {
 	uint64_t ns = t->cpu_stop - t->cpu_start;
@@ -304,7 +274,8 @@ void tap_results(struct tap *t, struct result *r)
 		view_metrics(r, "guests", d, &all[d]);
 	}
 	options_inputs(t->sc, r);
-	traffic_metrics(r, t);
+	view_traffics(r, t->sc, t->traffic, t->traffics);
+	tap_loops_results(r, t);
 	host_metrics(r, t);
 	if (t->replay)
 		far_metrics(r, t);

@@ -145,6 +145,12 @@ static bool silent(struct run *r)
 	return all;
 }
 
+/* The host serves its send queue no more: the guest broke it. */
+static bool guest_stuck(const struct tap_guest *g)
+{
+	return __atomic_load_n(&g->dp.txq.stopped, __ATOMIC_RELAXED);
+}
+
 /* ---- the window of time metrics -------------------------------------------------------------- */
 
 static uint64_t resident_pages(void)
@@ -165,6 +171,7 @@ static void window_starts(struct tap *t)
 	t->window_start = MAX(since_start(t), t->warmup);
 	t->cpu_start = tap_cpu_ns(t);
 	t->delivered_start = tap_delivered(t);
+	tap_loops_snapshot(t, false);
 	for (unsigned i = 0; i < t->guests; i++)
 		guest_counts(&t->guest[i], &t->guest[i].at_start);
 }
@@ -175,6 +182,8 @@ static void window_ends(struct run *r)
 
 	if (!t->counted_start)
 		window_starts(t);
+	if (!r->stopping || t->lockstep)
+		tap_loops_snapshot(t, true);
 	t->window_stop = MAX(r->stopping ? r->stopped_at : since_start(t), t->window_start);
 	t->cpu_stop = tap_cpu_ns(t);
 	for (unsigned i = 0; i < t->guests; i++)
@@ -281,6 +290,16 @@ static bool watch(struct run *r, GError **error)
 	return false;
 }
 
+static void look_at_loops(struct tap *t, plat_time now)
+{
+	if (!t->loops || plat_now(NULL) < t->start)
+		return;
+	for (unsigned i = 0; i < t->guests; i++)
+		if (guest_stuck(&t->guest[i]))
+			tap_loops_gone(t, &t->guest[i]);
+	tap_loops_look(t, now);
+}
+
 /* Signals, limits, devices. False: the run must end now, with an error. */
 static bool look(struct run *r, GError **error)
 {
@@ -293,6 +312,7 @@ static bool look(struct run *r, GError **error)
 		t->limit_passed = true;
 	for (unsigned i = 0; i < t->nics; i++)
 		look_at_nic(r, &t->nic[i]);
+	look_at_loops(t, now);
 	if (!t->counted_start && !t->lockstep && now >= t->warmup)
 		window_starts(t);
 	if (!t->pages_early && now >= 200 * MS)
@@ -320,12 +340,6 @@ static bool nic_stuck(const struct tap_nic *n)
 	return false;
 }
 
-/* The host serves its send queue no more: the guest broke it. */
-static bool guest_stuck(const struct tap_guest *g)
-{
-	return __atomic_load_n(&g->dp.txq.stopped, __ATOMIC_RELAXED);
-}
-
 /* Of a run in which everybody is silent: every source has ended, or is stuck. */
 static bool all_stuck(struct tap *t)
 {
@@ -350,12 +364,24 @@ static bool all_sent(struct tap *t)
 	return true;
 }
 
+/* Of closed loops: what is still to be answered, by anybody who can. */
+static bool answers_due(struct tap *t)
+{
+	if (!t->loops)
+		return false;
+	for (unsigned i = 0; i < t->nics; i++)
+		if (!far_ended(t->nic[i].far) && !nic_stuck(&t->nic[i]))
+			return true;
+	return tap_loops_pending(t);
+}
+
 static void note_stop(struct run *r)
 {
 	if (r->stopping || !all_sent(r->t))
 		return;
+	tap_loops_snapshot(r->t, true);
 	r->stopping = true;
-	r->stopped_at = since_start(r->t);
+	r->stopped_at = tap_loops_stop(r->t, since_start(r->t));
 }
 
 /* Far sides that are this thread's. True: something moved. */
@@ -372,7 +398,7 @@ static bool drive_far(struct tap *t, plat_time *next)
 		if (!n->far)
 			continue;
 		before = far_stats(n->far).sent;
-		if (!n->ended && plat_now(NULL) >= t->start)
+		if ((!n->ended || t->loops) && plat_now(NULL) >= t->start)
 			n->ended = !far_inject(n->far, since_start(t), &at);
 		if (!n->ended)
 			*next = MIN(*next, at);
@@ -396,12 +422,16 @@ static bool earliest(struct tap *t, plat_time *at, struct tap_nic **nic, struct 
 			*at = next;
 			*nic = &t->nic[i];
 		}
-	for (unsigned i = 0; i < t->guests; i++)
-		if (t->guest[i].sending && !guest_stuck(&t->guest[i]) &&
-		    sender_peek(&t->guest[i].sender, since_start(t), &next) && next < *at) {
+	for (unsigned i = 0; i < t->guests; i++) {
+		struct tap_guest *g = &t->guest[i];
+		if ((!g->sending && !t->loops) || guest_stuck(g))
+			continue;
+		guest_loops_heed(g);
+		if (sender_peek(&g->sender, since_start(t), &next) && next < *at) {
 			*at = next;
-			*guest = &t->guest[i];
+			*guest = g;
 		}
+	}
 	return *nic || *guest;
 }
 
@@ -503,7 +533,7 @@ static bool free_many(struct run *r, GError **error)
 		if (!look(r, error))
 			return false;
 		note_stop(r);
-		if ((r->stopping || all_stuck(t)) && !on_the_way(t) && silent(r))
+		if ((r->stopping || all_stuck(t)) && !on_the_way(t) && !answers_due(t) && silent(r))
 			break;
 	}
 	return true;
@@ -570,7 +600,7 @@ static void sleep_all(struct tap *t, plat_time next)
 	}
 	for (unsigned i = 1; i <= t->guests; i++)
 		side_wait(side_at(t, i), 0);
-	side_wait(&t->host_side, MS);
+	side_wait(&t->host_side, MIN(due - MS / 2, MS)); /* it may sleep longer than it was told */
 }
 
 static bool run_one(struct run *r, GError **error)
@@ -593,7 +623,8 @@ static bool run_one(struct run *r, GError **error)
 		}
 		quiet = silent(r);
 		if (quiet && (!on_the_way(t) || (t->lockstep && is_lost(r))) &&
-		    (t->lockstep ? !allow_next(r) : r->stopping || all_stuck(t)))
+		    (t->lockstep ? !allow_next(r)
+				 : (r->stopping || all_stuck(t)) && !answers_due(t)))
 			break;
 		if (alarm_set(t))
 			sleep_all(t, since_start(t) + ALARM);

@@ -302,14 +302,16 @@ static void advance(struct traffic_cursor *c)
 }
 
 /* Nothing is made ahead: what comes next may still change. */
-static void loop_make(struct traffic_cursor *c)
+static bool loop_make(struct traffic_cursor *c)
 {
 	struct loop_frame f;
 
-	loop_take(c->t->loop, c->sender, &f);
+	if (!loop_take(c->t->loop, c->sender, &f))
+		return false;
 	c->next_flow = f.flow;
 	c->next = (struct tframe){
 		.at = c->next.at, .num = f.num, .exchange = f.exchange, .len = f.len, .to = f.to};
+	return true;
 }
 
 bool cursor_peek(struct traffic_cursor *c, sim_time *at)
@@ -325,15 +327,16 @@ bool cursor_peek(struct traffic_cursor *c, sim_time *at)
 	return c->ready;
 }
 
-void cursor_take(struct traffic_cursor *c, struct tframe *out)
+bool cursor_take(struct traffic_cursor *c, struct tframe *out)
 {
 	g_assert(c->ready);
-	if (c->t->loop)
-		loop_make(c);
+	c->ready = false;
+	if (c->t->loop && !loop_make(c))
+		return false;
 	if (c->t->synth)
 		synth_make(c);
-	c->ready = false;
 	*out = c->next;
+	return true;
 }
 
 void cursor_release(struct traffic_cursor *c, const struct tframe *f)
@@ -345,6 +348,11 @@ void cursor_release(struct traffic_cursor *c, const struct tframe *f)
 bool cursor_live(const struct traffic_cursor *c)
 {
 	return c->t->loop != NULL;
+}
+
+bool cursor_over(const struct traffic_cursor *c)
+{
+	return c->t->loop && loop_over(c->t->loop);
 }
 
 const GError *cursor_error(const struct traffic_cursor *c)

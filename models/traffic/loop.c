@@ -2,7 +2,10 @@
 /* loop.c - requests and answers: see loop.h. */
 #include "loop.h"
 
+#include <errno.h>
 #include <glib.h>
+#include <pthread.h>
+#include <sys/mman.h>
 
 #include "sim/rng.h"
 #include "traffic_impl.h"
@@ -14,12 +17,18 @@
 
 enum slot_state { DUE, SENT, IDLE };
 
+/* A heap of slots, by their numbers: room for all. */
+struct slots {
+	uint32_t *slot;
+	uint32_t n;
+};
+
 struct slot {
 	sim_time due; /* its request, or its next sending */
 	sim_time first;
 	uint64_t seq;
-	GArray *in;  /* the heap that it is in, and ... */
-	uint32_t at; /* ... its place there */
+	struct slots *in; /* the heap that it is in, and ... */
+	uint32_t at;      /* ... its place there */
 	uint32_t len, reply, flow;
 	uint32_t gen;
 	uint32_t sendings;
@@ -36,16 +45,17 @@ struct reply {
 
 /* What is due at one end: requests, by their slots; answers. */
 struct end {
-	GArray *slots;   /* uint32_t: a heap */
-	GArray *replies; /* struct reply: a heap */
+	struct slots slots;
+	struct reply *reply; /* a heap, too */
+	uint32_t replies, room;
 	bool gone;
 };
 
 struct loop {
 	const struct traffic_cfg *cfg;
 	struct slot *slot;
-	struct end *end;   /* [1 + end] */
-	GArray *last_time; /* slots: sent for the last time, until that is over */
+	struct end *end;        /* [1 + end] */
+	struct slots last_time; /* sent for the last time, until that is over */
 	struct turn turn;
 	struct rng sizes, replies;
 	uint64_t seq, sendings, begun, pending, answers;
@@ -56,7 +66,33 @@ struct loop {
 	void (*news)(void *ctx, int end);
 	void (*expiry)(void *ctx, sim_time at);
 	void *ctx;
+	/* cfg.shared */
+	size_t bytes; /* of all this; 0: it is not shared */
+	pthread_mutex_t lock;
+	bool dead; /* somebody ended while he was in here */
 };
+
+/* ---- who shares it ---- */
+
+/* Whoever held the lock and is no more may have left anything behind: nothing is begun any more. */
+static bool enter(const struct loop *cl)
+{
+	struct loop *l = (struct loop *)cl;
+
+	if (__builtin_expect(!l->bytes, 1))
+		return true;
+	if (pthread_mutex_lock(&l->lock) == EOWNERDEAD) {
+		l->dead = true;
+		pthread_mutex_consistent(&l->lock);
+	}
+	return !l->dead;
+}
+
+static void leave(const struct loop *l)
+{
+	if (l->bytes)
+		pthread_mutex_unlock(&((struct loop *)l)->lock);
+}
 
 /* ---- two heaps ---- */
 
@@ -65,50 +101,48 @@ static bool slot_before(const struct slot *a, const struct slot *b)
 	return a->due < b->due || (a->due == b->due && a->seq < b->seq);
 }
 
-static struct slot *slot_at(const struct loop *l, const GArray *h, uint32_t i)
+static struct slot *slot_at(const struct loop *l, const struct slots *h, uint32_t i)
 {
-	return &l->slot[g_array_index(h, uint32_t, i)];
+	return &l->slot[h->slot[i]];
 }
 
-static void slot_put(const struct loop *l, GArray *h, uint32_t i, uint32_t number)
+static void slot_put(const struct loop *l, struct slots *h, uint32_t i, uint32_t number)
 {
-	g_array_index(h, uint32_t, i) = number;
+	h->slot[i] = number;
 	l->slot[number].at = i;
 }
 
 /* The slot at place i has another time: to where it belongs. */
-static void slot_settle(const struct loop *l, GArray *h, uint32_t i)
+static void slot_settle(const struct loop *l, struct slots *h, uint32_t i)
 {
-	uint32_t number = g_array_index(h, uint32_t, i);
+	uint32_t number = h->slot[i];
 	const struct slot *s = &l->slot[number];
 
 	for (; i && slot_before(s, slot_at(l, h, (i - 1) / 2)); i = (i - 1) / 2)
-		slot_put(l, h, i, g_array_index(h, uint32_t, (i - 1) / 2));
-	for (uint32_t child; (child = 2 * i + 1) < h->len; i = child) {
-		if (child + 1 < h->len &&
-		    slot_before(slot_at(l, h, child + 1), slot_at(l, h, child)))
+		slot_put(l, h, i, h->slot[(i - 1) / 2]);
+	for (uint32_t child; (child = 2 * i + 1) < h->n; i = child) {
+		if (child + 1 < h->n && slot_before(slot_at(l, h, child + 1), slot_at(l, h, child)))
 			child++;
 		if (!slot_before(slot_at(l, h, child), s))
 			break;
-		slot_put(l, h, i, g_array_index(h, uint32_t, child));
+		slot_put(l, h, i, h->slot[child]);
 	}
 	slot_put(l, h, i, number);
 }
 
-static void slot_add(struct loop *l, uint32_t number, GArray *h)
+static void slot_add(struct loop *l, uint32_t number, struct slots *h)
 {
 	l->slot[number].seq = l->seq++;
 	l->slot[number].in = h;
-	g_array_append_val(h, number);
-	slot_settle(l, h, h->len - 1);
+	h->slot[h->n++] = number;
+	slot_settle(l, h, h->n - 1);
 }
 
 static void slot_remove(struct loop *l, uint32_t number)
 {
-	GArray *h = l->slot[number].in;
-	uint32_t i = l->slot[number].at, last = g_array_index(h, uint32_t, h->len - 1);
+	struct slots *h = l->slot[number].in;
+	uint32_t i = l->slot[number].at, last = h->slot[--h->n];
 
-	g_array_set_size(h, h->len - 1);
 	if (last == number)
 		return;
 	slot_put(l, h, i, last);
@@ -120,27 +154,41 @@ static bool reply_before(const struct reply *a, const struct reply *b)
 	return a->due < b->due || (a->due == b->due && a->seq < b->seq);
 }
 
+/* What is shared cannot grow: a request beyond that is not answered. */
+static bool reply_room(const struct loop *l, struct end *e)
+{
+	if (e->replies < e->room)
+		return true;
+	if (l->bytes)
+		return false;
+	e->room = MAX(2 * e->room, 16);
+	e->reply = g_renew(struct reply, e->reply, e->room);
+	return true;
+}
+
 static void reply_add(struct loop *l, int end, struct reply r)
 {
-	GArray *h = l->end[1 + end].replies;
+	struct end *e = &l->end[1 + end];
 	struct reply *heap;
-	uint32_t i = h->len;
+	uint32_t i = e->replies;
 
+	if (!reply_room(l, e))
+		return;
 	r.seq = l->seq++;
-	g_array_append_val(h, r);
-	heap = (struct reply *)(void *)h->data;
+	heap = e->reply;
 	for (; i && reply_before(&r, &heap[(i - 1) / 2]); i = (i - 1) / 2)
 		heap[i] = heap[(i - 1) / 2];
 	heap[i] = r;
+	e->replies++;
 	l->pending++;
 }
 
 static struct reply reply_take(struct loop *l, int end)
 {
-	GArray *h = l->end[1 + end].replies;
-	struct reply *heap = (struct reply *)(void *)h->data, first = heap[0];
-	struct reply last = heap[h->len - 1];
-	uint32_t i = 0, n = h->len - 1;
+	struct end *e = &l->end[1 + end];
+	struct reply *heap = e->reply, first = heap[0];
+	uint32_t i = 0, n = --e->replies;
+	struct reply last = heap[n];
 
 	for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
 		if (child + 1 < n && reply_before(&heap[child + 1], &heap[child]))
@@ -150,7 +198,6 @@ static struct reply reply_take(struct loop *l, int end)
 		heap[i] = heap[child];
 	}
 	heap[i] = last;
-	g_array_set_size(h, n);
 	l->pending--;
 	return first;
 }
@@ -196,7 +243,7 @@ static void begin(struct loop *l, uint32_t number, sim_time at)
 	s->reply = traffic_size_draw(&cfg->reply, &l->replies);
 	if (at >= l->measure)
 		l->stats.open++;
-	slot_add(l, number, l->end[1 + s->from].slots);
+	slot_add(l, number, &l->end[1 + s->from].slots);
 }
 
 /* Answered, or given up: `at` is when. */
@@ -237,10 +284,10 @@ static void take_request(struct loop *l, uint32_t number, struct loop_frame *out
 	s->due += l->cfg->timeout;
 	slot_remove(l, number);
 	if (s->sendings <= l->cfg->retries) {
-		slot_add(l, number, l->end[1 + s->from].slots);
+		slot_add(l, number, &l->end[1 + s->from].slots);
 		return;
 	}
-	slot_add(l, number, l->last_time);
+	slot_add(l, number, &l->last_time);
 	if (!s->at)
 		l->expiry(l->ctx, s->due);
 }
@@ -248,22 +295,22 @@ static void take_request(struct loop *l, uint32_t number, struct loop_frame *out
 /* The slot whose request, or next sending, comes first at an end. Closed, none is sent again. */
 static struct slot *first_slot(const struct loop *l, int end)
 {
-	const GArray *h = l->end[1 + end].slots;
-	struct slot *s = h->len ? slot_at(l, h, 0) : NULL;
+	const struct slots *h = &l->end[1 + end].slots;
+	struct slot *s = h->n ? slot_at(l, h, 0) : NULL;
 
 	return s && !(l->closed && s->state == SENT) ? s : NULL;
 }
 
 static const struct reply *first_reply(const struct loop *l, int end)
 {
-	const GArray *h = l->end[1 + end].replies;
+	const struct end *e = &l->end[1 + end];
 
-	return h->len ? &g_array_index(h, struct reply, 0) : NULL;
+	return e->replies ? e->reply : NULL;
 }
 
 /* ---- an end ---- */
 
-bool loop_peek(const struct loop *l, int end, sim_time *at)
+static bool peek(const struct loop *l, int end, sim_time *at)
 {
 	const struct reply *r = first_reply(l, end);
 	const struct slot *s = first_slot(l, end);
@@ -274,11 +321,21 @@ bool loop_peek(const struct loop *l, int end, sim_time *at)
 	return true;
 }
 
-void loop_take(struct loop *l, int end, struct loop_frame *out)
+bool loop_peek(const struct loop *l, int end, sim_time *at)
+{
+	bool has = enter(l) && peek(l, end, at);
+
+	leave(l);
+	return has;
+}
+
+static bool take(struct loop *l, int end, struct loop_frame *out)
 {
 	const struct reply *r = first_reply(l, end);
 	struct slot *s = first_slot(l, end);
 
+	if (l->end[1 + end].gone || (!r && !s))
+		return false;
 	if (!s || (r && r->due <= s->due)) {
 		struct reply first = reply_take(l, end);
 
@@ -287,12 +344,21 @@ void loop_take(struct loop *l, int end, struct loop_frame *out)
 					   .len = first.len,
 					   .flow = first.flow,
 					   .to = first.to};
-		return;
+		return true;
 	}
 	take_request(l, (uint32_t)(s - l->slot), out);
+	return true;
 }
 
-void loop_arrived(struct loop *l, uint32_t exchange, uint64_t num, int from, int to, sim_time at)
+bool loop_take(struct loop *l, int end, struct loop_frame *out)
+{
+	bool has = enter(l) && take(l, end, out);
+
+	leave(l);
+	return has;
+}
+
+static void arrived(struct loop *l, uint32_t exchange, uint64_t num, int from, int to, sim_time at)
 {
 	struct slot *s = &l->slot[exchange & SLOT];
 
@@ -313,40 +379,66 @@ void loop_arrived(struct loop *l, uint32_t exchange, uint64_t num, int from, int
 	l->news(l->ctx, to);
 }
 
-void loop_expire(struct loop *l, sim_time now)
+void loop_arrived(struct loop *l, uint32_t exchange, uint64_t num, int from, int to, sim_time at)
+{
+	if (enter(l))
+		arrived(l, exchange, num, from, to, at);
+	leave(l);
+}
+
+static void expire(struct loop *l, sim_time now)
 {
 	struct slot *s;
 
-	while (l->last_time->len && (s = slot_at(l, l->last_time, 0))->due <= now) {
+	while (l->last_time.n && (s = slot_at(l, &l->last_time, 0))->due <= now) {
 		if (s->first >= l->measure)
 			l->stats.timeouts++;
 		end_request(l, s, s->due, false);
 	}
-	if (l->last_time->len)
+	if (l->last_time.n)
 		l->expiry(l->ctx, s->due);
+}
+
+void loop_expire(struct loop *l, sim_time now)
+{
+	if (enter(l))
+		expire(l, now);
+	leave(l);
 }
 
 void loop_close(struct loop *l)
 {
+	enter(l);
 	l->closed = true;
 	for (uint32_t i = 0; i < l->cfg->n_endpoints + 1; i++)
 		l->news(l->ctx, (int)i - 1);
+	leave(l);
+}
+
+static void gone(struct loop *l, int end)
+{
+	struct end *e = &l->end[1 + end];
+
+	e->gone = true;
+	l->pending -= e->replies;
+	e->replies = 0;
+	while (e->slots.n)
+		end_request(l, slot_at(l, &e->slots, 0), slot_at(l, &e->slots, 0)->due, false);
 }
 
 void loop_gone(struct loop *l, int end)
 {
-	GArray *h = l->end[1 + end].slots;
-
-	l->end[1 + end].gone = true;
-	l->pending -= l->end[1 + end].replies->len;
-	g_array_set_size(l->end[1 + end].replies, 0);
-	while (h->len)
-		end_request(l, slot_at(l, h, 0), slot_at(l, h, 0)->due, false);
+	if (enter(l))
+		gone(l, end);
+	leave(l);
 }
 
 bool loop_over(const struct loop *l)
 {
-	return l->closed || l->idle == l->cfg->window;
+	bool over = !enter(l) || l->closed || l->idle == l->cfg->window;
+
+	leave(l);
+	return over;
 }
 
 uint64_t loop_pending(const struct loop *l)
@@ -399,25 +491,85 @@ void loop_listen(struct loop *l, void (*news)(void *ctx, int end),
 	l->ctx = ctx;
 }
 
+/* ---- memory ---- */
+
+/* Where the parts of it are, one after the other; `base` NULL: only how much that is. */
+static void *carve(uint8_t *base, size_t *at, size_t bytes)
+{
+	void *p = base ? base + *at : NULL;
+
+	*at += (bytes + 63) & ~(size_t)63;
+	return p;
+}
+
+static size_t lay_out(uint8_t *base, const struct traffic_cfg *cfg)
+{
+	uint32_t window = cfg->window, ends = cfg->n_endpoints + 1;
+	/* what a server that is late may owe: some rounds of all that can be outstanding */
+	uint32_t room = cfg->shared ? 4 * window + 1024 : 0;
+	size_t at = 0, slots = window * sizeof(uint32_t);
+	struct loop *l = carve(base, &at, sizeof(*l));
+	struct slot *slot = carve(base, &at, window * sizeof(*slot));
+	struct end *end = carve(base, &at, ends * sizeof(*end));
+	uint32_t *last_time = carve(base, &at, slots);
+	uint64_t *bucket = carve(base, &at, cfg->shared ? HIST_BUCKETS * sizeof(*bucket) : 0);
+
+	for (uint32_t i = 0; i < ends; i++) {
+		uint32_t *heap = carve(base, &at, slots);
+		struct reply *reply = carve(base, &at, room * sizeof(*reply));
+
+		if (base)
+			end[i] = (struct end){
+				.slots.slot = heap, .reply = room ? reply : NULL, .room = room};
+	}
+	if (base)
+		*l = (struct loop){.slot = slot,
+				   .end = end,
+				   .last_time.slot = last_time,
+				   .stats.rtt = {.bucket = bucket, .min = UINT64_MAX}};
+	return at;
+}
+
+static struct loop *shared_new(const struct traffic_cfg *cfg)
+{
+	size_t bytes = lay_out(NULL, cfg);
+	uint8_t *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct loop *l = (struct loop *)(void *)p;
+	pthread_mutexattr_t a;
+
+	if (p == MAP_FAILED)
+		g_error("no %zu bytes for a closed loop: %s", bytes, g_strerror(errno));
+	lay_out(p, cfg);
+	l->bytes = bytes;
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&l->lock, &a);
+	pthread_mutexattr_destroy(&a);
+	return l;
+}
+
+static struct loop *private_new(const struct traffic_cfg *cfg)
+{
+	struct loop *l = g_malloc0(lay_out(NULL, cfg));
+
+	lay_out((uint8_t *)l, cfg);
+	hist_init(&l->stats.rtt);
+	return l;
+}
+
 struct loop *loop_new(const struct traffic_cfg *cfg)
 {
-	struct loop *l = g_new0(struct loop, 1);
+	struct loop *l = cfg->shared ? shared_new(cfg) : private_new(cfg);
 	g_autofree char *sizes = g_strdup_printf("traffic.%s.sizes", cfg->name);
 	g_autofree char *replies = g_strdup_printf("traffic.%s.replies", cfg->name);
 
 	l->cfg = cfg;
 	l->news = nobody;
 	l->expiry = never;
-	l->last_time = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-	l->slot = g_new0(struct slot, cfg->window);
-	l->end = g_new0(struct end, cfg->n_endpoints + 1);
-	hist_init(&l->stats.rtt);
 	rng_init(&l->sizes, cfg->seed, sizes);
 	rng_init(&l->replies, cfg->seed, replies);
-	for (uint32_t i = 0; i < cfg->n_endpoints + 1; i++) {
-		l->end[i].slots = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-		l->end[i].replies = g_array_new(FALSE, FALSE, sizeof(struct reply));
-	}
 	for (uint32_t i = 0; i < cfg->window; i++)
 		begin(l, i, cfg->start);
 	return l;
@@ -427,13 +579,13 @@ void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
-	for (uint32_t i = 0; i < l->cfg->n_endpoints + 1; i++) {
-		g_array_free(l->end[i].slots, TRUE);
-		g_array_free(l->end[i].replies, TRUE);
+	if (l->bytes) {
+		pthread_mutex_destroy(&l->lock);
+		munmap(l, l->bytes);
+		return;
 	}
-	g_array_free(l->last_time, TRUE);
+	for (uint32_t i = 0; i < l->cfg->n_endpoints + 1; i++)
+		g_free(l->end[i].reply);
 	hist_fini(&l->stats.rtt);
-	g_free(l->slot);
-	g_free(l->end);
 	g_free(l);
 }

@@ -16,6 +16,10 @@
  * The loop knows nothing of time passing: whoever runs it says what arrived when (loop_arrived),
  * and is told whose next frame may have become another one (`news`).
  *
+ * With cfg.shared its ends are in several threads, and in processes that are forked after it was
+ * made: it is in memory that they share, and each call takes a lock. Listeners are called under
+ * that lock, and must not call back. If somebody ends while he holds it, the loop is over for all.
+ *
  * Frames: the i-th sending of a request has number 2i in its traffic, its answer 2i + 1; a frame
  * carries which slot and request it is of (frame.exchange). Request j goes between the j-th pair of
  * ends, as frames of other sources do; answers have flows (ports) of their own, behind those of
@@ -58,7 +62,8 @@ void loop_listen(struct loop *l, void (*news)(void *ctx, int end),
 
 /* When the next frame of an end is due; false: none is, for now. */
 bool loop_peek(const struct loop *l, int end, sim_time *at);
-void loop_take(struct loop *l, int end, struct loop_frame *out);
+/* False: it has gone meanwhile, which is only where it is shared. */
+bool loop_take(struct loop *l, int end, struct loop_frame *out);
 
 /* A frame of it, sent by `from`, arrived at `to`. */
 void loop_arrived(struct loop *l, uint32_t exchange, uint64_t num, int from, int to, sim_time at);

@@ -187,7 +187,10 @@ struct frame *sender_take(struct sender *s)
 	struct book *book;
 	struct frame *f = NULL;
 
-	cursor_take(e->cursor, &t);
+	if (__builtin_expect(!cursor_take(e->cursor, &t), 0)) {
+		sender_news(s, e->traffic);
+		return NULL;
+	}
 	book = s->book(s->ctx, e, &t);
 	if (__builtin_expect(!book, 0)) {
 		if (!s->misdirected) {

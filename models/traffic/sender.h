@@ -69,7 +69,8 @@ static inline const struct source *sender_next(const struct sender *s)
 {
 	return s->heap[0];
 }
-/* Take it; only after a peek that said true. NULL: see misdirected. */
+/* Take it; only after a peek that said true. NULL: see misdirected; or it was a
+ * shared loop's, and is gone. */
 struct frame *sender_take(struct sender *s);
 
 /* A frame's bytes go back to where they came from (world.release). */

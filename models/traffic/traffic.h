@@ -117,6 +117,7 @@ struct traffic_cfg {
 	uint32_t retries; /* of one request */
 	struct traffic_size reply;
 	sim_time service, think, timeout; /* timeout > 0 */
+	bool shared; /* its ends are in several threads or processes: see loop.h */
 };
 #define TRAFFIC_WINDOW_MAX 65536u
 
@@ -207,8 +208,10 @@ struct traffic_cursor *traffic_cursor(struct traffic *t, int sender);
 bool cursor_peek(struct traffic_cursor *c, sim_time *at);
 /* Of a closed loop: whatever cursor_peek() says holds until the loop has news. */
 bool cursor_live(const struct traffic_cursor *c);
-/* Take it; only after a cursor_peek() that said true. */
-void cursor_take(struct traffic_cursor *c, struct tframe *out);
+/* The loop begins no more requests; what this end has still to send it says as before. */
+bool cursor_over(const struct traffic_cursor *c);
+/* Take it; only after a cursor_peek() that said true. False: of a shared loop, it is gone. */
+bool cursor_take(struct traffic_cursor *c, struct tframe *out);
 /* Its bytes are needed no more. Frames may be released in any order. */
 void cursor_release(struct traffic_cursor *c, const struct tframe *f);
 /* A capture that changed or failed under a streaming cursor ends early: the reason, or NULL. */

@@ -55,6 +55,9 @@ struct plat_pool {
 struct plat {
 	uint8_t *mem;   /* the guest's memory; aligned to a cache line, see plat_real.h */
 	uint64_t bytes; /* of it */
+	/* The guest's process has read a frame; NULL: nobody asks. */
+	void (*process)(void *ctx, const struct frame *f);
+	void *ctx;
 };
 
 struct plat_line {
@@ -294,8 +297,8 @@ static inline void plat_real_return(struct frame *frame, int fate)
 
 static inline void plat_process(struct plat *pl, struct frame *frame)
 {
-	(void)pl;
-	(void)frame;
+	if (__builtin_expect(pl->process != NULL, 0))
+		pl->process(pl->ctx, frame);
 }
 
 static inline void plat_deliver(struct plat *pl, struct frame *frame)

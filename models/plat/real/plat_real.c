@@ -15,7 +15,7 @@ bool plat_real_init(struct plat *pl, uint64_t bytes)
 	bytes = (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
 	uint8_t *p = mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	*pl = (struct plat){p == MAP_FAILED ? NULL : p + PLAT_REAL_MEM_AT, bytes};
+	*pl = (struct plat){.mem = p == MAP_FAILED ? NULL : p + PLAT_REAL_MEM_AT, .bytes = bytes};
 	return pl->mem != NULL;
 }
 
