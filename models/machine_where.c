@@ -201,7 +201,7 @@ const GByteArray *watch_at_sender(struct watch *w, const struct seen *s)
 	struct guest *g = sender_of(w, s->f);
 	bool there;
 
-	if (!g)
+	if (!g || !g->gm) /* nobody, or one that is no more */
 		return NULL;
 	g_byte_array_set_size(w->bytes_now, 0);
 	there = g->vf ? in_ring(w, g, s->f) : in_chain(w, g, s->f);

@@ -383,6 +383,27 @@ static void what_the_host_sends_wrong_was_right_in_the_guest(void **state)
 	}
 }
 
+/* Frames of it are under way still when its memory is gone. */
+static void a_guest_that_is_destroyed_is_captured_until_then(void **state)
+{
+	static const char *const policy[] = {"copy", "single-copy", "zero-copy"};
+
+	(void)state;
+	for (unsigned i = 0; i < G_N_ELEMENTS(policy); i++) {
+		g_autofree char *text = g_strdup_printf(
+			"[nic eth0]\n[guest]\npolicy = %s\n[guest vm1]\ndestroyed_at = 300us\n"
+			"[guest vm2]\n[traffic in]\nto = vm1\nrate = max\npackets = 2000\n"
+			"[traffic out]\nfrom = vm1\nrate = max\npackets = 2000\n"
+			"[traffic l]\nfrom = vm1\nto = vm2\npps = 1e6\npackets = 1000\n",
+			policy[i]);
+		struct captures c = captured_with(text, NULL, NULL);
+
+		assert_in_range(c.frame[HYPERVISOR]->len, 50, 2000);
+		assert_in_range(c.frame[GUEST]->len, 50, 2000);
+		captures_free(&c);
+	}
+}
+
 /* ---- several ---- */
 
 static void several_captures_of_one_point_are_alike(void **state)
@@ -439,6 +460,7 @@ int main(void)
 		cmocka_unit_test(what_is_cut_is_shorter_in_the_guest),
 		cmocka_unit_test(what_is_spoilt_in_guest_memory_is_seen_at_the_hypervisor),
 		cmocka_unit_test(what_the_host_sends_wrong_was_right_in_the_guest),
+		cmocka_unit_test(a_guest_that_is_destroyed_is_captured_until_then),
 		cmocka_unit_test(several_captures_of_one_point_are_alike),
 		cmocka_unit_test(two_captures_into_one_file_are_refused),
 	};
