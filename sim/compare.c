@@ -11,7 +11,7 @@
 #include <string.h>
 #include "infile.h"
 #include "report.h"
-#include "result.h"
+#include "schema.h"
 #include "sim_error.h"
 
 #define LAST_DIGIT 0.001 /* what a result file writes at most of a decimal */
@@ -53,10 +53,9 @@ static char *judge_file(const json_t *top)
 
 	if (!json_is_integer(schema) || !json_is_object(metrics))
 		return g_strdup("is no result file; write one with run --json or sweep --out");
-	if (json_integer_value(schema) != RESULT_SCHEMA)
-		return g_strdup_printf("has schema %" JSON_INTEGER_FORMAT "; this program reads "
-				       "schema %d: run the scenario again",
-				       json_integer_value(schema), RESULT_SCHEMA);
+	char *other = schema_other(top);
+	if (other)
+		return other;
 	const char *wrong = wrong_metric(metrics);
 	return wrong ? g_strdup_printf("metric %s is no number, text or null", wrong) : NULL;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "folder.h"
 #include "page_impl.h"
+#include "schema.h"
 #include "sim_error.h"
 
 void page_run_free(void *data)
@@ -44,11 +45,14 @@ static json_t *result_read(const char *path, GError **error)
 {
 	json_error_t why;
 	json_t *top = json_load_file(path, 0, &why), *metrics = json_object_get(top, "metrics");
+	g_autofree char *other = schema_other(top);
 
-	if (json_is_object(metrics) && json_object_size(metrics) &&
-	    json_integer_value(json_object_get(top, "schema")) == RESULT_SCHEMA)
+	if (json_is_object(metrics) && json_object_size(metrics) && !other &&
+	    json_is_integer(json_object_get(top, "schema")))
 		return top;
-	if (!top && why.line > 0)
+	if (other)
+		g_set_error(error, SIM_ERROR, SIM_EXIT_INPUT, "%s: %s", path, other);
+	else if (!top && why.line > 0)
 		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s:%d: %s", path, why.line,
 			    why.text);
 	else

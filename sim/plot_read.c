@@ -11,6 +11,7 @@
 #include <string.h>
 #include <jansson.h>
 
+#include "schema.h"
 #include "sim_error.h"
 
 const char *const plot_directions[] = {"rx", "tx", "local", NULL};
@@ -319,10 +320,13 @@ static json_t *json_read(const char *path, GError **error)
 {
 	json_error_t why;
 	json_t *top = json_load_file(path, 0, &why);
+	g_autofree char *other = schema_other(top);
 
-	if (top && json_is_object(json_object_get(top, "metrics")))
+	if (top && !other && json_is_object(json_object_get(top, "metrics")))
 		return top;
-	if (top)
+	if (other)
+		g_set_error(error, SIM_ERROR, SIM_EXIT_INPUT, "%s: %s", path, other);
+	else if (top)
 		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s: is no result file", path);
 	else
 		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s:%d: %s", path, why.line,

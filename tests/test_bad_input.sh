@@ -373,7 +373,8 @@ to_full()
 
 said_once()
 {
-	to_full "$@" && [ "$(grep -c "standard output" "$err")" = 1 ] || { cat "$err"; return 1; }
+	to_full "$@" || return 1
+	[ "$(grep -c "standard output" "$err")" = 1 ] || { cat "$err"; return 1; }
 }
 
 # Of a sweep cut short, manifest and points may stand; tables and parts of files may not.

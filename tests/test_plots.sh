@@ -66,7 +66,7 @@ build_driver()
 	# shellcheck disable=SC2046
 	"${CC:-cc}" -std=gnu11 -g -O1 -Wall -Wextra -I"$root" \
 		$(pkg-config --cflags glib-2.0 jansson) -o "$tmp/driver" "$tmp/driver.c" \
-		"$root"/sim/plot*.c "$root/sim/outfile.c" "$root/sim/nearest.c" "$root/sim/sim_error.c" \
+		"$root"/sim/plot*.c "$root/sim/outfile.c" "$root/sim/nearest.c" "$root/sim/schema.c" "$root/sim/sim_error.c" \
 		$(pkg-config --libs glib-2.0 jansson)
 }
 
