@@ -442,6 +442,12 @@ static bool source_error(struct machine *m, GError **error)
 }
 
 /* The next event. False: the run is over. */
+static void tell(const struct machine *m, struct run_ctl *ctl)
+{
+	ctl->drops = m->world.dropped;
+	run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m), m->offered_total);
+}
+
 static inline bool step(struct machine *m, struct run_ctl *ctl, uint64_t *steps)
 {
 	if (m->deadline_passed || m->limit_passed)
@@ -459,8 +465,7 @@ static inline bool step(struct machine *m, struct run_ctl *ctl, uint64_t *steps)
 		m->interrupted = true;
 		return false;
 	}
-	ctl->drops = m->world.dropped;
-	run_progress(ctl, evq_now(&m->q), 0, m->world.done + dma_offered(m), m->offered_total);
+	tell(m, ctl);
 	return true;
 }
 
@@ -477,6 +482,7 @@ bool machine_run(struct machine *m, struct run_ctl *ctl, GError **error)
 	else
 		while (step(m, ctl, &steps))
 			;
+	tell(m, ctl);
 	if (!m->stopped) { /* cut short: the window ends here */
 		evq_cancel(&m->q, &m->stop_event);
 		end_window(m);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../sim/folder.h"
 #include "../sim/plot.h"
 #include "../sim/plot_want.h"
 #include "machine.h"
@@ -59,15 +60,19 @@ static char *script_dir(void)
 static bool plot(const char *const *paths, const char *out, const struct scenario *sc,
 		 GPtrArray *made, GError **error)
 {
-	struct plot_want want = plot_wanted(sc);
 	g_autofree char *scripts = script_dir();
 	g_autofree char *beside = out ? g_strdup(out) : NULL;
 
 	if (paths[0] && !paths[1] && g_file_test(paths[0], G_FILE_TEST_IS_DIR)) {
+		json_t *source = sc ? NULL : folder_source(paths[0]);
+		struct plot_want want =
+			sc ? plot_wanted(sc) : plot_want_read(json_object_get(source, "plot"));
+
 		if (!beside)
 			beside = g_build_filename(paths[0], "plots", NULL);
-		return plot_sweep(paths[0], beside, scripts, &want, made, error) &&
-		       plot_study(paths[0], beside, scripts, made, error);
+		bool ok = plot_study(paths[0], beside, scripts, &want, made, error);
+		json_decref(source);
+		return ok;
 	}
 	if (!beside)
 		beside = g_path_get_dirname(paths[0]);

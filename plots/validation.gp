@@ -32,6 +32,11 @@ set border 3 lc rgb "#444444"
 set grid xtics ytics lc rgb "#dddddd" lw 0.7
 set tics out nomirror
 set logscale xy
+# Marks at 1, 2 and 5 of each decade: a decade alone leaves an axis with one.
+marks = ""
+do for [k = -3:9] { do for [m in "1 2 5"] { marks = marks.(strlen(marks) ? ", " : "").sprintf("%se%d", m, k) } }
+eval "set xtics (".marks.")"
+eval "set ytics (".marks.")"
 set key top left Left reverse samplen 1 spacing 1.2
 set style fill solid 0.25 noborder
 

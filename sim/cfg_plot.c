@@ -37,3 +37,28 @@ struct plot_want plot_wanted(const struct scenario *sc)
 		.title = cfg_str(c, "title"),
 	};
 }
+
+json_t *plot_want_json(const struct scenario *sc)
+{
+	struct plot_want want = plot_wanted(sc);
+
+	return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "x", want.x, "y", want.y, "lines",
+			 want.lines, "panels", want.panels, "log", want.log, "title", want.title);
+}
+
+static const char *member(const json_t *json, const char *name)
+{
+	return json_string_value(json_object_get(json, name));
+}
+
+struct plot_want plot_want_read(const json_t *json)
+{
+	return (struct plot_want){
+		.x = member(json, "x"),
+		.y = member(json, "y"),
+		.lines = member(json, "lines"),
+		.panels = member(json, "panels"),
+		.log = member(json, "log"),
+		.title = member(json, "title"),
+	};
+}

@@ -114,7 +114,8 @@ static const struct verb verbs[] = {
 	 .fn = verb_report,
 	 .examples =
 		 "Examples:\n"
-		 "  %s report out/demo --scenario scenarios/demo.ini\n"
+		 "  %s report out/demo\n"
+		 "  %s report first.json --scenario scenarios/first.ini\n"
 		 "  %s report copy.json zero-copy.json --out compared.html\n"
 		 "\nQuestion, table, figures, where time goes, what bounds, copies by site, the\n"
 		 "scenario, and how to get the same again, in one file that needs no other and no\n"

@@ -19,6 +19,10 @@
 
 #define TOLERANCE_PPM 50000 /* of what is measured, against a baseline */
 
+/* Of a file's metrics that are not as they were, the worst are shown: so many, but of each point
+   some. */
+enum { SHOWN_OF_FILE = 20, SHOWN_OF_POINT = 3 };
+
 struct check {
 	struct session *s;
 	const char *file, *label, *folder;
@@ -29,9 +33,10 @@ struct check {
 	/* against a baseline; NULL: none */
 	struct baseline *baseline;
 	uint64_t tolerance_ppm;
-	char *scenario; /* the file's name there */
-	json_t *points; /* what its runs gave */
-	unsigned lines; /* of the point that is being judged: metrics that are not as they were */
+	char *scenario;        /* the file's name there */
+	json_t *points;        /* what its runs gave */
+	unsigned lines, limit; /* of the point: metrics that are not as they were; shown at most */
+	unsigned shown;        /* of the file */
 	unsigned updated, added, removed; /* points, with --update */
 };
 
@@ -39,29 +44,46 @@ G_STATIC_ASSERT((int)JUNIT_FAIL == (int)EXPECT_FAIL && (int)JUNIT_SKIP == (int)E
 
 /* ---- verdicts ---- */
 
-static void check_line(struct check *c, enum expect_outcome outcome, const char *metric,
-		       const char *want, const char *got, const char *reason)
+/* "[guest.policy=copy] vm1.rx.copies", or the metric alone. */
+static char *name_of(const struct check *c, const char *metric)
+{
+	return *c->label ? g_strdup_printf("[%s] %s", c->label, metric) : g_strdup(metric);
+}
+
+static void show_line(const struct check *c, enum expect_outcome outcome, const char *metric,
+		      const char *want, const char *got, const char *reason)
+{
+	g_autofree char *name = name_of(c, metric);
+	g_autofree char *why = reason ? g_strdup_printf(" (%s)", reason) : g_strdup("");
+	g_autofree char *line = g_strdup_printf("%s %s %s %s %s%s\n", expect_word(outcome), c->file,
+						name, want, got, why);
+
+	if (!c->s->o.quiet || outcome == EXPECT_FAIL)
+		session_print(c->s, session_tables(c->s), line);
+}
+
+/* For the sum, --json and --junit. */
+static void keep_line(struct check *c, enum expect_outcome outcome, const char *metric,
+		      const char *want, const char *got, const char *reason)
 {
 	const char *word = expect_word(outcome);
-	g_autoptr(GString) line = g_string_new(NULL), name = g_string_new(NULL);
+	g_autofree char *name = name_of(c, metric);
 
-	if (*c->label)
-		g_string_append_printf(name, "[%s] ", c->label);
-	g_string_append(name, metric);
-	g_string_append_printf(line, "%s %s %s %s %s", word, c->file, name->str, want, got);
-	if (reason)
-		g_string_append_printf(line, " (%s)", reason);
-	g_string_append_c(line, '\n');
 	c->n[outcome]++;
-	if (!c->s->o.quiet || outcome == EXPECT_FAIL)
-		session_print(c->s, session_tables(c->s), line->str);
 	g_autofree char *said = reason ? g_strdup_printf("want %s, got %s (%s)", want, got, reason)
 				       : g_strdup_printf("want %s, got %s", want, got);
-	junit_case(c->junit, name->str, (enum junit_outcome)outcome, said);
+	junit_case(c->junit, name, (enum junit_outcome)outcome, said);
 	json_array_append_new(c->list,
 			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "verdict", word,
 					"file", c->file, "point", c->label, "metric", metric,
 					"want", want, "got", got, "reason", reason));
+}
+
+static void check_line(struct check *c, enum expect_outcome outcome, const char *metric,
+		       const char *want, const char *got, const char *reason)
+{
+	show_line(c, outcome, metric, want, got, reason);
+	keep_line(c, outcome, metric, want, got, reason);
 }
 
 static void check_verdict(void *arg, const struct expect_verdict *v)
@@ -106,8 +128,27 @@ static void baseline_line(void *arg, const struct compare_line *l)
 		g_string_append_printf(reason, ", %s", story);
 	if (*l->off)
 		g_string_append_printf(reason, ", %s", l->off);
-	c->lines++;
-	check_line(c, EXPECT_FAIL, l->metric, was, is, reason->str);
+	if (c->lines++ < c->limit)
+		show_line(c, EXPECT_FAIL, l->metric, was, is, reason->str);
+	keep_line(c, EXPECT_FAIL, l->metric, was, is, reason->str);
+}
+
+/* Says how many were not shown, and where they are. */
+static void count_hidden(struct check *c)
+{
+	const struct options *o = &c->s->o;
+	const char *file = o->junit ? o->junit : o->json;
+	g_autofree char *label = *c->label ? g_strdup_printf(" [%s]", c->label) : g_strdup("");
+	g_autofree char *all = !file                    ? g_strdup("--junit FILE has all")
+			       : strcmp(file, "-") == 0 ? g_strdup("stdout has all")
+							: g_strdup_printf("%s has all", file);
+
+	c->shown += MIN(c->lines, c->limit);
+	if (c->lines <= c->limit)
+		return;
+	g_autofree char *line = g_strdup_printf("... and %u more of %s%s, less far off: %s\n",
+						c->lines - c->limit, c->file, label, all);
+	session_print(c->s, session_tables(c->s), line);
 }
 
 static void judge_point(struct check *c, const json_t *was, const json_t *is)
@@ -118,7 +159,9 @@ static void judge_point(struct check *c, const json_t *was, const json_t *is)
 	g_autofree char *n = g_strdup_printf("%zu", all);
 
 	c->lines = 0;
+	c->limit = MAX(SHOWN_OF_FILE - MIN(c->shown, SHOWN_OF_FILE), SHOWN_OF_POINT);
 	compare_each(found, baseline_line, c);
+	count_hidden(c);
 	if (!c->lines)
 		check_line(c, EXPECT_PASS, "baseline", n, n,
 			   "metrics that are not 0, as they were");
@@ -308,6 +351,7 @@ static void check_file(struct check *c, const char *path)
 	c->folder = folder;
 	c->scenario = c->baseline ? baseline_scenario_name(c->baseline, path) : NULL;
 	c->points = json_object();
+	c->shown = 0;
 	run_file(c, st);
 	g_clear_pointer(&c->scenario, g_free);
 	json_decref(c->points);

@@ -13,6 +13,7 @@
 #include "folder.h"
 #include "outfile.h"
 #include "sim_error.h"
+#include "sweep_view.h"
 #include "wrap.h"
 #include "where.h"
 
@@ -20,10 +21,9 @@ struct sweeping {
 	struct session *s;
 	struct study *st;
 	const char *folder;
-	bool *wanted, *found; /* by run */
-	size_t to_run, failed;
-	gint64 begun_us;
-	GMutex lock; /* the terminal */
+	bool *wanted, *found;         /* by run */
+	size_t to_run, there, failed; /* wanted runs: missing, found; of the former */
+	GMutex lock;                  /* the terminal */
 };
 
 /* ---- which points ---- */
@@ -101,6 +101,7 @@ static void look_for_runs(struct sweeping *sw)
 		sw->found[i] = folder_has(sw->folder, run);
 		run->skip = sw->found[i] || !sw->wanted[i];
 		sw->to_run += !run->skip;
+		sw->there += sw->found[i] && sw->wanted[i];
 	}
 }
 
@@ -257,22 +258,19 @@ static bool sweep_done(void *arg, struct study *st, struct study_run *run)
 	return run->error->code != SIM_EXIT_OUTPUT;
 }
 
-static void sweep_tick(void *arg, double done)
+static void sweep_tick(void *arg, const struct study_state *state)
 {
 	struct sweeping *sw = arg;
-	double seconds = (double)(g_get_monotonic_time() - sw->begun_us) / 1e6;
-	double all = (double)sw->to_run;
-	g_autoptr(GString) line = g_string_new(NULL);
+	struct progress_sum sum = {.unit = sweep_repeats(sw->st->sweep) > 1 ? "runs" : "points",
+				   .before = sw->there,
+				   .done = state->done,
+				   .all = (double)sw->to_run,
+				   .packets = state->packets,
+				   .drops = state->drops};
 
 	g_mutex_lock(&sw->lock);
-	/* Rounded down: a run that goes on is not done. */
-	g_string_append_printf(line, "%u of %zu runs  %.0f%%", (unsigned)done, sw->to_run,
-			       done / all * 100);
-	if (sw->failed)
-		g_string_append_printf(line, "  %zu failed", sw->failed);
-	if (done > 0 && seconds > 1)
-		g_string_append_printf(line, "  %.0f s left", seconds * (all - done) / done);
-	progress_note(&sw->s->progress, line->str);
+	sum.failed = sw->failed;
+	progress_sum(&sw->s->progress, &sum);
 	g_mutex_unlock(&sw->lock);
 }
 
@@ -280,200 +278,10 @@ static void run_missing(struct sweeping *sw)
 {
 	const struct study_watch watch = {sweep_ran, sweep_done, sweep_tick, sw};
 
-	sw->begun_us = g_get_monotonic_time();
+	progress_begin(&sw->s->progress, "");
 	if (sw->to_run)
 		study_run_watched(sw->st, session_threads(sw->s), session_interrupted(), &watch);
 	progress_erase(&sw->s->progress);
-}
-
-/* ---- the table for the eye ---- */
-
-static void value_cell(struct report_table *t, enum report_fmt fmt, const struct record_value *v)
-{
-	g_autoptr(GString) text = g_string_new(NULL);
-	struct result_value value = v ? record_as_result(v) : (struct result_value){0};
-
-	report_value(fmt, v ? &value : NULL, text);
-	report_table_cell(t, text->str, fmt != REPORT_TEXT);
-}
-
-static void append_signed(GString *out, enum report_fmt fmt, __int128 milli, bool sign)
-{
-	struct result_value v = {.type = RESULT_RATIO, .den = 1000};
-
-	v.num = milli < 0 ? -(unsigned __int128)milli : (unsigned __int128)milli;
-	g_string_append(out, milli < 0 ? "-" : sign && milli > 0 ? "+" : "");
-	report_value(fmt, &v, out);
-}
-
-/* Mean and half width: "12.3us ±0.4us"; of differences with a sign. */
-static void mean_cell(struct report_table *t, enum report_fmt fmt, const struct summary_point *p,
-		      const char *metric)
-{
-	g_autoptr(GString) text = g_string_new(NULL);
-	const struct stats *s = NULL;
-
-	for (size_t i = 0; i < p->n && !s; i++)
-		if (strcmp(p->metrics[i].name->full, metric) == 0)
-			s = &p->metrics[i].stats;
-	if (s) {
-		append_signed(text, fmt, stats_mean(s), p->base != 0);
-		if (s->n > 1 && s->half) {
-			g_string_append(text, " ±");
-			append_signed(text, fmt, (__int128)s->half, false);
-		}
-	}
-	report_table_cell(t, s ? text->str : "-", true);
-}
-
-static void head_cells(const struct sweeping *sw, struct report_table *t, bool paired)
-{
-	const struct study *st = sw->st;
-
-	report_table_cell(t, "point", true);
-	if (paired)
-		report_table_cell(t, "base", true);
-	for (const char **key = st->keys; *key; key++)
-		report_table_cell(t, *key, false);
-	if (st->search) {
-		report_table_cell(t, "holds", true);
-		report_table_cell(t, "fails", true);
-	}
-	for (const struct report_col *c = sw->s->prog->sweep_cols; c && c->head; c++)
-		if (c->fmt != REPORT_TEXT || !paired)
-			report_table_cell(t, c->head, c->fmt != REPORT_TEXT);
-	report_table_row(t);
-}
-
-static void point_cells(struct report_table *t, unsigned point, unsigned base,
-			const char *const *values)
-{
-	g_autofree char *number = g_strdup_printf("%u", point);
-	g_autofree char *base_number = g_strdup_printf("%u", base);
-
-	report_table_cell(t, number, true);
-	if (base)
-		report_table_cell(t, base_number, true);
-	for (; *values; values++)
-		report_table_cell(t, *values, false);
-}
-
-static void run_row(const struct sweeping *sw, struct report_table *t, const struct study_run *run)
-{
-	const struct search *se = sw->st->search;
-
-	point_cells(t, run->point, 0, run->values);
-	for (int fails = 0; se && fails < 2; fails++)
-		value_cell(t, search_format(se),
-			   record_find(run->record, search_metric(se, fails)));
-	for (const struct report_col *c = sw->s->prog->sweep_cols; c && c->head; c++)
-		value_cell(t, c->fmt, record_find(run->record, c->metric));
-	report_table_row(t);
-}
-
-/* The text that all runs of the point have, or "varies". */
-static const char *text_of_point(const struct study *st, unsigned point, const char *metric)
-{
-	const char *text = NULL;
-
-	for (size_t i = 0; i < st->n_runs; i++) {
-		const struct record_value *v = st->runs[i].point == point && st->runs[i].record
-						       ? record_find(st->runs[i].record, metric)
-						       : NULL;
-
-		if (v && v->type == RESULT_TEXT && text && strcmp(text, v->text) != 0)
-			return "varies";
-		if (v && v->type == RESULT_TEXT)
-			text = v->text;
-	}
-	return text ? text : "-";
-}
-
-static void mean_row(const struct sweeping *sw, struct report_table *t,
-		     const struct summary_point *p)
-{
-	const struct search *se = sw->st->search;
-
-	point_cells(t, p->point, p->base, p->values);
-	for (int fails = 0; se && fails < 2; fails++)
-		mean_cell(t, search_format(se), p, search_metric(se, fails));
-	for (const struct report_col *c = sw->s->prog->sweep_cols; c && c->head; c++)
-		if (c->fmt != REPORT_TEXT)
-			mean_cell(t, c->fmt, p, c->metric);
-		else if (!p->base)
-			report_table_cell(t, text_of_point(sw->st, p->point, c->metric), false);
-	report_table_row(t);
-}
-
-static bool is_wanted(const struct sweeping *sw, unsigned point)
-{
-	return sw->wanted[(size_t)(point - 1) * sweep_repeats(sw->st->sweep)];
-}
-
-static void print_means(const struct sweeping *sw, const struct summary *sum, bool paired,
-			GString *out)
-{
-	struct report_table *t = report_table_new();
-
-	head_cells(sw, t, paired);
-	for (size_t i = 0; i < sum->n; i++)
-		if (is_wanted(sw, sum->points[i].point))
-			mean_row(sw, t, &sum->points[i]);
-	report_table_fold(t, wrap_columns(session_tables(sw->s)), out);
-	report_table_free(t);
-}
-
-static void print_runs(const struct sweeping *sw, GString *out)
-{
-	struct report_table *t = report_table_new();
-
-	head_cells(sw, t, false);
-	for (size_t i = 0; i < sw->st->n_runs; i++)
-		if (sw->wanted[i] && sw->st->runs[i].record)
-			run_row(sw, t, &sw->st->runs[i]);
-	report_table_fold(t, wrap_columns(session_tables(sw->s)), out);
-	report_table_free(t);
-}
-
-/* Of how many runs of a point the search has found no value that holds, or none that fails. */
-static unsigned at_end(const struct sweeping *sw, unsigned point, bool fails)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < sw->st->n_runs; i++) {
-		const struct study_run *run = &sw->st->runs[i];
-		const struct record_value *v =
-			run->point == point && run->record
-				? record_find(run->record, search_metric(sw->st->search, fails))
-				: NULL;
-
-		n += v && v->type == RESULT_NULL;
-	}
-	return n;
-}
-
-/* A search that ended at an end of its range has found no threshold: said, not left to a dash. */
-static void print_ends(const struct sweeping *sw, GString *out)
-{
-	const struct search *se = sw->st->search;
-
-	for (unsigned point = 1; se && point <= sweep_points(sw->st->sweep); point++)
-		for (int fails = 0; fails < 2 && is_wanted(sw, point); fails++) {
-			unsigned n = at_end(sw, point, fails);
-			g_autofree char *label = sweep_label(sw->st->sweep, point - 1);
-
-			if (!n)
-				continue;
-			g_string_append_printf(out, "point %u%s%s%s", point, *label ? " (" : "",
-					       label, *label ? ")" : "");
-			if (sweep_repeats(sw->st->sweep) > 1)
-				g_string_append_printf(out, ", %u of %u runs", n,
-						       sweep_repeats(sw->st->sweep));
-			g_string_append_printf(out, ": %s %s end of %s\n", search_condition(se),
-					       fails ? "holds even at the high"
-						     : "fails already at the low",
-					       search_range(se));
-		}
 }
 
 /* ---- the end ---- */
@@ -516,21 +324,23 @@ static void write_json(struct sweeping *sw)
 static void print_tables(struct sweeping *sw, const struct summary *means,
 			 const struct summary *paired, bool written)
 {
+	const struct sweep_view view = {sw->st, sw->s->prog->sweep_cols, sw->wanted,
+					wrap_columns(session_tables(sw->s))};
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	if (means) {
 		g_string_append_printf(out, "means of %u runs, ± half of the 95%% interval\n",
 				       sweep_repeats(sw->st->sweep));
-		print_means(sw, means, false, out);
+		sweep_view_means(&view, means, false, out);
 	} else {
-		print_runs(sw, out);
+		sweep_view_runs(&view, out);
 	}
-	print_ends(sw, out);
+	sweep_view_ends(&view, out);
 	if (paired) {
 		g_string_append_printf(out, "\ndifferences from %s, seed by seed%s\n",
 				       sw->s->o.paired,
 				       means ? ", ± half of the 95% interval" : "");
-		print_means(sw, paired, true, out);
+		sweep_view_means(&view, paired, true, out);
 	}
 	if (written)
 		g_string_append_printf(

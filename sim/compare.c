@@ -309,25 +309,50 @@ static void print_metric(struct report_table *t, const struct pair *p)
 	print_cells(t, (const char *const[]){p->name, a, b, off, verdict_word(p)});
 }
 
+/* How far off, as a share of the first; what only one has, or is no number, is as far as can be. */
+static double severity(const struct pair *p)
+{
+	double a = json_number_value(p->a), b = json_number_value(p->b);
+
+	if (!json_is_number(p->a) || !json_is_number(p->b) || a == 0)
+		return G_MAXDOUBLE;
+	return ABS(b - a) / ABS(a);
+}
+
+static int by_severity(const void *pa, const void *pb)
+{
+	const struct pair *a = *(const struct pair *const *)pa, *b = *(void *const *)pb;
+	double x = severity(a), y = severity(b);
+
+	if (a->more != b->more)
+		return a->more ? -1 : 1;
+	return (x < y) - (x > y);
+}
+
 void compare_each(const struct comparison *c, compare_fn fn, void *arg)
 {
-	for (int more = 1; more >= 0; more--)
-		for (guint i = 0; i < c->metrics->len; i++) {
-			const struct pair *p = &g_array_index(c->metrics, struct pair, i);
+	g_autoptr(GPtrArray) pairs = g_ptr_array_new();
 
-			if (p->verdict == COMPARE_EQUAL || p->more != more)
-				continue;
-			g_autofree char *a = value_text(p->a), *b = value_text(p->b);
-			g_autofree char *off = difference(p);
+	for (guint i = 0; i < c->metrics->len; i++) {
+		struct pair *p = &g_array_index(c->metrics, struct pair, i);
 
-			fn(arg, &(struct compare_line){.metric = p->name,
-						       .a = a,
-						       .b = b,
-						       .off = off,
-						       .verdict = p->verdict,
-						       .measured = p->measured,
-						       .more = p->more});
-		}
+		if (p->verdict != COMPARE_EQUAL)
+			g_ptr_array_add(pairs, p);
+	}
+	g_ptr_array_sort(pairs, by_severity);
+	for (guint i = 0; i < pairs->len; i++) {
+		const struct pair *p = pairs->pdata[i];
+		g_autofree char *a = value_text(p->a), *b = value_text(p->b);
+		g_autofree char *off = difference(p);
+
+		fn(arg, &(struct compare_line){.metric = p->name,
+					       .a = a,
+					       .b = b,
+					       .off = off,
+					       .verdict = p->verdict,
+					       .measured = p->measured,
+					       .more = p->more});
+	}
 }
 
 static void print_metrics(const struct comparison *c, unsigned characters, GString *out)

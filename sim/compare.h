@@ -44,7 +44,7 @@ struct compare_line {
 	enum compare_verdict verdict;
 	bool measured, more; /* more: a copy or fallback that was not there, or not so often */
 };
-/* New copies and fallbacks first, then in order. */
+/* The worst first: new copies and fallbacks, then what is off by the largest share. */
 typedef void (*compare_fn)(void *arg, const struct compare_line *line);
 void compare_each(const struct comparison *c, compare_fn fn, void *arg);
 

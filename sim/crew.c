@@ -110,8 +110,11 @@ struct crew;
 struct member {
 	struct crew *crew;
 	pthread_t thread;
+	/* Its own: when it told last, and what its run has come to. */
 	gint64 told_us;
-	double share; /* of its run, under the lock */
+	uint64_t packets, drops;
+	/* Told, under the lock; `done` of its run is a share. */
+	struct study_state told;
 };
 
 struct crew {
@@ -120,7 +123,8 @@ struct crew {
 	volatile sig_atomic_t *interrupted;
 	pthread_mutex_t lock;
 	pthread_cond_t finished;
-	size_t next, done; /* to begin; finished */
+	size_t next;             /* to begin */
+	struct study_state done; /* of runs that are finished */
 	bool stop;
 	struct member *members;
 	unsigned n_members;
@@ -132,11 +136,14 @@ static void on_share(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t p
 	struct member *m = ctl->progress_state;
 	gint64 clock = g_get_monotonic_time();
 
+	m->packets = packets;
+	m->drops = ctl->drops;
 	if (clock - m->told_us < TICK_US)
 		return;
 	m->told_us = clock;
 	pthread_mutex_lock(&m->crew->lock);
-	m->share = progress_share(now, end, packets, packets_total);
+	m->told = (struct study_state){progress_share(now, end, packets, packets_total), packets,
+				       ctl->drops};
 	pthread_mutex_unlock(&m->crew->lock);
 }
 
@@ -144,6 +151,8 @@ static void begin(struct member *m, struct study_run *run, struct run_ctl *ctl)
 {
 	struct crew *crew = m->crew;
 
+	m->packets = m->drops = 0;
+	ctl->drops = 0;
 	if (run->skip || *crew->interrupted)
 		return;
 	carry_out(crew->st, run, ctl);
@@ -166,8 +175,10 @@ static void *crew_member(void *p)
 		pthread_mutex_unlock(&crew->lock);
 		begin(m, run, &ctl);
 		pthread_mutex_lock(&crew->lock);
-		m->share = 0;
-		crew->done += !run->skip;
+		m->told = (struct study_state){0};
+		crew->done.done += !run->skip;
+		crew->done.packets += m->packets;
+		crew->done.drops += m->drops;
 		run->done = true;
 		pthread_cond_signal(&crew->finished);
 	}
@@ -178,12 +189,17 @@ static void *crew_member(void *p)
 /* Ticks, with the lock held. */
 static void tick(struct crew *crew)
 {
-	double done = (double)crew->done;
+	struct study_state state = crew->done;
 
-	for (unsigned i = 0; i < crew->n_members; i++)
-		done += crew->members[i].share;
+	for (unsigned i = 0; i < crew->n_members; i++) {
+		const struct study_state *told = &crew->members[i].told;
+
+		state.done += told->done;
+		state.packets += told->packets;
+		state.drops += told->drops;
+	}
 	pthread_mutex_unlock(&crew->lock);
-	crew->watch->tick(crew->watch->arg, done);
+	crew->watch->tick(crew->watch->arg, &state);
 	pthread_mutex_lock(&crew->lock);
 }
 
@@ -271,13 +287,16 @@ static bool looking_done(void *arg, struct study *st, struct study_run *run)
 	return l->done(l->arg, st, run);
 }
 
-static void looking_tick(void *arg, double done)
+static void looking_tick(void *arg, const struct study_state *state)
 {
 	const struct looking *l = arg;
-	g_autoptr(GString) line = g_string_new(NULL);
+	const struct progress_sum sum = {.unit = "runs",
+					 .done = state->done,
+					 .all = (double)l->n_runs,
+					 .packets = state->packets,
+					 .drops = state->drops};
 
-	progress_runs(line, l->progress, done, (double)l->n_runs);
-	progress_note(l->progress, line->str);
+	progress_sum(l->progress, &sum);
 }
 
 void study_run(struct study *st, unsigned threads, struct progress *progress,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "outfile.h"
+#include "plot_want.h"
 #include "sim_error.h"
 
 #define MANIFEST "study.json"
@@ -135,6 +136,31 @@ static json_t *points_json(const struct study *st)
 	return list;
 }
 
+/* What a report needs that results do not say. Of no account for whose the folder is. */
+static json_t *source_of(const struct study *st)
+{
+	g_autofree char *text = NULL, *valid = NULL;
+	json_t *sets = json_array();
+	gsize len;
+
+	for (char **set = st->sets; *set; set++)
+		json_array_append_new(sets, json_string(*set));
+	if (g_file_get_contents(scenario_path(st->sc), &text, &len, NULL))
+		valid = g_utf8_make_valid(text, (gssize)len);
+	return json_pack("{s:s, s:o, s:o}", "text", valid ? valid : "", "sets", sets, "plot",
+			 plot_want_json(st->sc));
+}
+
+json_t *folder_source(const char *path)
+{
+	g_autofree char *file = g_build_filename(path, MANIFEST, NULL);
+	json_t *manifest = json_load_file(file, 0, NULL);
+	json_t *source = json_incref(json_object_get(manifest, "source"));
+
+	json_decref(manifest);
+	return source;
+}
+
 static json_t *manifest_of(const struct study *st, GError **error)
 {
 	g_autofree char *digest = digest_of(st, error), *build = build_of();
@@ -142,10 +168,11 @@ static json_t *manifest_of(const struct study *st, GError **error)
 
 	if (!digest)
 		return NULL;
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "schema", RESULT_SCHEMA,
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o}", "schema", RESULT_SCHEMA,
 			 "program", st->prog->name, "version", st->prog->version, "build", build,
 			 "scenario", base, "digest", digest, "repeat",
-			 (int)sweep_repeats(st->sweep), "points", points_json(st));
+			 (int)sweep_repeats(st->sweep), "points", points_json(st), "source",
+			 source_of(st));
 }
 
 static const char *text_of(const json_t *manifest, const char *name)
@@ -158,6 +185,18 @@ static const char *text_of(const json_t *manifest, const char *name)
 static bool same(const json_t *a, const json_t *b, const char *name)
 {
 	return json_equal(json_object_get(a, name), json_object_get(b, name));
+}
+
+/* All but the source: a comment or a figure may change, and the results are the same. */
+static bool same_study(const json_t *a, const json_t *b)
+{
+	static const char *const members[] = {"schema",   "program", "version", "build",
+					      "scenario", "digest",  "repeat",  "points"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+		if (!same(a, b, members[i]))
+			return false;
+	return true;
 }
 
 /* What the folder is told about in a refusal. */
@@ -265,7 +304,7 @@ static bool judge(const struct study *st, const char *path, const char *file, co
 	if (use == FOLDER_FRESH) {
 		empty(path);
 		g_clear_pointer(&there, json_decref);
-	} else if ((there && !json_equal(there, (json_t *)mine)) || (!there && has_points(path))) {
+	} else if ((there && !same_study(there, mine)) || (!there && has_points(path))) {
 		ok = refuse(path, there, mine, error);
 	}
 	if (ok && use != FOLDER_READ) {

@@ -295,6 +295,14 @@ static bool is_judgement(const char *group)
 	       strcmp(group, "fidelity") == 0 || g_str_has_prefix(group, "fidelity ");
 }
 
+/* How figures look is one choice: a file with a [plot] of its own takes nothing of its base's. */
+static void drop_plot(GPtrArray *groups)
+{
+	for (guint i = groups->len; i-- > 0;)
+		if (strcmp(((const struct ini_group *)groups->pdata[i])->name, "plot") == 0)
+			g_ptr_array_remove_index(groups, i);
+}
+
 static bool read_file(struct ini *ini, const char *path, GPtrArray *chain, GError **error);
 
 /* The file that this one extends goes first. */
@@ -356,10 +364,13 @@ static bool read_file(struct ini *ini, const char *path, GPtrArray *chain, GErro
 	while (ok && groups->len) {
 		struct ini_group *g = g_ptr_array_steal_index(groups, 0);
 
-		if (derived && is_judgement(g->name))
+		if (derived && is_judgement(g->name)) {
 			group_free(g);
-		else
-			g_ptr_array_add(ini->groups, g);
+			continue;
+		}
+		if (strcmp(g->name, "plot") == 0)
+			drop_plot(ini->groups);
+		g_ptr_array_add(ini->groups, g);
 	}
 	return ok;
 }

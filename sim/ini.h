@@ -9,7 +9,8 @@
  * used.
  *
  * `extends` in [scenario] puts the groups of that file before this file's own; its [sweep],
- * [search], [expect] and [fidelity] are left out. What a group or key means is not decided here.
+ * [search], [expect] and [fidelity] are left out, and its [plot] if this file has one. What a group
+ * or key means is not decided here.
  */
 #ifndef SIM_INI_H
 #define SIM_INI_H

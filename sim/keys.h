@@ -109,7 +109,7 @@ struct group_decl {
 	{"seed", KEY_COUNT, .def = "1", .max = INT64_MAX, .help = "seed of all random streams"},   \
 	{"repeat", KEY_COUNT, .def = "1", .min = 1, .max = 9999,                                   \
 	 .help = "runs of each point, each with its own seed"},                                    \
-	{"extends", KEY_PATH, .help = "scenario read first; its [sweep], [search], [expect] and [fidelity] are not taken"}
+	{"extends", KEY_PATH, .help = "scenario read first; its [sweep], [search], [expect] and [fidelity] are not taken, nor its [plot] if there is one here"}
 /* clang-format on */
 
 /* Does the value name a preset file? */

@@ -16,16 +16,6 @@
 #include "page_impl.h"
 #include "sim_error.h"
 
-static void run_free(void *data)
-{
-	struct page_run *run = data;
-
-	g_free(run->path);
-	g_free(run->label);
-	g_ptr_array_unref(run->tops);
-	g_free(run);
-}
-
 static void figure_free(void *data)
 {
 	struct page_figure *f = data;
@@ -42,7 +32,7 @@ struct page *page_new(const struct cli_program *prog, const char *title)
 
 	p->prog = prog;
 	p->title = g_strdup(title);
-	p->runs = g_ptr_array_new_with_free_func(run_free);
+	p->runs = g_ptr_array_new_with_free_func(page_run_free);
 	p->figures = g_ptr_array_new_with_free_func(figure_free);
 	return p;
 }
@@ -55,174 +45,12 @@ void page_free(struct page *p)
 	g_free(p->scenario_path);
 	g_free(p->scenario_text);
 	g_free(p->question);
+	g_strfreev(p->sets);
 	scenario_free(p->scenario);
 	g_free(p);
 }
 
-static bool fail(GError **error, const char *path, const char *why)
-{
-	g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s: %s", path, why);
-	return false;
-}
-
-/* ---- results ---- */
-
-static json_t *result_read(const char *path, GError **error)
-{
-	json_error_t why;
-	json_t *top = json_load_file(path, 0, &why), *metrics = json_object_get(top, "metrics");
-
-	if (json_is_object(metrics) && json_object_size(metrics) &&
-	    json_integer_value(json_object_get(top, "schema")) == RESULT_SCHEMA)
-		return top;
-	if (!top && why.line > 0)
-		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s:%d: %s", path, why.line,
-			    why.text);
-	else
-		fail(error, path, !top ? why.text : "is no result file with metrics");
-	json_decref(top);
-	return NULL;
-}
-
-static void top_free(void *top)
-{
-	json_decref(top);
-}
-
-/* "guest.policy=copy bulk.size=60B"; NULL: this result is of no point. */
-static char *point_label(json_t *top)
-{
-	json_t *sets = json_object_get(json_object_get(top, "point"), "sets"), *v;
-	GString *label = g_string_new(NULL);
-	const char *key;
-
-	json_object_foreach(sets, key, v)
-	{
-		const char *text = json_string_value(v);
-
-		g_string_append_printf(label, "%s%s=%s", label->len ? " " : "", key,
-				       text ? text : "?");
-	}
-	return g_string_free(label, !label->len);
-}
-
-static struct page_run *run_new(const char *path, json_t *top)
-{
-	struct page_run *run = g_new0(struct page_run, 1);
-
-	run->path = g_strdup(path);
-	run->label = point_label(top);
-	if (!run->label) {
-		run->label = g_path_get_basename(path);
-		if (g_str_has_suffix(run->label, ".json"))
-			run->label[strlen(run->label) - strlen(".json")] = '\0';
-	}
-	run->point = (unsigned)json_integer_value(
-		json_object_get(json_object_get(top, "point"), "number"));
-	run->tops = g_ptr_array_new_with_free_func(top_free);
-	g_ptr_array_add(run->tops, top);
-	return run;
-}
-
-bool page_add_result(struct page *p, const char *path, GError **error)
-{
-	json_t *top = result_read(path, error);
-
-	if (!top)
-		return false;
-	/* Histograms are the bulk of a result, and the figures read them themselves. */
-	json_object_del(top, "histograms");
-	g_ptr_array_add(p->runs, run_new(path, top));
-	return true;
-}
-
-struct point_file {
-	unsigned point, repeat;
-	char *path;
-};
-
-static int by_point(const void *pa, const void *pb)
-{
-	const struct point_file *a = pa, *b = pb;
-	int d = (a->point > b->point) - (a->point < b->point);
-
-	return d ? d : (a->repeat > b->repeat) - (a->repeat < b->repeat);
-}
-
-static void point_file_clear(void *data)
-{
-	g_free(((struct point_file *)data)->path);
-}
-
-/* point-0012.json, point-0012-r3.json. */
-static GArray *point_files(const char *folder)
-{
-	GArray *files = g_array_new(FALSE, FALSE, sizeof(struct point_file));
-	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-	const char *name;
-
-	g_array_set_clear_func(files, point_file_clear);
-	while (dir && (name = g_dir_read_name(dir))) {
-		struct point_file f = {.repeat = 1};
-		const char *rest;
-
-		if (!g_regex_match_simple("^point-[0-9]+(-r[0-9]+)?\\.json$", name, 0, 0))
-			continue;
-		f.point = (unsigned)g_ascii_strtoull(name + strlen("point-"), (char **)&rest, 10);
-		if (g_str_has_prefix(rest, "-r"))
-			f.repeat = (unsigned)g_ascii_strtoull(rest + 2, NULL, 10);
-		g_array_append_val(files, f);
-		g_array_index(files, struct point_file, files->len - 1).path =
-			g_build_filename(folder, name, NULL);
-	}
-	g_array_sort(files, by_point);
-	return files;
-}
-
-bool page_add_study(struct page *p, const char *folder, GError **error)
-{
-	g_autoptr(GArray) files = point_files(folder);
-
-	if (!files->len)
-		return fail(error, folder, "holds no results of a study (point-*.json)");
-	p->study = true;
-	for (guint i = 0; i < files->len; i++) {
-		const struct point_file *f = &g_array_index(files, struct point_file, i);
-		struct page_run *last, *own;
-
-		if (!page_add_result(p, f->path, error))
-			return false;
-		if (!i || f[-1].point != f->point)
-			continue;
-		own = g_ptr_array_steal_index(p->runs, p->runs->len - 1);
-		last = p->runs->pdata[p->runs->len - 1];
-		g_ptr_array_add(last->tops, json_incref(own->tops->pdata[0]));
-		run_free(own);
-	}
-	return true;
-}
-
 /* ---- the scenario ---- */
-
-/* The comment that a file opens with, without its signs; paragraphs end in blank lines. */
-static char *opening_comment(const char *text)
-{
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	GString *out = g_string_new(NULL);
-
-	for (char **line = lines; *line && **line; line++) {
-		const char *words = *line;
-
-		if (g_str_has_prefix(words, "\xef\xbb\xbf"))
-			words += 3;
-		if (*words != '#' && *words != ';')
-			break;
-		words += strspn(words, "#; \t");
-		g_string_append(out, *words && *words != '\r' ? words : "");
-		g_string_append_c(out, '\n');
-	}
-	return g_string_free(out, FALSE);
-}
 
 bool page_set_scenario(struct page *p, const char *path, GError **error)
 {
@@ -240,11 +68,13 @@ bool page_set_scenario(struct page *p, const char *path, GError **error)
 			return false;
 		}
 	}
+	g_clear_pointer(&p->scenario_text, g_free);
+	g_clear_pointer(&p->question, g_free);
 	if (!g_file_get_contents(path, &p->scenario_text, NULL, &why))
-		return fail(error, path, why->message);
+		return page_fail(error, path, why->message);
 	p->scenario = scenario_load(path, p->prog->groups, NULL, error);
 	p->scenario_path = g_strdup(path);
-	p->question = opening_comment(p->scenario_text);
+	p->question = page_opening_comment(p->scenario_text);
 	return p->scenario != NULL;
 }
 
@@ -275,10 +105,10 @@ bool page_add_figure(struct page *p, const char *svg_path, const char *title, co
 	struct page_figure *f;
 
 	if (!g_file_get_contents(svg_path, &text, NULL, &why))
-		return fail(error, svg_path, why->message);
+		return page_fail(error, svg_path, why->message);
 	svg = strstr(text, "<svg");
 	if (!svg || !strchr(svg, '>'))
-		return fail(error, svg_path, "is no SVG");
+		return page_fail(error, svg_path, "is no SVG");
 	f = g_new0(struct page_figure, 1);
 	f->svg = own_ids(svg, p->figures->len + 1);
 	f->title = g_strdup(title);
@@ -429,6 +259,11 @@ static void put_sets(const struct page *p, const struct page_run *run, GHashTabl
 	json_t *v;
 	const char *key;
 
+	for (char **set = p->scenario ? NULL : p->sets; set && *set; set++) {
+		g_autofree char *quoted = g_shell_quote(*set);
+
+		g_string_append_printf(command, " \\\n    --set %s", quoted);
+	}
 	if (!p->scenario)
 		return;
 	scenario_each(p->scenario, file_setting, file);
@@ -467,7 +302,7 @@ static void put_commands(const struct page *p, GString *out)
 	g_string_append(out, "<pre><code>");
 	html_text(out, text->str);
 	g_string_append(out, "</code></pre>\n");
-	if (!p->scenario)
+	if (!p->scenario && !p->sets)
 		html_paragraph(out, "Settings that were given by --set stand among those in "
 				    "effect.");
 }

@@ -28,7 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(page_auto, page_free)
  * Errors, SIM_EXIT_USAGE: the file cannot be read or is no result of this schema.
  */
 bool page_add_result(struct page *p, const char *path, GError **error);
-/* All point-*.json of a study's folder but runs beyond a search. Also: there are none. */
+/* All point-*.json of a study's folder but runs beyond a search, with the question and the command
+   as its manifest has them. Also: there are none. */
 bool page_add_study(struct page *p, const char *folder, GError **error);
 /*
  * The scenario that the results are of: its opening comment is the question, and the commands that

@@ -4,8 +4,9 @@
  *
  * The page follows the reader's choice of light or dark. Figures are drawn for paper; in the dark
  * their brightness is turned round and their hues are kept. What is wider than the page (tables,
- * figures on a telephone) scrolls in a box of its own, which the keyboard reaches. Printed,
- * nothing is folded away and no bar loses its colour.
+ * figures on a telephone) scrolls in a box of its own, which the keyboard reaches and whose shaded
+ * side says that there is more. Printed, no bar loses its colour, two figures fit a page, and what
+ * is folded away is left out.
  */
 #include "page_impl.h"
 #include <string.h>
@@ -21,7 +22,7 @@ static const char style[] =
 	"html{-webkit-text-size-adjust:100%}"
 	"body{margin:0;background:var(--bg);color:var(--fg);"
 	"font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
-	"main{max-width:72rem;margin:0 auto;padding:2rem 1.25rem 4rem}"
+	"main{max-width:86rem;margin:0 auto;padding:2rem 1.25rem 4rem}"
 	"h1{font-size:1.75rem;line-height:1.2;margin:0 0 .35rem;overflow-wrap:anywhere}"
 	"h2{font-size:1.25rem;margin:2.75rem 0 .75rem;padding-top:1rem;"
 	"border-top:1px solid var(--line)}"
@@ -32,18 +33,25 @@ static const char style[] =
 	"margin:1rem 0 0}"
 	"nav a{display:inline-block;padding:.2rem 0}a{color:var(--accent)}"
 	".lead{font-size:1.1rem;max-width:46rem}"
-	".box{overflow-x:auto;margin:.75rem 0 1.25rem;max-width:100%}"
+	/* A shade at the side to which more can be scrolled. */
+	".box{overflow-x:auto;margin:.75rem 0 1.25rem;max-width:100%;background:"
+	"linear-gradient(to right,var(--bg) 40%,transparent) 0 0/3rem 100% no-repeat local,"
+	"linear-gradient(to left,var(--bg) 40%,transparent) 100% 0/3rem 100% no-repeat local,"
+	"linear-gradient(to right,var(--line),transparent) 0 0/.7rem 100% no-repeat scroll,"
+	"linear-gradient(to left,var(--line),transparent) 100% 0/.7rem 100% no-repeat scroll}"
 	".box:focus-visible,summary:focus-visible{outline:2px solid var(--accent);"
 	"outline-offset:2px}"
 	"table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
 	"caption{text-align:left;padding:0 0 .4rem;font-size:.9rem}"
 	"caption span{display:inline-block;position:sticky;left:0;max-width:calc(100vw - 2.5rem)}"
-	"th,td{padding:.32rem .8rem;text-align:left;border-bottom:1px solid var(--line);"
+	"th,td{padding:.32rem .65rem;text-align:left;border-bottom:1px solid var(--line);"
 	"white-space:nowrap;vertical-align:top}"
 	"th:first-child,td:first-child{padding-left:.1rem}"
 	"thead th{border-bottom:2px solid var(--line);font-weight:600;vertical-align:bottom}"
 	"tbody th{font-weight:500}.n{text-align:right}"
+	"th:first-child{position:sticky;left:0;background:var(--bg)}"
 	"td.wrap{white-space:normal;min-width:14rem}"
+	".pm{color:var(--soft);font-size:.8rem}"
 	"figure{margin:1.25rem 0 2rem}figure .box{border:1px solid var(--line);"
 	"border-radius:.5rem;margin:0;background:#fff}"
 	"@media(prefers-color-scheme:dark){figure .box{background:#161616}}"
@@ -70,12 +78,15 @@ static const char style[] =
 	"footer{color:var(--soft);font-size:.85rem;margin-top:3rem;"
 	"border-top:1px solid var(--line);padding-top:1rem;overflow-wrap:anywhere}"
 	"@media(max-width:40rem){main{padding:1.25rem 1rem 3rem}h1{font-size:1.4rem}"
-	"th,td{padding:.3rem .5rem}}"
+	"th,td{padding:.3rem .5rem}tbody th{white-space:normal;min-width:7rem;max-width:11rem}}"
 	"@media print{:root{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--card:#f4f4f4;"
 	"--accent:#000;--bar:#0072b2;--wait:#b9c3cd}"
 	"*{print-color-adjust:exact;-webkit-print-color-adjust:exact}"
 	"body{font-size:10pt}main{max-width:none;padding:0}nav{display:none}"
-	"figure svg{filter:none;min-width:0}.box{overflow:visible}"
+	"figure svg{filter:none;min-width:0;width:auto;max-width:100%;max-height:10.8cm}"
+	".box,figure .box{overflow:visible;background:none;border:0}"
+	"th:first-child{position:static;background:none}details:not([open]){display:none}"
+	"figure{margin:0 0 .8rem}"
 	"th,td{padding:.15rem .4rem;white-space:normal}"
 	"figure,tr,pre,.cards div{break-inside:avoid}h2,h3{break-after:avoid}}";
 
@@ -139,6 +150,15 @@ void html_row_head(GString *out, const char *text)
 void html_cell(GString *out, const char *text, bool number)
 {
 	element(out, number ? "<td class=\"n\">" : "<td>", text, "</td>");
+}
+
+void html_mean(GString *out, const char *mean, const char *half)
+{
+	g_string_append(out, "<td class=\"n\">");
+	html_text(out, mean);
+	if (*half)
+		element(out, " <span class=\"pm\">±", half, "</span>");
+	g_string_append(out, "</td>");
 }
 
 void html_row_close(GString *out)

@@ -2,13 +2,14 @@
 /*
  * page_parts.c - the sections of the page that show what results say.
  *
- * A row stands for a run, or for the repeats of a point, whose metrics it shows as means. What has
- * no mean (waterfalls, the bottleneck, expectations) is the first repeat's, and says so.
+ * A row stands for a run, or for the repeats of a point, whose metrics it shows as means with half
+ * of the 95% interval. What has no mean (waterfalls, the bottleneck, expectations) is the first
+ * repeat's.
  */
 #include "page_impl.h"
 #include <string.h>
 
-static const char *const directions[] = {"rx", "tx", "local"};
+const char *const page_directions[] = {"rx", "tx", "local"};
 static const char *const direction_words[] = {"receive", "send", "between guests"};
 
 json_t *page_member(const struct page_run *run, const char *name)
@@ -34,23 +35,33 @@ static struct result_value value_of(__int128 milli)
 		.type = RESULT_RATIO, .num = (unsigned __int128)milli, .den = 1000};
 }
 
+static bool repeat_milli(const struct page_run *run, guint repeat, const char *metric,
+			 __int128 *milli)
+{
+	json_t *metrics = json_object_get(run->tops->pdata[repeat], "metrics");
+
+	return milli_of(json_object_get(metrics, metric), milli);
+}
+
+bool page_stats(const struct page_run *run, const char *metric, struct stats *stats)
+{
+	g_autofree __int128 *values = g_new(__int128, run->tops->len);
+	size_t n = 0;
+
+	for (guint i = 0; i < run->tops->len; i++)
+		n += repeat_milli(run, i, metric, &values[n]);
+	*stats = stats_of(values, n);
+	return n > 0;
+}
+
 bool page_metric(const struct page_run *run, const char *metric, struct result_value *v)
 {
-	__int128 sum = 0, milli;
-	unsigned n = 0;
+	struct stats stats;
 
-	for (guint i = 0; i < run->tops->len; i++) {
-		json_t *m =
-			json_object_get(json_object_get(run->tops->pdata[i], "metrics"), metric);
-
-		if (!milli_of(m, &milli))
-			continue;
-		sum += milli;
-		n++;
-	}
-	if (n)
-		*v = value_of(sum / n);
-	return n > 0;
+	if (!page_stats(run, metric, &stats))
+		return false;
+	*v = value_of(stats_mean(&stats));
+	return true;
 }
 
 bool page_guests(const struct page_run *run, const char *dir, const char *name,
@@ -61,7 +72,7 @@ bool page_guests(const struct page_run *run, const char *dir, const char *name,
 	return page_metric(run, full, v);
 }
 
-static bool positive(const struct page_run *run, const char *dir, const char *name)
+bool page_positive(const struct page_run *run, const char *dir, const char *name)
 {
 	struct result_value v;
 
@@ -76,156 +87,17 @@ static void put_value(GString *out, enum report_fmt fmt, const struct result_val
 	html_cell(out, text->str, true);
 }
 
-/* ---- the table of points ---- */
-
-static void put_column(GString *out, const struct page_run *run, const struct report_col *col)
+void page_put_mean(GString *out, enum report_fmt fmt, const struct stats *stats)
 {
-	json_t *m = json_object_get(page_member(run, "metrics"), col->metric);
-	struct result_value v;
+	g_autoptr(GString) mean = g_string_new(NULL), half = g_string_new(NULL);
+	struct result_value v = value_of(stats_mean(stats));
 
-	if (json_is_string(m))
-		html_cell(out, json_string_value(m), false);
-	else if (page_metric(run, col->metric, &v))
-		put_value(out, col->fmt, &v);
-	else
-		html_cell(out, "–", col->fmt != REPORT_TEXT);
-}
-
-/* Has any run a number other than 0 there, or a text? */
-static bool column_wanted(const struct page *p, const struct report_col *col)
-{
-	for (guint i = 0; i < p->runs->len; i++) {
-		const struct page_run *run = p->runs->pdata[i];
-		json_t *m = json_object_get(page_member(run, "metrics"), col->metric);
-
-		if (json_is_string(m) || json_number_value(m) > 0)
-			return true;
+	report_value(fmt, &v, mean);
+	if (stats->n > 1 && stats->half) {
+		v = value_of((__int128)stats->half);
+		report_value(fmt, &v, half);
 	}
-	return false;
-}
-
-/* The keys that a study varies, in order; NULL: none. */
-static json_t *sets_of(const struct page_run *run)
-{
-	return json_object_get(page_member(run, "point"), "sets");
-}
-
-static void points_head(const struct page *p, GString *out)
-{
-	json_t *sets = sets_of(p->runs->pdata[0]);
-	const char *key;
-	json_t *v;
-
-	html_row_open(out);
-	if (p->study && json_object_size(sets)) {
-		json_object_foreach(sets, key, v)
-		{
-			html_head(out, key, false);
-		}
-	} else {
-		html_head(out, "run", false);
-	}
-	for (const struct report_col *c = p->prog->sweep_cols; c && c->head; c++)
-		if (column_wanted(p, c))
-			html_head(out, c->head, c->fmt != REPORT_TEXT);
-	html_row_close(out);
-}
-
-static void points_row(const struct page *p, const struct page_run *run, GString *out)
-{
-	json_t *sets = sets_of(run);
-	const char *key;
-	json_t *v;
-	bool first = true;
-
-	html_row_open(out);
-	if (p->study && json_object_size(sets)) {
-		json_object_foreach(sets, key, v)
-		{
-			const char *text = json_string_value(v);
-
-			(first ? html_row_head(out, text ? text : "")
-			       : html_cell(out, text ? text : "", false));
-			first = false;
-		}
-	} else {
-		html_row_head(out, run->label);
-	}
-	for (const struct report_col *c = p->prog->sweep_cols; c && c->head; c++)
-		if (column_wanted(p, c))
-			put_column(out, run, c);
-	html_row_close(out);
-}
-
-static void points_table(const struct page *p, guint from, guint to, const char *caption,
-			 GString *out)
-{
-	html_table_open(out, caption);
-	points_head(p, out);
-	html_body_open(out);
-	for (guint i = from; i < to; i++)
-		points_row(p, p->runs->pdata[i], out);
-	html_table_close(out);
-}
-
-/* A metric of guests in a direction in which nothing went: 0 says nothing there. */
-static bool silent_direction(const struct page_run *run, const char *metric)
-{
-	for (size_t d = 0; d < G_N_ELEMENTS(directions); d++) {
-		g_autofree char *prefix = g_strdup_printf("guests.%s.", directions[d]);
-
-		if (g_str_has_prefix(metric, prefix))
-			return !positive(run, directions[d], "packets");
-	}
-	return false;
-}
-
-/* One run: its main numbers, large. */
-static void cards(const struct page *p, GString *out)
-{
-	const struct page_run *run = p->runs->pdata[0];
-
-	g_string_append(out, "<dl class=\"cards\">\n");
-	for (const struct report_col *c = p->prog->sweep_cols; c && c->head; c++) {
-		json_t *m = json_object_get(page_member(run, "metrics"), c->metric);
-		g_autoptr(GString) text = g_string_new(json_string_value(m));
-		struct result_value v;
-
-		if (!json_is_string(m) && page_metric(run, c->metric, &v))
-			report_value(c->fmt, &v, text);
-		if (!text->len || silent_direction(run, c->metric))
-			continue;
-		g_string_append(out, "<div><dt>");
-		html_text(out, c->head);
-		g_string_append(out, "</dt><dd>");
-		html_text(out, text->str);
-		g_string_append(out, "</dd></div>\n");
-	}
-	g_string_append(out, "</dl>\n");
-}
-
-void page_points(const struct page *p, GString *out)
-{
-	const struct page_run *first = p->runs->pdata[0];
-	g_autofree char *caption =
-		first->tops->len > 1
-			? g_strdup_printf("Means over %u repeats; a text is the first repeat's",
-					  first->tops->len)
-			: g_strdup("One row a run");
-	guint open = MIN(p->runs->len, PAGE_ROWS);
-
-	html_heading(out, 2, "results", "Results");
-	if (p->runs->len == 1 && first->tops->len == 1) {
-		cards(p, out);
-		return;
-	}
-	points_table(p, 0, open, caption, out);
-	if (open == p->runs->len)
-		return;
-	g_string_append_printf(out, "<details><summary>The other %u points</summary>\n",
-			       p->runs->len - open);
-	points_table(p, open, p->runs->len, "Further points", out);
-	g_string_append(out, "</details>\n");
+	html_mean(out, mean->str, half->str);
 }
 
 /* ---- waterfalls ---- */
@@ -305,13 +177,20 @@ static void waterfalls_of(const struct page_run *run, GString *out)
 {
 	json_t *all = json_object_get(page_member(run, "explain"), "waterfall");
 
-	for (size_t d = 0; d < G_N_ELEMENTS(directions); d++) {
-		json_t *fall = json_object_get(all, directions[d]);
+	for (size_t d = 0; d < PAGE_DIRECTIONS; d++) {
+		json_t *fall = json_object_get(all, page_directions[d]);
 		json_t *mean = json_object_get(json_object_get(fall, "latency_ns"), "mean");
 
 		if (json_number_value(mean) > 0)
 			waterfall(out, run->label, d, fall);
 	}
+}
+
+static const char *first_only(const struct page *p)
+{
+	const struct page_run *run = p->runs->pdata[0];
+
+	return run->tops->len > 1 ? "; of the first repeat" : "";
 }
 
 void page_waterfalls(const struct page *p, GString *out)
@@ -340,7 +219,8 @@ void page_waterfalls(const struct page *p, GString *out)
 	html_heading(out, 2, "time", "Where the time goes");
 	g_string_append(out, "<p>Stages of a frame in order of passage; the means add up to the "
 			     "whole. <span class=\"key w\"></span>work "
-			     "<span class=\"key q\"></span>waiting</p>\n");
+			     "<span class=\"key q\"></span>waiting");
+	g_string_append_printf(out, "%s</p>\n", first_only(p));
 	g_string_append(out, falls->str);
 	if (p->runs->len > PAGE_WATERFALLS)
 		html_paragraph(out, "Further points: vnicsim report of their result files.");
@@ -424,7 +304,9 @@ void page_bounds(const struct page *p, GString *out)
 	if (!rows->len)
 		return;
 	html_heading(out, 2, "bottleneck", "What gives out first");
-	html_table_open(out, "The resource with the least left, and what would relieve it");
+	g_autofree char *caption = g_strconcat(
+		"The resource with the least left, and what would relieve it", first_only(p), NULL);
+	html_table_open(out, caption);
 	html_row_open(out);
 	html_head(out, "run", false);
 	html_head(out, "resource", false);
@@ -440,7 +322,8 @@ void page_bounds(const struct page *p, GString *out)
 
 /* ---- the ledger ---- */
 
-/* Names behind `prefix` of metrics that are not 0 in some run, in the order of the results. */
+/* Names behind `prefix` of metrics that are not 0 in some run, in the order of the results; not
+   those of parts, as copies.SITE.REASON is one of copies.SITE. */
 static GPtrArray *words_of(const struct page *p, const char *prefix)
 {
 	GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
@@ -450,7 +333,8 @@ static GPtrArray *words_of(const struct page *p, const char *prefix)
 	for (guint i = 0; i < p->runs->len; i++) {
 		json_object_foreach(page_member(p->runs->pdata[i], "metrics"), key, v)
 		{
-			if (!g_str_has_prefix(key, prefix) || !(json_number_value(v) > 0) ||
+			if (!g_str_has_prefix(key, prefix) || strchr(key + strlen(prefix), '.') ||
+			    !(json_number_value(v) > 0) ||
 			    g_ptr_array_find_with_equal_func(words, key + strlen(prefix),
 							     g_str_equal, NULL))
 				continue;
@@ -475,32 +359,41 @@ struct account {
 	bool per_packet;
 };
 
+/* Of each repeat; what a run does not have is 0 there. */
+static struct stats account_stats(const struct page_run *run, const char *dir, const char *name,
+				  bool per_packet)
+{
+	g_autofree char *full = g_strdup_printf("guests.%s.%s", dir, name);
+	g_autofree char *packets = g_strdup_printf("guests.%s.delivered", dir);
+	g_autofree __int128 *values = g_new(__int128, run->tops->len);
+	__int128 delivered;
+
+	for (guint i = 0; i < run->tops->len; i++) {
+		if (!repeat_milli(run, i, full, &values[i]))
+			values[i] = 0;
+		if (per_packet && repeat_milli(run, i, packets, &delivered) && delivered)
+			values[i] = values[i] * 1000 / delivered;
+	}
+	return stats_of(values, run->tops->len);
+}
+
 static void account_row(const struct page_run *run, size_t dir, const struct account *a,
 			const GPtrArray *words, GString *out)
 {
-	struct result_value delivered, v;
-	bool any = page_guests(run, directions[dir], "delivered", &delivered);
-
 	html_row_open(out);
 	html_row_head(out, run->label);
 	for (guint k = 0; k < words->len; k++) {
 		g_autofree char *name = g_strconcat(a->prefix, words->pdata[k], NULL);
+		struct stats stats = account_stats(run, page_directions[dir], name, a->per_packet);
 
-		if (!page_guests(run, directions[dir], name, &v))
-			v = value_of(0);
-		if (a->per_packet && any && delivered.num) {
-			v = value_of((__int128)(v.num * 1000 / delivered.num));
-			put_value(out, REPORT_RATIO, &v);
-		} else {
-			put_value(out, REPORT_COUNT, &v);
-		}
+		page_put_mean(out, a->per_packet ? REPORT_RATIO : REPORT_COUNT, &stats);
 	}
 	html_row_close(out);
 }
 
 static void account(const struct page *p, size_t dir, const struct account *a, GString *out)
 {
-	g_autofree char *prefix = g_strdup_printf("guests.%s.%s", directions[dir], a->prefix);
+	g_autofree char *prefix = g_strdup_printf("guests.%s.%s", page_directions[dir], a->prefix);
 	g_autoptr(GPtrArray) words = words_of(p, prefix);
 	g_autofree char *caption = g_strdup_printf("%s, %s", a->title, direction_words[dir]);
 
@@ -517,7 +410,7 @@ static void account(const struct page *p, size_t dir, const struct account *a, G
 	html_row_close(out);
 	html_body_open(out);
 	for (guint i = 0; i < MIN(p->runs->len, PAGE_ROWS); i++)
-		if (positive(p->runs->pdata[i], directions[dir], "packets"))
+		if (page_positive(p->runs->pdata[i], page_directions[dir], "packets"))
 			account_row(p->runs->pdata[i], dir, a, words, out);
 	html_table_close(out);
 }
@@ -532,7 +425,7 @@ void page_ledger(const struct page *p, GString *out)
 	};
 	g_autoptr(GString) tables = g_string_new(NULL);
 
-	for (size_t d = 0; d < G_N_ELEMENTS(directions); d++)
+	for (size_t d = 0; d < PAGE_DIRECTIONS; d++)
 		for (size_t i = 0; i < G_N_ELEMENTS(accounts); i++)
 			account(p, d, &accounts[i], tables);
 	html_heading(out, 2, "ledger", "Ledger: copies, fallbacks, drops");

@@ -158,9 +158,12 @@ static char *table_new(const struct figure *f, const struct plot_data *s)
 	return g_strdup(out->str);
 }
 
-static bool draw_all(const struct plot_data *s, size_t n, const char *out_dir,
+/* Figures that nobody has asked for: one that the data have nothing for is left out in silence.
+   That all are is an error, unless there is `other`. */
+static bool draw_all(const struct plot_data *s, size_t n, bool other, const char *out_dir,
 		     const char *script_dir, GPtrArray *made, GError **error)
 {
+	g_autoptr(GString) lacks = g_string_new(NULL);
 	bool any = false;
 
 	if (!outfile_folder(out_dir, error))
@@ -170,8 +173,8 @@ static bool draw_all(const struct plot_data *s, size_t n, const char *out_dir,
 
 		remove_old(out_dir, figures[i].name);
 		if (!table) {
-			fprintf(stderr, "plot: %s: no figure %s: %s\n", s->about, figures[i].name,
-				figures[i].lacks);
+			g_string_append_printf(lacks, "%s%s", lacks->len ? ", " : "",
+					       figures[i].lacks);
 			continue;
 		}
 		if ((!any && !copy_script(script_dir, out_dir, "style", made, error)) ||
@@ -179,30 +182,13 @@ static bool draw_all(const struct plot_data *s, size_t n, const char *out_dir,
 			return false;
 		any = true;
 	}
-	if (!any)
-		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s: holds nothing to plot",
-			    s->about);
-	return any;
+	if (!any && !other)
+		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s: holds nothing to plot: %s",
+			    s->about, lacks->str);
+	return any || other;
 }
 
-/* ---- whole studies, single results ---- */
-
-bool plot_study(const char *study_dir, const char *out_dir, const char *script_dir,
-		GPtrArray *made_paths, GError **error)
-{
-	g_autofree char *csv = g_build_filename(study_dir, "results.csv", NULL);
-	g_autofree char *full = g_canonicalize_filename(study_dir, NULL);
-	g_autofree char *name = g_path_get_basename(full);
-	struct plot_data s;
-	bool ok;
-
-	plot_data_init(&s);
-	s.about = g_strconcat("study ", name, NULL);
-	ok = plot_read_csv(&s, csv, error) && plot_read_points(&s, study_dir, error) &&
-	     draw_all(&s, G_N_ELEMENTS(figures), out_dir, script_dir, made_paths, error);
-	plot_data_fini(&s);
-	return ok;
-}
+/* ---- single results ---- */
 
 bool plot_results(const char *const *json_paths, const char *out_dir, const char *script_dir,
 		  GPtrArray *made_paths, GError **error)
@@ -219,12 +205,13 @@ bool plot_results(const char *const *json_paths, const char *out_dir, const char
 			  ? g_strconcat("result ", ((struct run *)s.runs->pdata[0])->file, NULL)
 			  : g_strdup_printf("%u results", s.runs->len);
 	/* The last figure needs a sweep. */
-	ok = ok && draw_all(&s, G_N_ELEMENTS(figures) - 1, out_dir, script_dir, made_paths, error);
+	ok = ok &&
+	     draw_all(&s, G_N_ELEMENTS(figures) - 1, false, out_dir, script_dir, made_paths, error);
 	plot_data_fini(&s);
 	return ok;
 }
 
-/* ---- any study ---- */
+/* ---- studies ---- */
 
 /* "guests.rx.latency_ns.p99" as "study-rx_latency_ns_p99". */
 static char *sweep_name(const char *metric)
@@ -276,8 +263,9 @@ static bool draw_sweep(const struct plot_data *s, const struct plot_want *want, 
 	return true;
 }
 
+/* Where nothing was asked for, what a person could do about a missing figure is a note. */
 static bool draw_sweeps(const struct plot_data *s, const struct plot_want *want,
-			const char *out_dir, const char *script_dir, GPtrArray *made,
+			const char *out_dir, const char *script_dir, GPtrArray *made, bool *any,
 			GError **error)
 {
 	g_autoptr(GPtrArray) metrics = plot_sweep_metrics(s, want);
@@ -286,8 +274,10 @@ static bool draw_sweeps(const struct plot_data *s, const struct plot_want *want,
 	for (guint i = 0; i < metrics->len; i++) {
 		g_autoptr(GError) why = NULL;
 
-		if (draw_sweep(s, want, metrics->pdata[i], out_dir, script_dir, made, &why))
+		if (draw_sweep(s, want, metrics->pdata[i], out_dir, script_dir, made, &why)) {
+			*any = true;
 			continue;
+		}
 		if (asked || why->code != SIM_EXIT_USAGE) {
 			g_propagate_error(error, g_steal_pointer(&why));
 			return false;
@@ -298,20 +288,22 @@ static bool draw_sweeps(const struct plot_data *s, const struct plot_want *want,
 	return true;
 }
 
-bool plot_sweep(const char *study_dir, const char *out_dir, const char *script_dir,
+bool plot_study(const char *study_dir, const char *out_dir, const char *script_dir,
 		const struct plot_want *want, GPtrArray *made_paths, GError **error)
 {
 	g_autofree char *csv = g_build_filename(study_dir, "results.csv", NULL);
 	g_autofree char *full = g_canonicalize_filename(study_dir, NULL);
 	g_autofree char *name = g_path_get_basename(full);
 	struct plot_data s;
-	bool ok;
+	bool any = false, ok;
 
 	plot_data_init(&s);
 	s.about = g_strconcat("study ", name, NULL);
 	ok = plot_read_csv(&s, csv, error) && plot_read_points(&s, study_dir, error) &&
 	     outfile_folder(out_dir, error) &&
-	     (!s.keys->len || draw_sweeps(&s, want, out_dir, script_dir, made_paths, error));
+	     (!s.keys->len ||
+	      draw_sweeps(&s, want, out_dir, script_dir, made_paths, &any, error)) &&
+	     draw_all(&s, G_N_ELEMENTS(figures), any, out_dir, script_dir, made_paths, error);
 	plot_data_fini(&s);
 	return ok;
 }

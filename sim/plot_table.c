@@ -283,7 +283,8 @@ static void put_group(GString *out, const struct group *g)
 	put_word(out, g->policy);
 }
 
-/* Names between `prefix` and `suffix` of any metric: those of `table` in its order, then others. */
+/* Names between `prefix` and `suffix` of any metric: those of `table` in its order, then others.
+   One with a dot is a part of a part: copies.SITE.REASON is in copies.SITE already. */
 static GPtrArray *parts_new(const struct group *g, const char *prefix, const char *suffix,
 			    const char *const *table)
 {
@@ -304,7 +305,7 @@ static GPtrArray *parts_new(const struct group *g, const char *prefix, const cha
 		    len <= skip + end)
 			continue;
 		name = g_strndup((char *)key + skip, len - skip - end);
-		if (table[place(table, name)])
+		if (table[place(table, name)] || strchr(name, '.'))
 			g_free(name);
 		else
 			g_ptr_array_add(others, name);

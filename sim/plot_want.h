@@ -15,6 +15,7 @@
 #ifndef SIM_PLOT_WANT_H
 #define SIM_PLOT_WANT_H
 
+#include <jansson.h>
 #include "keys.h"
 #include "plot_sweep.h"
 #include "scenario.h"
@@ -26,5 +27,9 @@ extern const struct key_decl plot_keys[];
 
 /* What it says; `sc` NULL: nothing. The strings are the scenario's. */
 struct plot_want plot_wanted(const struct scenario *sc);
+/* The same for the manifest of a study, which report and plot go by without a scenario. */
+json_t *plot_want_json(const struct scenario *sc);
+/* Of NULL: nothing. The strings are those of `json`. */
+struct plot_want plot_want_read(const json_t *json);
 
 #endif

@@ -39,6 +39,12 @@ double progress_share(sim_time now, sim_time end, uint64_t packets, uint64_t tot
 	return MIN(MAX(by_time, by_packets), 1);
 }
 
+static void append_rate(GString *out, double rate)
+{
+	g_string_append_printf(out, "  %.*f%s packets/s", rate < 1e6 ? 0 : 2,
+			       rate < 1e6 ? rate / 1e3 : rate / 1e6, rate < 1e6 ? "k" : "M");
+}
+
 void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
 		   uint64_t packets, uint64_t packets_total, uint64_t drops)
 {
@@ -48,8 +54,7 @@ void progress_line(GString *out, const char *prefix, double seconds, sim_time no
 	g_string_append_printf(out, "sim %.3f ms", (double)now / 1e9);
 	if (done > 0)
 		g_string_append_printf(out, "  %.0f%%", done * 100);
-	g_string_append_printf(out, "  %.*f%s packets/s", rate < 1e6 ? 0 : 2,
-			       rate < 1e6 ? rate / 1e3 : rate / 1e6, rate < 1e6 ? "k" : "M");
+	append_rate(out, rate);
 	if (drops)
 		g_string_append_printf(out, "  %" PRIu64 " dropped", drops);
 	if (done > 0)
@@ -97,14 +102,40 @@ void progress_update(struct progress *p, sim_time now, sim_time end, uint64_t pa
 		show(p, line->str);
 }
 
-void progress_runs(GString *out, const struct progress *p, double done, double all)
+static void append_left(GString *out, double seconds)
 {
-	double seconds = (double)(g_get_monotonic_time() - p->start_us) / 1e6;
+	bool long_time = seconds >= 6000;
 
-	g_string_append_printf(out, "%u of %.0f runs  %.0f%%", (unsigned)done, all,
-			       done / all * 100);
-	if (done > 0 && seconds > 1)
-		g_string_append_printf(out, "  %.0f s left", seconds * (all - done) / done);
+	g_string_append_printf(out, "  %.0f %s left", long_time ? seconds / 60 : seconds,
+			       long_time ? "min" : "s");
+}
+
+void progress_sum_line(GString *out, const struct progress_sum *sum, double seconds)
+{
+	double before = (double)sum->before, all = before + sum->all;
+
+	/* Rounded down: a run that goes on is not done. */
+	g_string_append_printf(out, "%u of %.0f %s  %.0f%%", (unsigned)(before + sum->done), all,
+			       sum->unit, (before + sum->done) / all * 100);
+	if (sum->packets && seconds > 0)
+		append_rate(out, (double)sum->packets / seconds);
+	if (sum->drops >= 1000000)
+		g_string_append_printf(out, "  %.2fM dropped", (double)sum->drops / 1e6);
+	else if (sum->drops)
+		g_string_append_printf(out, "  %" PRIu64 " dropped", sum->drops);
+	if (sum->failed)
+		g_string_append_printf(out, "  %zu failed", sum->failed);
+	if (sum->done > 0 && seconds > 1)
+		append_left(out, seconds * (sum->all - sum->done) / sum->done);
+	g_string_truncate(out, MIN(out->len, WIDTH_MAX));
+}
+
+void progress_sum(struct progress *p, const struct progress_sum *sum)
+{
+	g_autoptr(GString) line = g_string_new(NULL);
+
+	progress_sum_line(line, sum, (double)(g_get_monotonic_time() - p->start_us) / 1e6);
+	progress_note(p, line->str);
 }
 
 void progress_note(struct progress *p, const char *text)

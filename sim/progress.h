@@ -38,8 +38,19 @@ double progress_share(sim_time now, sim_time end, uint64_t packets, uint64_t pac
 void progress_line(GString *out, const char *prefix, double seconds, sim_time now, sim_time end,
 		   uint64_t packets, uint64_t packets_total, uint64_t drops);
 
-/* "3 of 12 runs  27%  40 s left": of several at once, since progress_begin(). */
-void progress_runs(GString *out, const struct progress *p, double done, double all);
+/* Several runs, some of them at once. */
+struct progress_sum {
+	const char *unit; /* what is counted: "runs", "points" */
+	size_t before;    /* done when it began */
+	double done, all; /* since then and, all told, to be done since then; parts included */
+	uint64_t packets, drops; /* simulated since then, all runs together */
+	size_t failed;
+};
+/* "3 of 12 runs  27%  1.20M packets/s  17 dropped  1 failed  40 s left", `seconds` after it began;
+   no longer than a terminal of 80 columns has room for. */
+void progress_sum_line(GString *out, const struct progress_sum *sum, double seconds);
+/* Shows it, the time being that since progress_begin(). */
+void progress_sum(struct progress *p, const struct progress_sum *sum);
 
 /* What the handler of SIGUSR1 does: the next update or note is an answer. */
 void progress_ask(void);

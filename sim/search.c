@@ -235,6 +235,7 @@ struct seeking {
 	const struct scenario *point;
 	struct run_ctl *ctl;
 	unsigned runs;
+	uint64_t packets; /* simulated so far */
 	GPtrArray *tried; /* char *: "4Gbit/s", in order */
 	GArray *held;     /* bool */
 };
@@ -271,23 +272,28 @@ static void count_verdict(void *arg, const struct expect_verdict *v)
 struct part {
 	struct run_ctl *outer;
 	unsigned done, all;
+	uint64_t packets, drops; /* of the runs before */
+	uint64_t now;            /* packets, with them */
 };
 
 static void part_progress(struct run_ctl *ctl, sim_time now, sim_time end, uint64_t packets,
 			  uint64_t packets_total)
 {
-	const struct part *part = ctl->progress_state;
+	struct part *part = ctl->progress_state;
 	double by_time = end && end != SIM_NEVER ? (double)now / (double)end : 0;
 	double by_packets = packets_total ? (double)packets / (double)packets_total : 0;
 	double share = (part->done + MIN(MAX(by_time, by_packets), 1)) / part->all;
 
-	run_progress(part->outer, (sim_time)(share * 1e6), 1000000, 0, 0);
+	part->now = part->packets + packets;
+	part->outer->drops = part->drops + ctl->drops;
+	run_progress(part->outer, (sim_time)(share * 1e6), 1000000, part->now, 0);
 }
 
 /* False: the run failed. */
 static bool attempt(struct seeking *s, uint64_t value, struct trial *t, GError **error)
 {
-	struct part part = {s->ctl, s->runs, search_runs_max(s->se)};
+	struct part part = {s->ctl,     s->runs,       search_runs_max(s->se),
+			    s->packets, s->ctl->drops, s->packets};
 	struct run_ctl ctl = {.interrupted = s->ctl->interrupted,
 			      .progress = s->ctl->progress ? part_progress : NULL,
 			      .progress_state = &part};
@@ -298,7 +304,9 @@ static bool attempt(struct seeking *s, uint64_t value, struct trial *t, GError *
 	g_ptr_array_add(s->tried, text);
 	s->runs++;
 	t->sc = build(s->se, s->point, value, error);
-	if (!t->sc || !s->se->prog->run(t->sc, &ctl, t->result, error)) {
+	bool ran = t->sc && s->se->prog->run(t->sc, &ctl, t->result, error);
+	s->packets = part.now;
+	if (!ran) {
 		g_prefix_error(error, "%s=%s: ", search_key(s->se), text);
 		return false;
 	}

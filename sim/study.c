@@ -74,6 +74,7 @@ struct study *study_load(const struct cli_program *prog, const char *path, const
 	g_autoptr(study_auto) st = g_new0(struct study, 1);
 
 	st->prog = prog;
+	st->sets = sets ? g_strdupv((char **)sets) : g_new0(char *, 1);
 	st->sc = scenario_load(path, prog->groups, sets, error);
 	if (!st->sc)
 		return NULL;
@@ -152,6 +153,7 @@ void study_free(struct study *st)
 	g_clear_pointer(&st->rows, g_ptr_array_unref);
 	sweep_free(st->sweep);
 	scenario_free(st->sc);
+	g_strfreev(st->sets);
 	g_free(st);
 }
 

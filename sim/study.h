@@ -37,6 +37,7 @@ struct study_run {
 struct study {
 	const struct cli_program *prog;
 	struct scenario *sc;
+	char **sets; /* of the command line */
 	struct sweep *sweep;
 	struct expect *expect;
 	struct search *search; /* NULL: none */
@@ -79,14 +80,20 @@ void study_run(struct study *st, unsigned threads, struct progress *progress,
 struct scenario *study_scenario(const struct study *st, const struct study_run *run,
 				GError **error);
 
+/* How far all runs together are. */
+struct study_state {
+	double done;             /* runs, parts included */
+	uint64_t packets, drops; /* simulated */
+};
+
 /* The same for whom it matters when: any of these may be NULL. Runs to skip are passed over. */
 struct study_watch {
 	/* On the thread that carried it out, at once; several may be in it at a time. */
 	void (*ran)(void *arg, struct study *st, struct study_run *run);
 	/* On the caller's thread, in order. */
 	study_done_fn done;
-	/* On the caller's thread, five times a second: how many runs are done, parts included. */
-	void (*tick)(void *arg, double done);
+	/* On the caller's thread, five times a second. */
+	void (*tick)(void *arg, const struct study_state *state);
 	void *arg;
 };
 void study_run_watched(struct study *st, unsigned threads, volatile sig_atomic_t *interrupted,

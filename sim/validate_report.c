@@ -198,6 +198,28 @@ void validation_print(const struct validation *v, GString *out)
 
 /* ---- Markdown ---- */
 
+/* The differences of a point that are judged, or those that are not, as one cell; "" if none. What
+   is suppressed is the rest of what is sent, which stands there. */
+static GString *differences_cell(const struct validate_point *p, bool judged)
+{
+	GString *list = g_string_new(NULL);
+
+	for (guint i = 0; i < p->differences->len; i++) {
+		const struct validate_difference *d =
+			&g_array_index(p->differences, struct validate_difference, i);
+
+		if (d->judged != judged || (!judged && g_str_has_suffix(d->metric, "_suppressed")))
+			continue;
+		g_string_append_printf(list, "%s`%s` ", list->len ? "; " : "", d->metric);
+		if (judged)
+			g_string_append_printf(list, "%s: %s, real %s",
+					       validate_mode_names[d->mode], d->simulated, d->real);
+		else
+			g_string_append_printf(list, "%s, %s", d->simulated, d->real);
+	}
+	return list;
+}
+
 static void markdown_counts(const struct validation *v, GString *out)
 {
 	g_string_append(out, "| point | free | in lockstep | in one thread | differ |\n"
@@ -205,38 +227,21 @@ static void markdown_counts(const struct validation *v, GString *out)
 	for (guint i = 0; i < v->points->len; i++) {
 		const struct validate_point *p = v->points->pdata[i];
 		g_autofree char *name = name_of(p);
-		g_autoptr(GString) list = g_string_new(NULL);
+		g_autoptr(GString) list = differences_cell(p, true);
 
-		for (guint k = 0; k < p->differences->len; k++) {
-			const struct validate_difference *d =
-				&g_array_index(p->differences, struct validate_difference, k);
-			if (d->judged)
-				g_string_append_printf(list, "%s`%s` %s: %s, real %s",
-						       list->len ? "; " : "", d->metric,
-						       validate_mode_names[d->mode], d->simulated,
-						       d->real);
-		}
 		g_string_append_printf(out, "| %s | %u | %u | %u | %s |\n", name, p->equal[0],
 				       p->equal[1], p->equal[2], list->len ? list->str : "none");
 	}
 }
 
-/* What is sent of them; what is suppressed is the rest. */
 static void markdown_unjudged(const struct validation *v, GString *out)
 {
 	g_string_append(out, "| point | simulated, real |\n| --- | --- |\n");
 	for (guint i = 0; i < v->points->len; i++) {
 		const struct validate_point *p = v->points->pdata[i];
 		g_autofree char *name = name_of(p);
-		g_autoptr(GString) list = g_string_new(NULL);
+		g_autoptr(GString) list = differences_cell(p, false);
 
-		for (guint k = 0; k < p->differences->len; k++) {
-			const struct validate_difference *d =
-				&g_array_index(p->differences, struct validate_difference, k);
-			if (!d->judged && !g_str_has_suffix(d->metric, "_suppressed"))
-				g_string_append_printf(list, "%s`%s` %s, %s", list->len ? "; " : "",
-						       d->metric, d->simulated, d->real);
-		}
 		g_string_append_printf(out, "| %s | %s |\n", name, list->len ? list->str : "equal");
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* where.c - comparisons of keys, joined by & and |; see where.h. */
+/* where.c - comparisons of keys, joined by &, | and brackets; see where.h. */
 #include "where.h"
 #include <string.h>
 
@@ -8,23 +8,23 @@ enum op { OP_NE, OP_LE, OP_GE, OP_EQ, OP_LT, OP_GT };
 /* Those of two characters first. */
 static const char *const signs[] = {"!=", "<=", ">=", "=", "<", ">"};
 
-struct comparison {
-	char *key, *value;
-	enum op op;
-	bool starts; /* the first of a row of `&` */
-};
+enum kind { IS, AND, OR };
 
 struct where {
-	GArray *all; /* struct comparison */
+	enum kind kind;
+	char *key, *value; /* IS */
+	enum op op;
+	struct where *a, *b; /* AND, OR */
 };
 
-static void comparison_clear(void *p)
-{
-	struct comparison *c = p;
+enum { DEEP_MAX = 64 };
 
-	g_free(c->key);
-	g_free(c->value);
-}
+struct parser {
+	const struct scenario *sc;
+	const char *at;
+	unsigned deep; /* brackets that are open */
+	char **why;
+};
 
 /* The sign that stands first in the text. */
 static const char *find_sign(const char *text, enum op *op)
@@ -39,52 +39,109 @@ static const char *find_sign(const char *text, enum op *op)
 	return NULL;
 }
 
-static bool parse_one(struct where *w, const struct scenario *sc, const char *text, bool starts,
-		      char **why)
+static bool parse_sign(struct where *w, const struct parser *p, const char *text)
 {
-	struct comparison c = {.starts = starts};
-	const char *sign = find_sign(text, &c.op);
+	const char *sign = find_sign(text, &w->op);
 	const struct key_decl *key;
 	uint64_t number;
 	int word;
 
 	if (!sign) {
-		*why = g_strdup_printf("\"%s\" is no comparison; write GROUP.KEY = VALUE, with one "
-				       "of = != < <= > >=",
-				       text);
+		*p->why = g_strdup_printf("\"%s\" is no comparison; write GROUP.KEY = VALUE, with "
+					  "one of = != < <= > >=",
+					  text);
 		return false;
 	}
-	c.key = g_strchomp(g_strndup(text, (gsize)(sign - text)));
-	c.value = g_strchug(g_strdup(sign + strlen(signs[c.op])));
-	g_array_append_val(w->all, c);
-	key = scenario_lookup(sc, c.key, NULL, why);
-	if (!key || !keys_parse(key, c.value, &number, &word, why))
+	w->key = g_strchomp(g_strndup(text, (gsize)(sign - text)));
+	w->value = g_strchug(g_strdup(sign + strlen(signs[w->op])));
+	key = scenario_lookup(p->sc, w->key, NULL, p->why);
+	if (!key || !keys_parse(key, w->value, &number, &word, p->why))
 		return false;
-	if (c.op == OP_EQ || c.op == OP_NE)
+	if (w->op == OP_EQ || w->op == OP_NE)
 		return true;
 	if (keys_quantity(key) != KEY_STRING && number != UINT64_MAX)
 		return true;
-	*why = g_strdup_printf("\"%s\": only quantities have an order; use = or !=", text);
+	*p->why = g_strdup_printf("\"%s\": only quantities have an order; use = or !=", text);
 	return false;
+}
+
+/* Up to the next sign between comparisons; a value may have brackets in pairs. */
+static char *take_comparison(struct parser *p)
+{
+	const char *from = p->at;
+	unsigned own = 0;
+
+	for (; *p->at && !strchr("&|", *p->at) && (*p->at != ')' || own); p->at++)
+		own += *p->at == '(' ? 1u : *p->at == ')' ? -1u : 0;
+	return g_strstrip(g_strndup(from, (gsize)(p->at - from)));
+}
+
+static struct where *parse(struct parser *p, enum kind kind);
+
+static struct where *parse_bracket(struct parser *p)
+{
+	g_autoptr(where_auto) w = NULL;
+
+	if (++p->deep > DEEP_MAX) {
+		*p->why = g_strdup_printf("more than %d brackets in each other", DEEP_MAX);
+		return NULL;
+	}
+	p->at++;
+	w = parse(p, OR);
+	if (!w)
+		return NULL;
+	if (*p->at != ')') {
+		*p->why = g_strdup("a bracket is opened and not closed");
+		return NULL;
+	}
+	p->at++;
+	p->at += strspn(p->at, " \t");
+	p->deep--;
+	if (!*p->at || strchr("&|)", *p->at))
+		return g_steal_pointer(&w);
+	*p->why = g_strdup_printf("\"%s\" behind a bracket; write & or | between them", p->at);
+	return NULL;
+}
+
+static struct where *parse_one(struct parser *p)
+{
+	g_autoptr(where_auto) w = NULL;
+
+	p->at += strspn(p->at, " \t");
+	if (*p->at == '(')
+		return parse_bracket(p);
+	g_autofree char *text = take_comparison(p);
+	w = g_new0(struct where, 1);
+	return parse_sign(w, p, text) ? g_steal_pointer(&w) : NULL;
+}
+
+/* A row of what binds more, joined by the sign of `kind`. */
+static struct where *parse(struct parser *p, enum kind kind)
+{
+	g_autoptr(where_auto) w = kind == OR ? parse(p, AND) : parse_one(p);
+
+	while (w && *p->at == (kind == OR ? '|' : '&')) {
+		struct where *both = g_new0(struct where, 1);
+
+		p->at++;
+		both->kind = kind;
+		both->a = w;
+		w = both;
+		both->b = kind == OR ? parse(p, AND) : parse_one(p);
+		if (!both->b)
+			return NULL;
+	}
+	return g_steal_pointer(&w);
 }
 
 struct where *where_parse(const struct scenario *sc, const char *text, char **why)
 {
-	g_autoptr(where_auto) w = g_new0(struct where, 1);
-	g_auto(GStrv) rows = g_strsplit(text, "|", -1);
+	struct parser p = {.sc = sc, .at = text, .why = why};
+	g_autoptr(where_auto) w = parse(&p, OR);
 
-	w->all = g_array_new(FALSE, FALSE, sizeof(struct comparison));
-	g_array_set_clear_func(w->all, comparison_clear);
-	for (char **row = rows; *row; row++) {
-		g_auto(GStrv) parts = g_strsplit(*row, "&", -1);
-
-		for (char **part = parts; *part; part++)
-			if (!parse_one(w, sc, g_strstrip(*part), part == parts, why))
-				return NULL;
-	}
-	if (w->all->len)
+	if (!w || !*p.at)
 		return g_steal_pointer(&w);
-	*why = g_strdup("nothing is compared; write GROUP.KEY = VALUE");
+	*why = g_strdup("a bracket is closed that none has opened");
 	return NULL;
 }
 
@@ -92,7 +149,10 @@ void where_free(struct where *w)
 {
 	if (!w)
 		return;
-	g_array_unref(w->all);
+	where_free(w->a);
+	where_free(w->b);
+	g_free(w->key);
+	g_free(w->value);
 	g_free(w);
 }
 
@@ -111,7 +171,7 @@ static bool is_equal(const struct key_decl *key, const char *text, const char *v
 	return a == b;
 }
 
-static bool is_true(const struct comparison *c, const struct scenario *point)
+static bool is_true(const struct where *c, const struct scenario *point)
 {
 	g_autofree const char **objects = NULL;
 	g_autofree char *why = NULL;
@@ -132,14 +192,12 @@ static bool is_true(const struct comparison *c, const struct scenario *point)
 
 bool where_holds(const struct where *w, const struct scenario *point)
 {
-	bool row = false;
-
-	for (guint i = 0; i < w->all->len; i++) {
-		const struct comparison *c = &g_array_index(w->all, struct comparison, i);
-
-		if (c->starts && row)
-			return true;
-		row = (c->starts || row) && is_true(c, point);
+	switch (w->kind) {
+	case AND:
+		return where_holds(w->a, point) && where_holds(w->b, point);
+	case OR:
+		return where_holds(w->a, point) || where_holds(w->b, point);
+	default:
+		return is_true(w, point);
 	}
-	return row;
 }

@@ -3,9 +3,9 @@
  * where.h - an expression over keys that is true or false of a scenario: which points of a sweep
  * there are (`where` in [sweep]) and which are wanted (`sweep --only`).
  *
- *	guest.policy != copy | nic.link >= 10Gbit/s & bulk.size < 1500B
+ *	guest.policy != copy | nic.link >= 10Gbit/s & (bulk.size < 1500B | nic.mtu = 9000B)
  *
- * Comparisons = != < <= > >= joined by `&` and `|`, of which `&` binds more; there are no brackets.
+ * Comparisons = != < <= > >= joined by `&` and `|`, of which `&` binds more, and by brackets.
  * A comparison is true where it is true of every object that GROUP means, in whatever words
  * (1Gbit/s is 1000Mbit/s). Only quantities have an order; one without value, or with a word in its
  * place (rate = max), fails every comparison but !=.

@@ -107,6 +107,24 @@ check "counts have none" of 's/"vm1.tx.delivered_bytes": 200000/"vm1.tx.delivere
 	judges 1 --tolerance 50% ci/send.ini
 check "... and the message has both" lines 1 'vm1.tx.delivered_bytes 200001 200000 \(baseline, -1\)$'
 
+# All that a slower guest changes is more than a person reads.
+slower() { judges 1 ci/send.ini --set cost.guest_tx=30000 "$@"; }
+hidden() { sed -nE 's/^\.\.\. and ([0-9]+) more of ci.send.ini, less far off: .*/\1/p' "$out"; }
+failed() { sed -nE '$s/.* passed, ([0-9]+) failed, .*/\1/p' "$out"; }
+adds_up() { [ "$(($(grep -c '^FAIL' "$out") + $(hidden)))" = "$(failed)" ] || { cat "$out"; return 1; }; }
+# The share by which each is off falls from line to line.
+by_share() { sed -nE 's/^FAIL .*baseline, [-+]([0-9.]+)%\)$/\1/p' "$out" | sort -grc; }
+keeps_all() { slower --json kept.verdicts --junit kept.xml && [ "$(grep -c '"FAIL"' kept.verdicts)" = "$(failed)" ] && [ "$(grep -c '<failure' kept.xml)" = "$(failed)" ]; }
+check "of many that fail" slower
+check "... the 20 worst are shown" lines 20 '^FAIL'
+check "... the worst first" by_share
+check "... and the others counted, and said where they are" prints "more of ci/send.ini, less far off: --junit FILE has all"
+check "... with nothing lost" adds_up
+check "... --json and --junit have all of them" keeps_all
+check "... which is said" prints "less far off: kept.xml has all"
+each_point() { judges 1 ci/swept.ini --set cost.host_irq=90000 && [ "$(grep -c '^\.\.\. and' "$out")" = 2 ] && lines 23 '^FAIL'; }
+check "of a further point three" each_point
+
 # Points that are not in it, and that are no more.
 check "a point that is not in it fails" judges 1 ci/swept.ini --set "sweep.guest.policy=single-copy, copy"
 check "... by name" lines 1 '^FAIL ci/swept.ini \[guest.policy=copy\] baseline - - .*--update adds it'

@@ -86,7 +86,9 @@ check "an unknown key is named, with the nearest" fails 2 '[plot] x' guest_polic
 	plot "$tmp/a" --scenario "$ini" --set plot.x=guest_polic
 check "an unknown metric is named, with the nearest" fails 2 guests.rx.throughput_bp 'did you mean' -- \
 	plot "$tmp/a" --scenario "$ini" --set plot.y=guests.rx.throughput_bp
-check "a metric without numbers is refused" fails 2 guests.rx.latency_ns.p99 'no number' -- \
+quiet_choice() { exits 0 plot "$tmp/a" && [ ! -s "$err" ] && [ ! -e "$tmp/a/plots/study-rx_latency_ns_p99.dat" ]; }
+check "a metric without numbers is not chosen, and nothing said" quiet_choice
+check "a metric without numbers that is asked for is refused" fails 2 guests.rx.latency_ns.p99 'no number' -- \
 	plot "$tmp/a" --scenario "$ini" --set plot.y=guests.rx.latency_ns.p99
 check "points that would lie on each other are refused" fails 2 traffic_bulk_size_bytes varies -- \
 	plot "$tmp/a" --scenario "$ini" --set plot.x=guest_policy --set plot.lines=none --set plot.panels=none
@@ -121,6 +123,26 @@ real() {
 		test -s "$tmp/real/plots/study-vm1_rx_copies.png"
 }
 check "keys as [sweep] writes them, metrics of any object" real
+# [plot] comes with `extends`, as a whole or not at all.
+cat >"$tmp/like.ini" <<'END'
+[scenario]
+extends = real.ini
+[sweep]
+bulk.size = 64B, 128B
+guest.policy = copy, zero-copy
+END
+{ cat "$tmp/like.ini"; printf '[plot]\ny = vm1.rx.copies\n'; } >"$tmp/own.ini"
+inherited() {
+	exits 0 "$vnicsim" sweep "$tmp/like.ini" --out "$tmp/like" --quiet && exits 0 plot "$tmp/like" --scenario "$tmp/like.ini" &&
+		[ "$(cd "$tmp/like/plots" && echo study-*.dat)" = "study-rx_latency_ns_mean.dat study-vm1_rx_copies.dat" ]
+}
+replaced() {
+	exits 0 "$vnicsim" sweep "$tmp/own.ini" --out "$tmp/own" --quiet && exits 0 plot "$tmp/own" --scenario "$tmp/own.ini" --set plot.lines=bulk.size &&
+		[ "$(cd "$tmp/own/plots" && echo study-*.dat)" = study-vm1_rx_copies.dat ] &&
+		has "$tmp/own/plots/study-vm1_rx_copies.dat" '"guest.policy" "vm1.rx.copies (copies)"'
+}
+check "[plot] is inherited" inherited
+check "... unless a file has its own, of which it then is alone" replaced
 same_run() {
 	"$vnicsim" run "$tmp/real.ini" --json "$tmp/with.json" --quiet
 	sed '/^\[plot\]/,$d' "$tmp/real.ini" >"$tmp/without/real.ini"

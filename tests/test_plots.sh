@@ -41,18 +41,20 @@ build_driver()
 		#include <stdio.h>
 		#include <string.h>
 		#include "sim/plot.h"
+		#include "sim/plot_sweep.h"
 
 		/* driver study|results OUT SCRIPTS PATH...: what was made, or the error and its code */
 		int main(int argc, char **argv)
 		{
 			g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func(g_free);
 			g_autoptr(GError) error = NULL;
+			const struct plot_want want = {0};
 			bool ok;
 
 			if (argc < 5)
 				return 99;
 			ok = strcmp(argv[1], "study") == 0
-				? plot_study(argv[4], argv[2], argv[3], made, &error)
+				? plot_study(argv[4], argv[2], argv[3], &want, made, &error)
 				: plot_results((const char *const *)argv + 4, argv[2], argv[3], made, &error);
 			for (guint i = 0; i < made->len; i++)
 				puts(made->pdata[i]);
@@ -97,6 +99,7 @@ study_point()
 			guests,rx,drops,$5,packets
 			guests,rx,throughput_bps,$(($3 * (100 - $5) / 100 + repeat * 1000000)),bit/s
 			guests,rx,copies.hypervisor_to_vmm,$(($4 ? 100 - $5 : 0)),packets
+			guests,rx,copies.hypervisor_to_vmm.policy,$(($4 ? 100 - $5 : 0)),packets
 			guests,rx,copies.vmm_to_guest,$(($4 ? 100 - $5 : 0)),packets
 			guests,rx,copies.hypervisor_to_guest,$(($4 ? 0 : 10 + 10 * repeat)),packets
 			guests,rx,stage_ns.process.mean,30,ns
@@ -279,6 +282,8 @@ test_results()
 	check "bars without any copy are drawn" all_pictures "$out" copies
 }
 
+silent_study() { ! "$tmp/driver" study "$1" "$root/plots" "$2" 2>&1 >/dev/null | grep .; }
+
 test_lacking()
 {
 	local out=$tmp/out-lacking
@@ -286,8 +291,9 @@ test_lacking()
 	sed -e /stage_ns/d -e 1s/traffic_rate_bps/traffic_size/ "$tmp/study/results.csv" >"$tmp/lacking/results.csv"
 	mkdir "$out"
 	echo old >"$out/load.png"
-	check "a figure without data is left out with a note" exits 0 "no figure load" \
+	check "figures without data are left out" exits 0 copies.png \
 		"$tmp/driver" study "$out" "$root/plots" "$tmp/lacking"
+	check "without a word: nobody asked for them" silent_study "$out" "$tmp/lacking"
 	check "what can be drawn is drawn" all_pictures "$out" copies
 	check "an old picture of it does not stay" test ! -e "$out/load.png"
 	check "no table is made for it" test ! -e "$out/load.dat" -a ! -e "$out/stages.dat" -a ! -e "$out/latency.dat"
@@ -309,7 +315,8 @@ test_errors()
 	check "a table without rows is a usage error" exits 2 "holds no results" \
 		"$tmp/driver" study "$out" "$root/plots" "$tmp/bad"
 	grep -e ^point -e ,vm1, "$tmp/study/results.csv" >"$tmp/bad/results.csv"
-	check "nothing at all to plot is a usage error" exits 2 "nothing to plot" \
+	check "nothing at all to plot is a usage error, with what is lacking" \
+		exits 2 "nothing to plot: no delivered frames" \
 		"$tmp/driver" study "$out" "$root/plots" "$tmp/bad"
 	cp "$tmp/study/results.csv" "$tmp/bad"
 	study_json "$tmp/bad" 1 '[[5, 4, 1]]'

@@ -118,11 +118,77 @@ if command -v gnuplot >/dev/null; then
 else
 	skip "figures stand in the page" "gnuplot is missing"
 fi
+
+# What the study's folder knows needs no --scenario; one of an older program knows nothing.
+remembered() {
+	exits 0 "$vnicsim" report "$tmp/study" --out "$tmp/own.html" -q && silent &&
+		diff "$page" "$tmp/own.html" >"$tmp/differs"
+	[ "$(grep -c '^[<>]' "$tmp/differs")" = 2 ] && ! grep '^[<>]' "$tmp/differs" | grep -v 'vnicsim sweep'
+}
+check "without --scenario the page is the same but for the file's path" remembered
+with_sets() {
+	exits 0 "$vnicsim" sweep "$ini" --out "$tmp/set" --quiet --set bulk.packets=50 --seed 9 && exits 0 "$vnicsim" report "$tmp/set" &&
+		has "$tmp/set/report.html" "--set &apos;bulk.packets=50&apos;" && has "$tmp/set/report.html" "--set &apos;scenario.seed=9&apos;"
+}
+check "the command has what was set" with_sets
+older() {
+	cp -r "$tmp/study" "$tmp/older" && sed -i '/^  "source": {/,/^  }$/d' "$tmp/older/study.json" &&
+		sed -i ':a;N;$!ba;s/\],\n}/]\n}/' "$tmp/older/study.json" && ! grep -q source "$tmp/older/study.json" && json_is_whole "$tmp/older/study.json" &&
+		exits 0 "$vnicsim" report "$tmp/older" && is_whole "$tmp/older/report.html" && has_not "$tmp/older/report.html" 'class="lead"' &&
+		exits 0 "$vnicsim" sweep "$ini" --out "$tmp/older" --quiet
+}
+check "a folder that an older program made is read, and goes on" older
+other_words() {
+	sed 's/^# Expected: it is.$/# Expected: another comment./; s/^x = bulk.size/x = guest.policy/' "$ini" >"$tmp/words/a <b> & \"c\".ini"
+	exits 0 "$vnicsim" sweep "$tmp/words/a <b> & \"c\".ini" --out "$tmp/study" --quiet
+}
+mkdir "$tmp/words"
+check "another comment and other figures are the same study" other_words
 again() {
 	"$vnicsim" report "$tmp/study" --scenario "$ini" --out "$tmp/again.html" -q 2>/dev/null
 	cmp "$page" "$tmp/again.html"
 }
 check "the same results give the same page" again
+
+# Repeats 1 to 3 of two points with Poisson arrivals, and a search.
+cat >"$tmp/repeats.ini" <<'END'
+# Which rate is too much?
+[scenario]
+repeat = 3
+[nic eth0]
+link = 10Gbit/s
+[guest vm1]
+[traffic bulk]
+to = vm1
+source = poisson
+size = 300B
+rate = 1Gbit/s
+packets = 500
+[sweep]
+guest.policy = copy, zero-copy
+[search]
+key = bulk.rate
+range = 1Gbit/s..10Gbit/s
+resolution = 500Mbit/s
+condition = guests.rx.drops = 0
+END
+# The mean that the terminal shows, with the unit behind "±", stands in the page, too.
+same_means() {
+	exits 0 "$vnicsim" sweep "$tmp/repeats.ini" --out "$tmp/repeats" && exits 0 "$vnicsim" report "$tmp/repeats" --out "$tmp/repeats.html" || return 1
+	local cell n=0
+	while read -r cell; do
+		has "$tmp/repeats.html" "<td class=\"n\">${cell%±*} <span class=\"pm\">±${cell#*±}</span></td>" || return 1
+		n=$((n + 1))
+	done < <(sed 's/ ±/±/g' "$tmp/repeats.txt" | grep -oE '[0-9.]+[a-zA-Z/]+±[0-9.]+[a-zA-Z/]+')
+	[ $n -ge 4 ] || { cat "$tmp/repeats.txt"; return 1; }
+}
+"$vnicsim" sweep "$tmp/repeats.ini" --out "$tmp/first" >"$tmp/repeats.txt" 2>&1
+check "means have half of their intervals, as on the terminal" same_means
+check "the page says so" has "$tmp/repeats.html" 'Means of 3 repeats, ± half of the 95% interval'
+check "it is whole" is_whole "$tmp/repeats.html"
+check "what a search found is in the table" has "$tmp/repeats.html" '<th scope="col" class="n">holds</th><th scope="col" class="n">fails</th>'
+check "... and in a figure" has "$tmp/repeats.html" 'Threshold found by the search'
+check "sites of copies are not counted twice" has_not "$tmp/repeats.html" '→ vmm.policy'
 
 exits 0 "$vnicsim" run "$ini" --set guest.policy=zero-copy --set bulk.size=300B --json "$tmp/one.json" --quiet
 one() { exits 0 "$vnicsim" report "$tmp/one.json" --scenario "$ini"; }

@@ -68,6 +68,8 @@ test_points()
 	check "--list prints the points that where leaves, and runs nothing" listed
 	check "--points prints their numbers, one a line" numbered
 	check "--only chooses" chosen
+	check "brackets bind as they do in C" bracketed
+	check "... and are counted" unbalanced
 	check "a point that cannot be is refused" no_such_points
 }
 
@@ -92,6 +94,29 @@ chosen()
 	exits 0 sweep a.ini --only 'bulk.size=400B & guest.policy!=copy' --out only &&
 		[ "$(cd only && echo point-*)" = "$(echo point-0004{-r2,-r3,}.json point-0007{-r2,-r3,}.json)" ] &&
 		[ "$(cut -d, -f1 only/results.csv | uniq | xargs)" = "point 4 7" ]
+}
+
+# is_points EXPRESSION NUMBER...
+is_points()
+{
+	local only=$1
+	shift
+	exits 0 sweep a.ini --points --only "$only" && printf '%s\n' "$@" | same - "$out"
+}
+bracketed()
+{
+	is_points 'guest.policy=copy | guest.policy=zero-copy & bulk.size=400B' 1 2 7 &&
+		is_points '(guest.policy=copy | guest.policy=zero-copy) & bulk.size=400B' 1 7 &&
+		is_points '  ( bulk.size=400B )  &((guest.policy=copy)|guest.policy=zero-copy)' 1 7 &&
+		is_points 'bulk.size<400B | bulk.size=400B & (guest.policy=copy & (bulk.size=100B | bulk.size>100B))' 1 3 6
+}
+unbalanced()
+{
+	fails 2 "--only: a bracket is opened and not closed" -- "$vnicsim" sweep a.ini --only '(bulk.size=400B' --out no &&
+		fails 2 "a bracket is closed that none has opened" -- "$vnicsim" sweep a.ini --only 'bulk.size=400B)' --out no &&
+		fails 2 "behind a bracket; write & or |" -- "$vnicsim" sweep a.ini --only '(bulk.size=400B) guest.policy=copy' --out no &&
+		fails 2 "is no comparison" -- "$vnicsim" sweep a.ini --only '()' --out no &&
+		fails 2 "brackets in each other" -- "$vnicsim" sweep a.ini --only "$(printf '(%.0s' {1..99})" --out no
 }
 
 no_such_points()
@@ -507,7 +532,7 @@ terminal()
 		/dev/null </dev/null >seen
 	tr '\r' '\n' <seen | sed 's/\x1b\[K//g' >lines
 	head -n 20 lines # for whoever has to find out why
-	grep -qE '^[0-9]+ of 96 runs  [0-9]+%  [0-9]+ failed(  [0-9]+ s left)?$' lines && grep -q ' s left$' lines &&
+	grep -qE '^[0-9]+ of 96 runs  [0-9]+%  [0-9.]+[kM] packets/s  [0-9]+ failed(  [0-9]+ s left)?$' lines && grep -q ' s left$' lines &&
 		grep -qE '^FAIL \[guest.policy=copy bulk.size=400B repeat=1\] vm1.rx.packets <10 [0-9]+$' lines
 }
 

@@ -98,9 +98,32 @@ shows()
 }
 never() { ! shows "$1" && grep -q interrupted shown; }
 
+# A sweep as a person sees it: states of the line, in order. Of ten points the first fails; all are
+# overloaded, so drops are counted while they run.
+sed -e '/^\[sweep/,$d' -e 's/packets = 200/packets = 20000000/;s/rate = .*/rate = 9.5Gbit\/s/;s/size = .*/size = 60B/' small.ini >watched.ini
+cat >>watched.ini <<-'END'
+	[sweep]
+	bulk.packets & guest.policy = 1000 & copy, 4000000 & copy, 4000001 & copy
+	[expect guest.policy=copy bulk.packets=1000]
+	vm1.rx.packets = 1001
+END
+watched()
+{
+	on 80 seen.raw "sweep watched.ini -j 1 --out watched"
+	sed 's/\x1b\[K/\n/g' seen.raw >seen
+	grep -qE '^[0-2] of 3 points  [0-9]+%  [0-9.]+[kM] packets/s  [0-9.]+M? dropped  1 failed(  [0-9]+ s left)?$' seen || { cat seen; return 1; }
+}
+live() { grep -q '^FAIL \[bulk.packets=1000 .*\] vm1.rx.packets 1001 1000$' seen && awk '/^FAIL/ { failed = 1 } / of 3 points / && failed { went_on = 1 } END { exit !went_on }' seen; }
+counts_up() { sed -nE 's/^([0-9]+) of 3 points.*/\1/p' seen | sort -nc && [ "$(grep -c ' of 3 points' seen)" -ge 3 ]; }
+narrow() { ! awk 'length($0) > 79 && / of 3 points/' seen | grep .; }
+
 if command -v script >/dev/null; then
 	check "a long run says how far it is" shows xterm
 	check "... but not on a dumb terminal" never dumb
+	check "a sweep shows points, rate, drops and failures" watched
+	check "... a failure at once" live
+	check "... what is done never falls" counts_up
+	check "... in less than 80 columns" narrow
 	for command in "${commands[@]}" "compare a.json b.json"; do
 		check "$command fits into 80 columns" fits 80 "$command"
 		check "... and into 200" fits 200 "$command"
@@ -137,7 +160,7 @@ answers()
 	kill -INT "$pid"
 	wait "$pid"
 	[ $? = 130 ] || { echo "not interrupted"; cat asked; return 1; }
-	grep -qE '^[0-9]+ of 2 runs  [0-9]+%(  [0-9]+ s left)?$' asked || grep -qE '^(1/2 .*)?sim [0-9.]+ ms  [0-9]+%  [0-9.]+[kM] packets/s  ([0-9]+ dropped  )?[0-9]+ s left$' asked ||
+	grep -qE '^[0-9]+ of 2 (runs|points)  [0-9]+%(  [0-9.]+[kM] packets/s)?(  [0-9]+ dropped)?(  [0-9]+ s left)?$' asked || grep -qE '^(1/2 .*)?sim [0-9.]+ ms  [0-9]+%  [0-9.]+[kM] packets/s  ([0-9]+ dropped  )?[0-9]+ s left$' asked ||
 		{ cat asked; return 1; }
 	! LC_ALL=C grep -nP '[\x00-\x09\x0b-\x1f\x7f]' asked
 }
