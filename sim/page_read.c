@@ -49,9 +49,8 @@ static json_t *result_read(const char *path, GError **error)
 	    json_integer_value(json_object_get(top, "schema")) == RESULT_SCHEMA)
 		return top;
 	if (!top && why.line > 0)
-		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE,
-			    "%s:%d: is no result: %s; results are what --json and sweep write",
-			    path, why.line, why.text);
+		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s:%d: %s", path, why.line,
+			    why.text);
 	else
 		page_fail(error, path, !top ? why.text : "is no result file with metrics");
 	json_decref(top);
