@@ -92,7 +92,7 @@ one_block() { on 200 shown "sweep small.ini --out swept" && [ "$(stays shown | g
 # A run of seconds says how far it is, where a line can be erased.
 shows()
 {
-	script -qec "stty cols 80; TERM=$1 timeout -s INT 1 $vnicsim run -o out long.ini" /dev/null \
+	script -qec "stty cols 80; TERM=$1 timeout -s INT 4 $vnicsim run -o out long.ini" /dev/null \
 		</dev/null >shown 2>/dev/null
 	grep -q 'interrupted' shown && grep -q 'packets/s' shown
 }
