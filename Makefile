@@ -209,7 +209,7 @@ seam-objects: $(B)/libreal.a $(B)/libtest.a $(B)/libvnicsim.a
 seam: seam-objects                       ## check what the datapath's objects refer to
 	tests/check-seam.sh $(B)/real/models/datapath $(B)/test/models/datapath $(B)/sim/models/datapath
 
-proof: all                               ## the datapath of both programs has the same sources
+proof: all $(B)/libreal.a               ## the datapath of both programs has the same sources
 	tests/proof.sh $(B)
 
 soak: all                                ## TAP devices for 10 minutes or 100 million packets (root)

@@ -329,8 +329,9 @@ static json_t *json_read(const char *path, GError **error)
 	else if (top)
 		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s: is no result file", path);
 	else
-		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE, "%s:%d: %s", path, why.line,
-			    why.text);
+		g_set_error(error, SIM_ERROR, SIM_EXIT_USAGE,
+			    "%s:%d: is no result: %s; results are what --json and sweep write",
+			    path, why.line, why.text);
 	json_decref(top);
 	return NULL;
 }

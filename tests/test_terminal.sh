@@ -89,6 +89,15 @@ aligned()
 }
 one_block() { on 200 shown "sweep small.ini --out swept" && [ "$(stays shown | grep -c '^ *point')" = 1 ]; }
 
+# A run of seconds says how far it is, where a line can be erased.
+shows()
+{
+	script -qec "stty cols 80; TERM=$1 timeout -s INT 4 $vnicsim run -o out long.ini" /dev/null \
+		</dev/null >shown 2>/dev/null
+	grep -q 'interrupted' shown && grep -q 'packets/s' shown
+}
+never() { ! shows "$1" && grep -q interrupted shown; }
+
 # A sweep as a person sees it: states of the line, in order. Of ten points the first fails; all are
 # overloaded, so drops are counted while they run.
 sed -e '/^\[sweep/,$d' -e 's/packets = 200/packets = 20000000/;s/rate = .*/rate = 9.5Gbit\/s/;s/size = .*/size = 60B/' small.ini >watched.ini
@@ -108,22 +117,13 @@ live() { grep -q '^FAIL \[bulk.packets=1000 .*\] vm1.rx.packets 1001 1000$' seen
 counts_up() { sed -nE 's/^([0-9]+) of 3 points.*/\1/p' seen | sort -nc && [ "$(grep -c ' of 3 points' seen)" -ge 3 ]; }
 narrow() { ! awk 'length($0) > 79 && / of 3 points/' seen | grep .; }
 
-# A run of seconds says how far it is, where a line can be erased.
-shows()
-{
-	script -qec "stty cols 80; TERM=$1 timeout -s INT 1 $vnicsim run -o out long.ini" /dev/null \
-		</dev/null >shown 2>/dev/null
-	grep -q 'interrupted' shown && grep -q 'packets/s' shown
-}
-never() { ! shows "$1" && grep -q interrupted shown; }
-
 if command -v script >/dev/null; then
+	check "a long run says how far it is" shows xterm
+	check "... but not on a dumb terminal" never dumb
 	check "a sweep shows points, rate, drops and failures" watched
 	check "... a failure at once" live
 	check "... what is done never falls" counts_up
 	check "... in less than 80 columns" narrow
-	check "a long run says how far it is" shows xterm
-	check "... but not on a dumb terminal" never dumb
 	for command in "${commands[@]}" "compare a.json b.json"; do
 		check "$command fits into 80 columns" fits 80 "$command"
 		check "... and into 200" fits 200 "$command"
