@@ -449,7 +449,7 @@ bool tap_build(struct machine *m, GError **error);
 bool tap_one_thread(const struct machine *m);
 /* What calls cost, after the cost table; how long a thread takes to wake up. */
 void tap_costs(struct machine *m);
-sim_time tap_wake(const struct machine *m);
+void tap_delay(const struct machine *m, struct cpu_delay *d);
 /* The far side of a device; a guest's port on it; who wakes whom, once the guest is built. */
 void tap_nic(struct host_nic *hn);
 void tap_port(struct guest *g);

@@ -47,9 +47,10 @@ bool machine_cores(struct machine *m, GError **error)
 	m->cores = (unsigned)cfg_u64(host, "cores");
 	m->core = machine_array(m, m->cores, sizeof(*m->core));
 	m->core_counts = machine_array(m, m->cores, sizeof(*m->core_counts));
-	m->delay = (struct cpu_delay){.wake = cfg_time(host, "wake_delay") + tap_wake(m),
+	m->delay = (struct cpu_delay){.wake = cfg_time(host, "wake_delay"),
 				      .deep = cfg_time(host, "idle_exit"),
 				      .deep_after = cfg_time(host, "idle_after")};
+	tap_delay(m, &m->delay);
 	build_shared(m, host);
 	for (unsigned i = 0; i < m->cores; i++) {
 		char name[24];

@@ -526,9 +526,18 @@ void tap_costs(struct machine *m)
 		m->cost.work_ps[PLAT_W_SWITCH] = cfg_time(tap, "turn");
 }
 
-sim_time tap_wake(const struct machine *m)
+void tap_delay(const struct machine *m, struct cpu_delay *d)
 {
-	return m->tap && !m->tap->one ? cfg_time(tap_of(m->sc), "wake") : 0;
+	const struct cfg *tap = tap_of(m->sc);
+
+	if (!m->tap)
+		return;
+	if (!m->tap->one) {
+		d->wake += cfg_time(tap, "wake");
+	} else if (cfg_time(tap, "pause")) {
+		d->deep += cfg_time(tap, "pause");
+		d->deep_after = cfg_time(tap, "pause_after");
+	}
 }
 
 void tap_nic(struct host_nic *hn)

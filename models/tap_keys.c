@@ -69,6 +69,10 @@ const struct key_decl tap_keys[] = {
 	     "threads = many: from the event until a thread that slept for it runs; latency, no "
 	     "work"),
 	COST("turn", "50ns", "threads = one: a turn of the thread, beside what its sides do"),
+	COST("pause", "0",
+	     "threads = one: more for what comes after nothing was to be done for pause_after; "
+	     "others have used the caches"),
+	COST("pause_after", "20us", "how long that is"),
 	COST("inject", "1500ns",
 	     "threads = one: the far side sends a frame (AF_PACKET), but its "
 	     "bytes"),

@@ -19,7 +19,8 @@ enum tap_far { TAP_FAR_REPLAY, TAP_FAR_NONE };
 #define TAP_PRESET_KEYS                                                                            \
 	"cost.*|host.clock|host.wake_delay|host.idle_exit|host.idle_after|host.l2|host.llc|"       \
 	"host.llc_ways|host.llc_miss|host.llc_read_miss|tap.read*|tap.write*|tap.submit|"          \
-	"tap.uring_*|tap.epoll*|tap.eventfd*|tap.wake|tap.turn|tap.inject*|tap.receive*"
+	"tap.uring_*|tap.epoll*|tap.eventfd*|tap.wake|tap.turn|tap.pause*|tap.inject*|tap."        \
+	"receive*"
 
 extern const struct key_decl tap_keys[];
 /* Defaults of other groups where [tap] is: no IOMMU, guest memory in one piece. */

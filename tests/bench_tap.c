@@ -94,7 +94,7 @@ static void *array(size_t n, size_t size)
 
 static void pool_make(struct hbuf_pool *p, uint32_t n)
 {
-	uint8_t *bytes = aligned_alloc(PAGE_BYTES, (size_t)n * SLOT);
+	uint8_t *bytes = plat_real_hbufs(array((size_t)n * SLOT + PLAT_REAL_SLACK, 1));
 
 	*p = (struct hbuf_pool){.n = n, .per = 1, .bytes = SLOT};
 	p->piece = array(n, sizeof(*p->piece));

@@ -289,11 +289,59 @@ static void clock_counts_picoseconds_and_never_goes_back(void **state)
 	assert_true(was - begin >= 2000000000u);
 }
 
+/* Of any length, wherever the two lie in their pages; and not a byte more. */
+static void copies_are_whole(void **state)
+{
+	static const uint32_t len[] = {0, 1, 63, 1023, 1024, 1025, 2047, 2048, 4097, 9014};
+	static const uint32_t at[] = {0, 1, 12, 64, 2048, 4084};
+	static uint8_t src[16384], dst[16384];
+	struct ledger led = {0};
+	struct frame f = {.led = &led};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(src); i++)
+		src[i] = (uint8_t)(1 + i % 251);
+	for (unsigned i = 0; i < 10 * 6 * 6; i++) {
+		uint32_t n = len[i % 10], to = 1 + at[i / 10 % 6], from = at[i / 60];
+
+		memset(dst, 0, sizeof(dst));
+		plat_copy(NULL, &f, SITE_GUEST_KERNEL_TO_PROCESS, REASON_POLICY, dst + to,
+			  src + from, n);
+		assert_memory_equal(dst + to, src + from, n);
+		assert_int_equal(dst[to - 1], 0);
+		assert_int_equal(dst[to + n], 0);
+	}
+}
+
+/* No two of guest's memory with its header, host's buffers and the kernel's own meet badly. */
+static void buffers_are_placed_apart(void **state)
+{
+	static const int kernel[] = {16, 64}; /* a frame of its own, sent and received */
+	static uint8_t mem[PLAT_REAL_SLACK];
+	struct world w;
+
+	(void)state;
+	start(&w, 1514);
+	int guest = (int)((uintptr_t)w.pl.mem % 2048) + 12;
+	int host = (int)((uintptr_t)plat_real_hbufs(mem) % 2048);
+	int pair[][2] = {{host, guest},     {guest, host},      {kernel[0], guest},
+			 {kernel[0], host}, {guest, kernel[1]}, {host, kernel[1]}};
+
+	assert_true(plat_real_hbufs(mem) < mem + sizeof(mem));
+	for (unsigned i = 0; i < 6; i++) {
+		int apart = pair[i][1] - pair[i][0];
+		assert_true(apart <= 0 || apart > 32);
+	}
+	finish(&w);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(map_ends_where_memory_ends),
+		cmocka_unit_test(copies_are_whole),
+		cmocka_unit_test(buffers_are_placed_apart),
 		cmocka_unit_test(frame_is_read_into_as_many_posted_buffers_as_it_needs),
 		cmocka_unit_test(frame_that_does_not_fit_is_dropped_and_its_buffers_stay),
 		cmocka_unit_test(receive_ring_wraps_and_the_pool_limits_what_is_under_way),

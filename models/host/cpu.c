@@ -175,6 +175,19 @@ static bool turn_is_over(const struct cpu *c)
 	return pcore_over(p);
 }
 
+/*
+ * Sides of one thread: what a commit has said to a worker of this side and to another side is heard
+ * before the next side has its turn.
+ */
+static bool lingers(struct cpu *c)
+{
+	if (!c->core || !c->core->in_order || c->lingered)
+		return false;
+	c->waking = c->lingered = true;
+	evq_schedule(c->q, &c->ev, c->clk.now);
+	return true;
+}
+
 static void cpu_event(struct event *ev)
 {
 	struct cpu *c = (struct cpu *)((char *)ev - offsetof(struct cpu, ev));
@@ -188,6 +201,8 @@ static void cpu_event(struct event *ev)
 	}
 	if (c->owes)
 		cpu_pay(c);
+	if (!c->first && lingers(c))
+		return;
 	if (!c->first) {
 		c->waking = false;
 		c->sleeps++;
@@ -214,6 +229,7 @@ static void cpu_event(struct event *ev)
 	w->queued = false;
 	w->again = false;
 	c->current = w;
+	c->lingered = false;
 	if (c->core)
 		w->turn = c->core->turns;
 	w->burst(w);

@@ -50,6 +50,7 @@ struct cpu {
 	bool poll;
 	bool stopped;            /* nothing runs here any more */
 	bool waking;             /* idle no more: ev is the first burst */
+	bool lingered;           /* it has nothing to do, and has waited for what was said to it */
 	sim_time idle_at;        /* polling: when the loop began to turn without finding anything */
 	sim_time found;          /* polling: the turn that ended that, no work before it */
 	uint32_t owed[PLAT_W_N]; /* news taken while busy, to be charged */

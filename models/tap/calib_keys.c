@@ -308,13 +308,26 @@ static double turn(const struct calib *c)
 	double sum = 0;
 
 	for (int copies = 0; copies < 2; copies++) {
-		sum += calib_ns(c, "single in: %s 1514 B", policy[copies]) -
+		sum += calib_ns(c, "at once in: %s 1514 B", policy[copies]) -
 		       in_burst(c, true, copies) - read_empty(c) - epoll_ready(c) - inject(c) -
 		       inject_byte(c) * 1.514 - drv_get(c);
-		sum += calib_ns(c, "single out: %s 1514 B", policy[copies]) -
+		sum += calib_ns(c, "at once out: %s 1514 B", policy[copies]) -
 		       in_burst(c, false, copies) - guest_tx(c);
 	}
 	return fmax(0, sum / 10);
+}
+
+/* What the frame takes more if the thread had nothing to do for 100 us. */
+static double pause_cost(const struct calib *c)
+{
+	static const char *const policy[] = {"zero-copy", "single-copy"};
+	static const char *const way[] = {"in", "out"};
+	double sum = 0;
+
+	for (int i = 0; i < 4; i++)
+		sum += calib_ns(c, "single %s: %s 1514 B", way[i & 1], policy[i / 2]) -
+		       calib_ns(c, "at once %s: %s 1514 B", way[i & 1], policy[i / 2]);
+	return fmax(0, sum / 4);
 }
 
 /* What of a round no thread's CPU time accounts for. */
@@ -380,7 +393,8 @@ const struct calib_key calib_keys[] = {
 	{"tap.eventfd_read", "ns", eventfd_read, "write and read of an eventfd less the write"},
 	{"tap.wake", "ns", wake, "half a round of two threads less its CPU time"},
 	{"tap.write_wake", "ns", write_wake, "the same of frames out, less epoll"},
-	{"tap.turn", "ns", turn, "one thread, a frame each 100 us, less the work of all sides"},
+	{"tap.turn", "ns", turn, "one thread, single frames at once, less the work of all sides"},
+	{"tap.pause", "ns", pause_cost, "the same, a frame each 100 us, less those at once"},
 	{"tap.inject", "ns", inject, "line through the far side's CPU time a frame"},
 	{"tap.inject_byte", "ps", inject_byte, "the same"},
 	{"tap.receive", "ns", receive, "line through the far side's CPU time a frame"},

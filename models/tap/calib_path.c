@@ -16,8 +16,7 @@ static void hbufs(struct calib *c, struct hbuf_pool *p, uint32_t n, uint32_t max
 
 	*p = (struct hbuf_pool){.n = n, .per = (max_frame + piece - 1) / piece};
 	p->bytes = p->per * piece;
-	uint8_t *mem = calib_array(c, (size_t)n * p->per + 2, piece);
-	mem = (uint8_t *)(((uintptr_t)mem + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1));
+	uint8_t *mem = plat_real_hbufs(calib_array(c, (size_t)n * p->bytes + PLAT_REAL_SLACK, 1));
 	p->piece = calib_array(c, (size_t)n * p->per, sizeof(*p->piece));
 	p->dma = calib_array(c, (size_t)n * p->per, sizeof(*p->dma));
 	p->stack = calib_array(c, n, sizeof(*p->stack));

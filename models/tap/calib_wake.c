@@ -24,6 +24,7 @@ struct wake {
 	bool in; /* towards the guest */
 	unsigned frames;
 	int host_fd, guest_fd; /* eventfds */
+	bool pauses;           /* one thread: GAP_US before each frame */
 	int stop;
 	double cpu_ns; /* of the datapath's thread */
 };
@@ -236,7 +237,8 @@ static bool one_run(void *ctx, unsigned n, double *ns, const char **why)
 	n = n < LEAST / 4 ? LEAST / 4 : n;
 	v = g_new(double, n);
 	for (unsigned i = 0; i < n; i++) {
-		look_around(w);
+		if (w->pauses)
+			look_around(w);
 		v[i] = w->in ? one_in(w->p) : one_out(w->p);
 	}
 	*ns = median_of(v, n).value;
@@ -270,21 +272,30 @@ static struct wake *wake_new(struct calib *c, struct path_dev *d, const char *po
 	return w;
 }
 
+/* One thread: single frames, after a pause and at once. */
+static void add_one(struct calib *c, struct wake *w, bool pauses, const char *name,
+		    const char *policy)
+{
+	w->pauses = pauses;
+	calib_add(c, one_run, w, "one thread takes a single frame through all sides",
+		  "%s %s: %s %u B", name, w->in ? "in" : "out", policy, w->p->dev->len)
+		->wall = true;
+}
+
 void calib_wake(struct calib *c, struct path_dev *d, const char *policy)
 {
 	for (int in = 0; in < 2; in++) {
-		struct wake *w = wake_new(c, d, policy, in), *one = wake_new(c, d, policy, in);
-		struct calib_probe *p;
+		struct wake *w[3];
 
-		if (!w || !one)
-			return;
-		w->p->intr.fd = w->guest_fd;
-		w->p->dp.rx_intr = &w->p->intr;
-		calib_add(c, wake_run, w,
+		for (int i = 0; i < 3; i++)
+			if (!(w[i] = wake_new(c, d, policy, in)))
+				return;
+		w[0]->p->intr.fd = w[0]->guest_fd;
+		w[0]->p->dp.rx_intr = &w[0]->p->intr;
+		calib_add(c, wake_run, w[0],
 			  "the same for single frames, between which all sides sleep",
 			  "woken %s: %s %u B", in ? "in" : "out", policy, d->len);
-		p = calib_add(c, one_run, one, "one thread takes a single frame through all sides",
-			      "single %s: %s %u B", in ? "in" : "out", policy, d->len);
-		p->wall = true;
+		add_one(c, w[1], true, "single", policy);
+		add_one(c, w[2], false, "at once", policy);
 	}
 }

@@ -227,9 +227,9 @@ static void hbufs(void *ctx, struct hbuf_pool *p, uint32_t n, uint32_t bytes)
 
 	*p = (struct hbuf_pool){.n = n, .per = half ? 1 : (bytes + PAGE_BYTES - 1) / PAGE_BYTES};
 	p->bytes = p->per * piece;
-	mem = tap_array(t, (size_t)n * p->bytes + PAGE_BYTES, 1);
-	touch(mem, (uint64_t)n * p->bytes + PAGE_BYTES);
-	mem += -(uintptr_t)mem & (PAGE_BYTES - 1);
+	mem = tap_array(t, (size_t)n * p->bytes + PLAT_REAL_SLACK, 1);
+	touch(mem, (uint64_t)n * p->bytes + PLAT_REAL_SLACK);
+	mem = plat_real_hbufs(mem);
 	p->piece = tap_array(t, (size_t)n * p->per, sizeof(*p->piece));
 	p->dma = tap_array(t, (size_t)n * p->per, sizeof(*p->dma));
 	p->stack = tap_array(t, n, sizeof(*p->stack));

@@ -13,14 +13,20 @@
 bool plat_real_init(struct plat *pl, uint64_t bytes)
 {
 	bytes = (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	*pl = (struct plat){.mem = p == MAP_FAILED ? NULL : p, .bytes = bytes};
+	uint8_t *p = mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	*pl = (struct plat){.mem = p == MAP_FAILED ? NULL : p + PLAT_REAL_MEM_AT, .bytes = bytes};
 	return pl->mem != NULL;
 }
 
 void plat_real_fini(struct plat *pl)
 {
-	munmap(pl->mem, pl->bytes);
+	munmap(pl->mem - PLAT_REAL_MEM_AT, pl->bytes + PAGE_BYTES);
+}
+
+uint8_t *plat_real_hbufs(uint8_t *mem)
+{
+	return mem + (-(uintptr_t)mem & (PAGE_BYTES - 1)) + PLAT_REAL_HBUF_AT;
 }
 
 /* ---- frames ------------------------------------------------------------------------------- */

@@ -14,6 +14,19 @@ struct frame;
 struct ledger;
 
 /*
+ * Where bytes lie in a page. `rep movsb`, by which kernels and C libraries copy, takes up to twelve
+ * times as long on some CPUs (Zen 3, Zen 4) when the destination begins 1 to 32 bytes after the
+ * source, modulo the page. The kernel reads frames from and writes them to 64 bytes or so behind a
+ * multiple of 2 KiB. So a guest's memory, whose frames lie 12 bytes behind that, begins 64 bytes
+ * into a page, and the host's buffers 128: whichever two of the three are copied, in either
+ * direction, differ by more than that or lie the other way round. docs/tap.md has the numbers.
+ */
+enum { PLAT_REAL_MEM_AT = 64, PLAT_REAL_HBUF_AT = 128, PLAT_REAL_SLACK = 2 * PAGE_BYTES };
+
+/* Where host buffers begin in memory that has SLACK more bytes than they take. */
+uint8_t *plat_real_hbufs(uint8_t *mem);
+
+/*
  * A guest's memory of `bytes`, rounded up to pages: anonymous, shared with children, zero. For
  * another thread's view of the same guest copy the struct.
  */
