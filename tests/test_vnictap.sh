@@ -95,7 +95,7 @@ check "a capture" same "$always" "$tmp/capture.ini" --set nic.mtu=9000B \
 # Closed loops: what is asked and answered is the same, whatever it takes.
 request()
 {
-	sed '/^\[traffic/,$d' "$tmp/both.ini"
+	sed '/^\[traffic/,$d; s/^seed = 3/&\nmax_time = 60s/' "$tmp/both.ini"
 	[ $# = 1 ] || printf '[guest vm2]\nnic = eth0\npolicy = zero-copy\n'
 	printf '[traffic rr]\nsource = request\n%s\nsize = 200B\nreply = imix\nwindow = 5\n' "$1"
 	printf 'service = 3us\nthink = 20us\ntimeout = 9s\nflows = 3\npackets = 300\n'

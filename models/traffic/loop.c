@@ -443,17 +443,32 @@ bool loop_over(const struct loop *l)
 
 uint64_t loop_pending(const struct loop *l)
 {
-	return l->pending;
+	uint64_t pending;
+
+	enter(l);
+	pending = l->pending;
+	leave(l);
+	return pending;
 }
 
 uint64_t loop_answers(const struct loop *l)
 {
-	return l->answers;
+	uint64_t answers;
+
+	enter(l);
+	answers = l->answers;
+	leave(l);
+	return answers;
 }
 
 sim_time loop_last(const struct loop *l)
 {
-	return l->last;
+	sim_time last;
+
+	enter(l);
+	last = l->last;
+	leave(l);
+	return last;
 }
 
 const struct loop_stats *loop_stats(const struct loop *l)
