@@ -402,12 +402,24 @@ static int print_verb_help(const struct cli_program *prog, const struct verb *v,
 	return print_text(prog, stdout, text);
 }
 
+/* An option of `run` that looks inside a simulated run; NULL: none is there. */
+static const char *looks_inside(char **args)
+{
+	for (char **arg = args; *arg; arg++)
+		if (g_str_has_prefix(*arg, "--pcap") || g_str_has_prefix(*arg, "--trace"))
+			return *arg;
+	return NULL;
+}
+
 static int parse_and_do(struct session *s, GOptionContext *c, char **args)
 {
 	g_autoptr(GError) error = NULL;
 
 	const char *verb = s->verb->name;
+	const char *look = s->prog->no_look ? looks_inside(args) : NULL;
 
+	if (look)
+		return cli_usage_error(s->prog, "%s: %s", look, s->prog->no_look);
 	if (!g_option_context_parse_strv(c, &args, &error))
 		return cli_usage_error(s->prog, "%s%s%s; see %s%s%s --help", verb,
 				       *verb ? ": " : "", error->message, s->prog->name,
@@ -429,7 +441,8 @@ static int parse_and_do(struct session *s, GOptionContext *c, char **args)
 
 static int do_verb(const struct cli_program *prog, const struct verb *v, char **argv)
 {
-	struct session s = {.prog = prog, .verb = v, .o = {.jobs = 1, .trace_packets = -1}};
+	struct session s = {
+		.prog = prog, .verb = v, .o = {.jobs = 1, .trace_packets = TRACE_PACKETS_UNSET}};
 	g_autoptr(GOptionContext) c = option_context(v, &s.o);
 	/* Parsing takes what it understands out of the list. */
 	char **args = g_strdupv(argv);
