@@ -20,6 +20,8 @@
 #include "netns.h"
 #include "sim/sim_error.h"
 
+enum { BUSY_TRIES = 100, BUSY_WAIT_US = 10000 };
+
 static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static bool fail(GError **error, const char *format, ...)
 {
@@ -79,8 +81,10 @@ static bool attach(struct tapdev *d, const struct tapdev_cfg *cfg, const char *n
 	ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (cfg->vnet_hdr ? IFF_VNET_HDR : 0) |
 				(cfg->queues > 1 ? IFF_MULTI_QUEUE : 0));
 	memcpy(ifr.ifr_name, name, strlen(name) + 1);
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
+		d->busy = exists && errno == EBUSY;
 		return cannot_attach(cfg, name, exists, error);
+	}
 	memcpy(d->name, ifr.ifr_name, IFNAMSIZ);
 	return true;
 }
@@ -247,13 +251,27 @@ static bool open_all(struct tapdev *d, const struct tapdev_cfg *cfg, GError **er
 	return done;
 }
 
+/*
+ * The kernel lets go of a program's devices only some time after its end, if it used io_uring: the
+ * next run would find its own name taken.
+ */
 bool tapdev_open(struct tapdev *d, const struct tapdev_cfg *cfg, GError **error)
 {
 	g_assert(cfg->queues && cfg->queues <= TAPDEV_QUEUES);
-	*d = (struct tapdev){0};
-	if (open_all(d, cfg, error))
-		return true;
-	tapdev_close(d);
+	for (unsigned tries = 0; tries < BUSY_TRIES; tries++) {
+		g_autoptr(GError) why = NULL;
+
+		*d = (struct tapdev){0};
+		if (open_all(d, cfg, &why))
+			return true;
+		bool busy = d->busy;
+		tapdev_close(d);
+		if (!busy || tries + 1 == BUSY_TRIES) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		g_usleep(BUSY_WAIT_US);
+	}
 	return false;
 }
 

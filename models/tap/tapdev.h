@@ -42,11 +42,12 @@ struct tapdev {
 	uint32_t mtu;
 	uint32_t queue_length; /* as the kernel has it */
 	bool created;          /* here; else it existed */
+	bool busy;             /* it could not be opened, as another program has it open */
 };
 
 /*
  * In the network namespace of the calling thread. If it cannot be: SIM_EXIT_ENVIRONMENT, and what
- * to do. The interface is up.
+ * to do. The interface is up. One that another program has open is waited for, a second at most.
  */
 bool tapdev_open(struct tapdev *d, const struct tapdev_cfg *cfg, GError **error);
 
