@@ -526,9 +526,10 @@ plain()
 	! grep -qP '[\x00-\x08\x0b-\x1f]' "$out" && silent
 }
 
+# Some seconds of it, as what is left is told after the first.
 terminal()
 {
-	script -qec "'$vnicsim' sweep a.ini -j 2 --set scenario.repeat=12 --set bulk.packets=30000 --set 'expect.vm1.rx.packets=< 10' --out term" \
+	script -qec "'$vnicsim' sweep a.ini -j 2 --set scenario.repeat=12 --set bulk.packets=100000 --set 'expect.vm1.rx.packets=< 10' --out term" \
 		/dev/null </dev/null >seen
 	tr '\r' '\n' <seen | sed 's/\x1b\[K//g' >lines
 	head -n 20 lines # for whoever has to find out why
