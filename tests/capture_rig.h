@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* capture_rig.h - what tests of captures share: a folder, three guests, and how to open and read.
+/*
+ * capture_rig.h - what tests of captures and traffic share: a folder, three guests, and how to open
+ * and read.
  */
 #ifndef TESTS_CAPTURE_RIG_H
 #define TESTS_CAPTURE_RIG_H

@@ -3,25 +3,9 @@
  * test_traffic.c - when frames are due, how long they are, what synthetic ones contain, and that
  * none of it depends on who else looks.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include "capture_rig.h"
 
-#include <cmocka.h>
-
-#include "models/datapath/digest.h"
-#include "models/traffic/traffic.h"
-#include "pcap_make.h"
-
-static const struct traffic_endpoint guests[] = {
-	{"vm1", {2, 0, 0, 0, 0, 1}, {10, 0, 0, 1}},
-	{"vm2", {2, 0, 0, 0, 0, 2}, {10, 0, 0, 2}},
-	{"vm3", {2, 0, 0, 0, 0, 3}, {0}},
-};
-static const int vm1[] = {0}, all3[] = {0, 1, 2}, everyone[] = {TRAFFIC_ALL};
+static const int all3[] = {0, 1, 2}, everyone[] = {TRAFFIC_ALL};
 
 static struct traffic_cfg synthetic(void)
 {
@@ -35,69 +19,22 @@ static struct traffic_cfg synthetic(void)
 				    .size = {TRAFFIC_SIZE_FIXED, 1500, 0}};
 }
 
-static struct traffic *must_open(const struct traffic_cfg *cfg)
-{
-	g_autoptr(GError) err = NULL;
-	struct traffic *t = traffic_open(cfg, &err);
-
-	if (!t)
-		fail_msg("%s", err->message);
-	return t;
-}
-
-static void must_fail(const struct traffic_cfg *cfg, int code, const char *words)
-{
-	g_autoptr(GError) err = NULL;
-
-	assert_null(traffic_open(cfg, &err));
-	assert_non_null(err);
-	if (err->code != code || !strstr(err->message, words))
-		fail_msg("code %d, wanted %d with '%s': %s", err->code, code, words, err->message);
-}
-
-static bool take(struct traffic_cursor *c, struct tframe *f)
-{
-	sim_time at;
-
-	if (!cursor_peek(c, &at))
-		return false;
-	cursor_take(c, f);
-	return true;
-}
-
 /* ---- timing, of captures and of synthetic frames --------------------------------------------- */
 
-struct clip { /* a capture of four frames: 100, 200, 300, 400 bytes at 0, 1, 2, 6 us */
-	char *dir, *path;
-};
-
-static int setup(void **state)
+/* A capture of four frames: 100, 200, 300, 400 bytes at 0, 1, 2, 6 us. */
+static int four_frames(void **state)
 {
 	static const uint64_t us[] = {0, 1, 2, 6};
 	struct pcap_make m = pcap_make_new(PCAP_NANO_LE, 1);
-	struct clip *k = g_new0(struct clip, 1);
 	uint8_t frame[400];
 
-	k->dir = g_dir_make_tmp("vnicsim-XXXXXX", NULL);
-	k->path = g_build_filename(k->dir, "t.pcap", NULL);
+	if (setup(state) != 0)
+		return -1;
 	for (uint32_t i = 0; i < 4; i++) {
 		pcap_make_udp(frame, 100 * (i + 1), 9, 1, 1, (uint8_t)i);
 		pcap_make_frame(&m, SIM_S + us[i] * 1000, frame, 100 * (i + 1));
 	}
-	pcap_make_save(&m, k->path);
-	*state = k;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct clip *k = *state;
-
-	unlink(k->path);
-	rmdir(k->dir);
-	g_free(k->path);
-	g_free(k->dir);
-	g_free(k);
+	pcap_make_save(&m, ((struct box *)*state)->path);
 	return 0;
 }
 
@@ -125,7 +62,7 @@ static void due(const struct traffic_cfg *cfg, const sim_time *at, size_t n)
 
 static void capture_times_are_those_of_its_timing(void **state)
 {
-	struct clip *k = *state;
+	struct box *k = *state;
 	struct traffic_cfg cfg = synthetic();
 
 	cfg.trace = k->path;
@@ -151,7 +88,7 @@ static void capture_times_are_those_of_its_timing(void **state)
 
 static void loop_shifts_by_the_span_and_one_mean_gap(void **state)
 {
-	struct clip *k = *state;
+	struct box *k = *state;
 	struct traffic_cfg cfg = synthetic();
 
 	cfg.trace = k->path;
@@ -180,7 +117,7 @@ static void loop_shifts_by_the_span_and_one_mean_gap(void **state)
 
 static void run_of_more_than_200_days_is_refused(void **state)
 {
-	struct clip *k = *state;
+	struct box *k = *state;
 	struct traffic_cfg cfg = synthetic();
 
 	cfg.trace = k->path;
@@ -710,11 +647,11 @@ static void impossible_configurations_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(capture_times_are_those_of_its_timing, setup,
+		cmocka_unit_test_setup_teardown(capture_times_are_those_of_its_timing, four_frames,
 						teardown),
-		cmocka_unit_test_setup_teardown(loop_shifts_by_the_span_and_one_mean_gap, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(run_of_more_than_200_days_is_refused, setup,
+		cmocka_unit_test_setup_teardown(loop_shifts_by_the_span_and_one_mean_gap,
+						four_frames, teardown),
+		cmocka_unit_test_setup_teardown(run_of_more_than_200_days_is_refused, four_frames,
 						teardown),
 		cmocka_unit_test(ten_million_frames_at_a_rate_do_not_drift),
 		cmocka_unit_test(constant_and_onoff_are_exact),

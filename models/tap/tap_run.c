@@ -578,8 +578,8 @@ static void look_around(struct tap *t)
 
 /*
  * Until a frame is due, or a descriptor has something; a millisecond at most. It does not sleep if
- * the frame is due within that: what follows would be measured on a processor that was halted, and
- * in a virtual machine that doubles the time a frame takes.
+ * the frame is due within that: a frame's time is measured, and is not to hold what it takes to
+ * come out of a sleep.
  */
 static void sleep_all(struct tap *t, plat_time next)
 {
